@@ -1,0 +1,1 @@
+"""The REST service; it meets the workers in the job table alone."""

@@ -1,0 +1,52 @@
+"""What routes may ask for."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Depends, Request
+
+from autosample.jobs.datasets import DatasetInfo, SqlDatasetStore
+from autosample.jobs.files import Files
+from autosample.jobs.settings import Settings
+from autosample.jobs.sql import SqlJobStore
+from autosample.jobs.state import Job
+
+
+def job_store(request: Request) -> SqlJobStore:
+    store: SqlJobStore = request.app.state.jobs
+    return store
+
+
+def dataset_store(request: Request) -> SqlDatasetStore:
+    store: SqlDatasetStore = request.app.state.datasets
+    return store
+
+
+def file_store(request: Request) -> Files:
+    files: Files = request.app.state.files
+    return files
+
+
+def app_settings(request: Request) -> Settings:
+    settings: Settings = request.app.state.settings
+    return settings
+
+
+Jobs = Annotated[SqlJobStore, Depends(job_store)]
+Datasets = Annotated[SqlDatasetStore, Depends(dataset_store)]
+Stored = Annotated[Files, Depends(file_store)]
+AppSettings = Annotated[Settings, Depends(app_settings)]
+
+
+def find_job(id: UUID, jobs: Jobs) -> Job:
+    return jobs.get(id)
+
+
+def find_dataset(id: str, datasets: Datasets) -> DatasetInfo:
+    return datasets.get(id)
+
+
+FoundJob = Annotated[Job, Depends(find_job)]
+FoundDataset = Annotated[DatasetInfo, Depends(find_dataset)]

@@ -1,0 +1,92 @@
+"""The web app, and the command that serves it with a worker beside it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+import uvicorn
+from fastapi import Depends, FastAPI
+from sqlalchemy.exc import SQLAlchemyError
+
+from api import errors
+from api.limits import BodyLimit
+from api.routes import artifacts, catalogue, datasets, events, health, jobs
+from api.security import check_bind, require_key
+from api.supervisor import WorkerProcess
+from autosample.jobs.datasets import SqlDatasetStore
+from autosample.jobs.engine import connect
+from autosample.jobs.files import Files
+from autosample.jobs.settings import Settings
+from autosample.jobs.sql import SqlJobStore
+from migrations.upgrade import upgrade
+
+_log = logging.getLogger(__name__)
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Build the app; on SQLite the schema is brought up to date first."""
+    if settings.embedded:
+        upgrade(settings.database_url)
+    engine, files = connect(settings.database_url), Files(settings.artifacts)
+    store = SqlJobStore(engine, lease=settings.lease, attempts=settings.attempts)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        stop = threading.Event()
+        reaper = threading.Thread(target=_reap, args=(store, settings, stop))
+        reaper.start()
+        yield
+        stop.set()
+        reaper.join()
+        engine.dispose()
+
+    app = FastAPI(
+        title="AutoSample",
+        summary="Finds the negative sampler that fits a recommender and its data.",
+        version=version("autosample"),
+        lifespan=lifespan,
+    )
+    app.state.settings, app.state.jobs, app.state.files = settings, store, files
+    app.state.datasets = SqlDatasetStore(engine, files)
+    errors.install(app)
+    app.add_middleware(BodyLimit, max_upload=settings.max_upload)
+    app.include_router(health.router)
+    for part in (datasets, events, artifacts, jobs, catalogue):
+        app.include_router(part.router, dependencies=[Depends(require_key)])
+    return app
+
+
+def _reap(store: SqlJobStore, settings: Settings, stop: threading.Event) -> None:
+    """Take jobs from lost workers, until told to stop."""
+    while not stop.wait(min(settings.lease / 4, 5.0)):
+        try:
+            for id in store.reap():
+                _log.warning("job %s was lost by its worker", id)
+        except SQLAlchemyError:
+            _log.exception("the database cannot be asked; trying again")
+
+
+def serve(
+    port: Annotated[int, typer.Option(help="Port; 0 takes a free one.")] = 8000,
+    host: Annotated[str, typer.Option(help="Address to bind to.")] = "127.0.0.1",
+    worker: Annotated[bool, typer.Option(help="Run a worker beside the API.")] = True,
+) -> None:
+    """Serve the API, with a worker beside it."""
+    settings = Settings()
+    check_bind(host, settings)
+    app = create_app(settings)
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    beside = WorkerProcess() if worker else None
+    try:
+        if beside:
+            beside.start()
+        uvicorn.run(app, host=host, port=port, log_level="info", access_log=False)
+    finally:
+        if beside:
+            beside.stop()

@@ -1,0 +1,87 @@
+"""/v1/datasets: upload, list, look, delete."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import APIRouter, File, Form, Response, UploadFile, status
+from pydantic import ValidationError
+
+from api.deps import Datasets, FoundDataset
+from autosample.config import Config
+from autosample.data.dataset import load_dataset
+from autosample.data.options import ReadOptions
+from autosample.errors import DataError, SpecError
+from autosample.jobs.datasets import DatasetInfo, dataset_id
+from autosample.validation import told
+
+router = APIRouter(prefix="/v1/datasets", tags=["datasets"])
+
+SUFFIXES = (".csv", ".tsv", ".txt", ".inter", ".parquet", ".pq")
+
+
+class DatasetList(Config):
+    datasets: list[DatasetInfo]
+
+
+@router.post("", status_code=status.HTTP_201_CREATED)
+def upload(
+    datasets: Datasets,
+    response: Response,
+    file: Annotated[UploadFile, File(description="Interactions")],
+    test_file: Annotated[UploadFile | None, File(description="Test pairs")] = None,
+    options: Annotated[str, Form(description="ReadOptions as JSON")] = "{}",
+) -> DatasetInfo:
+    """Read a file of interactions and keep what is in it."""
+    read = parse_options(options)
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [
+            _saved(each, Path(folder), at)
+            for at, each in enumerate([file, test_file])
+            if each is not None
+        ]
+        dataset = load_dataset(paths[0], read, test=paths[1] if paths[1:] else None)
+        id = dataset_id(paths, read)
+    response.headers["Location"] = f"/v1/datasets/{id}"
+    return datasets.add(id, Path(file.filename or "upload").name[:255], dataset, read)
+
+
+@router.get("")
+def all_datasets(datasets: Datasets) -> DatasetList:
+    """List data sets, newest first."""
+    return DatasetList(datasets=datasets.list())
+
+
+@router.get("/{id}")
+def show(dataset: FoundDataset) -> DatasetInfo:
+    """Tell what is in a data set."""
+    return dataset
+
+
+@router.delete("/{id}", status_code=status.HTTP_204_NO_CONTENT)
+def delete(dataset: FoundDataset, datasets: Datasets) -> None:
+    """Forget a data set that no unfinished job needs."""
+    datasets.delete(dataset.id)
+
+
+def parse_options(text: str) -> ReadOptions:
+    """Read options; raises SpecError naming what is wrong."""
+    try:
+        return ReadOptions.model_validate_json(text)
+    except ValidationError as error:
+        raise SpecError(f"options: {told(error)}") from error
+
+
+def _saved(upload: UploadFile, folder: Path, at: int) -> Path:
+    """Copy an upload under a name of ours; only a known suffix is taken from its own."""
+    name = (upload.filename or "").lower()
+    suffix = Path(name.removesuffix(".gz")).suffix
+    path = folder / f"{'train' if at == 0 else 'test'}{suffix if suffix in SUFFIXES else ''}"
+    with path.open("wb") as target:
+        shutil.copyfileobj(upload.file, target)
+    if path.stat().st_size == 0:
+        raise DataError(f"{upload.filename or 'the file'} is empty")
+    return path

@@ -1,0 +1,78 @@
+"""/v1/jobs/{id}/events: server-sent, or polled by id."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Header
+from fastapi.responses import JSONResponse, StreamingResponse
+from pydantic import NonNegativeInt
+from starlette.concurrency import run_in_threadpool
+
+from api.deps import AppSettings, FoundJob, Jobs
+from autosample.config import Config
+from autosample.jobs.sql import SqlJobStore
+from autosample.jobs.state import Event
+
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+
+QUIET = 15.0  # seconds without an event before a comment keeps the connection open
+
+Last = Annotated[NonNegativeInt | None, Header(alias="Last-Event-ID")]
+
+
+class EventList(Config):
+    events: list[Event]
+
+
+@router.get(
+    "/{id}/events",
+    response_model=EventList,
+    responses={200: {"content": {"text/event-stream": {}}}},
+)
+async def events(
+    job: FoundJob,
+    jobs: Jobs,
+    settings: AppSettings,
+    after: NonNegativeInt | None = None,
+    last_event_id: Last = None,
+) -> StreamingResponse | JSONResponse:
+    """Stream what happens until the job ends; with `after`, return what there is."""
+    if after is not None:
+        found = await run_in_threadpool(jobs.events, job.id, after=after)
+        return JSONResponse(EventList(events=found).model_dump(mode="json"))
+    stream = _stream(jobs, job.id, last_event_id or 0, settings.poll)
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
+
+
+async def _stream(
+    jobs: SqlJobStore, id: UUID, after: int, poll: float
+) -> AsyncIterator[str]:
+    yield f"retry: {int(poll * 1000)}\n\n"
+    quiet = 0.0
+    while True:
+        # Asked for first: an event written in between shows up one round later.
+        ended = (await run_in_threadpool(jobs.get, id)).state.is_final
+        found = await run_in_threadpool(jobs.events, id, after=after)
+        for event in found:
+            after = event.id
+            yield _rendered(event)
+        if ended and not found:
+            return
+        if found:
+            quiet = 0.0
+            continue
+        await asyncio.sleep(poll)
+        quiet += poll
+        if quiet >= QUIET:
+            quiet = 0.0
+            yield ": still here\n\n"
+
+
+def _rendered(event: Event) -> str:
+    return f"id: {event.id}\nevent: {event.kind}\ndata: {event.model_dump_json()}\n\n"
+

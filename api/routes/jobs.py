@@ -1,0 +1,94 @@
+"""/v1/jobs: submit a search, follow it, call it off, read its result."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query, Request, Response, status
+from pydantic import PositiveInt
+
+from api.deps import Datasets, FoundJob, Jobs, Stored
+from autosample.config import Config
+from autosample.errors import SpecError
+from autosample.experiment import prepare
+from autosample.jobs.state import Job, JobState
+from autosample.report import Report
+from autosample.spec import SearchSpec
+
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+
+Key = Annotated[str | None, Header(min_length=1, max_length=255)]
+
+
+class JobList(Config):
+    jobs: list[Job]
+    next_page_token: str | None
+
+
+@router.post(
+    "", status_code=status.HTTP_202_ACCEPTED, responses={200: {"model": SearchSpec}}
+)
+def submit(
+    spec: SearchSpec,
+    jobs: Jobs,
+    datasets: Datasets,
+    request: Request,
+    response: Response,
+    validate_only: bool = False,
+    idempotency_key: Key = None,
+) -> Job | SearchSpec:
+    """Queue a search; with `validate_only` just check it, and return it written out."""
+    prepare(spec, datasets.load(spec.dataset))
+    if validate_only:
+        response.status_code = status.HTTP_200_OK
+        return spec
+    job = jobs.add(spec.model_dump(mode="json"), key=idempotency_key)
+    response.headers["Location"] = request.url_for("show_job", id=str(job.id)).path
+    response.headers["Retry-After"] = "1"
+    return job
+
+
+@router.get("")
+def all_jobs(
+    jobs: Jobs,
+    state: JobState | None = None,
+    limit: Annotated[PositiveInt, Query(le=200)] = 50,
+    page_token: str | None = None,
+) -> JobList:
+    """List jobs, newest first."""
+    try:
+        page = jobs.page(state=state, limit=limit, token=page_token)
+    except ValueError as error:
+        raise SpecError(str(error)) from error
+    return JobList(jobs=page.jobs, next_page_token=page.next_token)
+
+
+@router.get("/{id}", name="show_job")
+def show(job: FoundJob) -> Job:
+    """Tell how a job is doing."""
+    return job
+
+
+@router.post("/{id}/cancel")
+def cancel(job: FoundJob, jobs: Jobs) -> Job:
+    """Call a job off; 409 if it has already ended."""
+    return jobs.cancel(job.id)
+
+
+@router.post("/{id}/retry")
+def retry(job: FoundJob, jobs: Jobs) -> Job:
+    """Queue a failed or cancelled job again."""
+    return jobs.retry(job.id)
+
+
+@router.delete("/{id}", status_code=status.HTTP_204_NO_CONTENT)
+def delete(job: FoundJob, jobs: Jobs, files: Stored) -> None:
+    """Forget a job that has ended, and its files."""
+    jobs.delete(job.id)
+    files.delete(f"jobs/{job.id}")
+
+
+@router.get("/{id}/result")
+def result(job: FoundJob, jobs: Jobs) -> Report:
+    """Return the report; 409 while there is none."""
+    return Report.model_validate(jobs.result(job.id))

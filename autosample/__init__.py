@@ -1,0 +1,44 @@
+"""AutoSample finds the negative sampler that fits a recommender and its data."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from autosample.data.dataset import Dataset, from_arrays, load_dataset
+    from autosample.data.options import ReadOptions
+    from autosample.library import Result, search
+    from autosample.recommender import Recommender, load
+    from autosample.spec import SearchSpec
+
+_HOME = {
+    "Dataset": "autosample.data.dataset",
+    "ReadOptions": "autosample.data.options",
+    "Recommender": "autosample.recommender",
+    "Result": "autosample.library",
+    "SearchSpec": "autosample.spec",
+    "from_arrays": "autosample.data.dataset",
+    "load": "autosample.recommender",
+    "load_dataset": "autosample.data.dataset",
+    "search": "autosample.library",
+}
+
+__all__ = [
+    "Dataset",
+    "ReadOptions",
+    "Recommender",
+    "Result",
+    "SearchSpec",
+    "from_arrays",
+    "load",
+    "load_dataset",
+    "search",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import on first use: torch takes seconds, and reading a file does not need it."""
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)

@@ -1,0 +1,81 @@
+"""The model card of a bundle."""
+
+from __future__ import annotations
+
+from autosample.report import Report
+from autosample.strategies.base import CandidateReport
+
+CARD = """\
+---
+library_name: autosample
+tags: [recommendation, implicit-feedback, negative-sampling]
+---
+# {model} with {chosen}
+
+{verdict}
+
+| split | {names} |
+|---|{rule}
+| validation | {valid} |
+| test | {test} |
+
+The test split was opened once, after every decision. Full ranking; training{masked} items are left out.
+
+## Candidates
+
+| sampler | validation {metric} | 95 % interval | against uniform | passes |
+|---|---|---|---|---|
+{candidates}
+
+Intervals are over users. Candidates measured after different numbers of passes left the race at different rungs.
+
+## Data
+
+{users} users, {items} items; {train} training, {valid_pairs} validation and {test_pairs} test pairs ({split}).
+
+## Use
+
+```python
+import autosample
+model = autosample.load("path/to/this/folder")
+model.recommend(user, k=10)
+```
+"""
+
+
+def model_card(report: Report) -> str:
+    """Render a report as Markdown, without clocks."""
+    names = list(report.valid)
+    return CARD.format(
+        model=report.spec.model.label,
+        chosen=report.chosen_label,
+        verdict=report.verdict.text,
+        names=" | ".join(names),
+        rule="---|" * len(names),
+        valid=_row(report.valid, names),
+        test=_row(report.test, names),
+        masked=" (and, for the test, validation)",
+        metric=report.spec.metric,
+        candidates="\n".join(_candidate(each) for each in report.candidates),
+        users=report.dataset.users,
+        items=report.dataset.items,
+        train=report.split.train,
+        valid_pairs=report.split.valid,
+        test_pairs=report.split.test,
+        split=report.split.kind,
+    )
+
+
+def _row(means: dict[str, float], names: list[str]) -> str:
+    return " | ".join(f"{means[name]:.4f}" for name in names)
+
+
+def _candidate(each: CandidateReport) -> str:
+    if each.metric is None:
+        return f"| {each.name} | {each.error or 'not measured'} | | | {each.epochs} |"
+    gap = each.versus_uniform
+    against = "" if gap is None else f"{gap.difference:+.4f} [{gap.low:+.4f}, {gap.high:+.4f}]"
+    return (
+        f"| {each.name} | {each.metric.mean:.4f}"
+        f" | {each.metric.low:.4f} to {each.metric.high:.4f} | {against} | {each.epochs} |"
+    )

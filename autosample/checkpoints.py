@@ -1,0 +1,56 @@
+"""Where trials keep what they have done, so that a later attempt goes on from there."""
+
+from __future__ import annotations
+
+from typing import Protocol
+from uuid import uuid4
+
+import fsspec
+
+
+class Checkpoints(Protocol):
+    def load(self, name: str) -> bytes | None:
+        """Return what was last saved under a name, None if nothing was."""
+        ...
+
+    def save(self, name: str, raw: bytes) -> None:
+        """Save under a name; a reader sees the old bytes or the new, never a part."""
+        ...
+
+
+class NoCheckpoints:
+    """Keeps nothing: for the library and the command line."""
+
+    def load(self, name: str) -> bytes | None:
+        return None
+
+    def save(self, name: str, raw: bytes) -> None:
+        """Forget."""
+
+
+class FolderCheckpoints:
+    """A folder at an fsspec URL; small enough to be sent to another process."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def load(self, name: str) -> bytes | None:
+        files, root = fsspec.core.url_to_fs(self.url)
+        try:
+            raw: bytes = files.cat_file(f"{root}/{name}")
+        except FileNotFoundError:
+            return None
+        return raw
+
+    def save(self, name: str, raw: bytes) -> None:
+        files, root = fsspec.core.url_to_fs(self.url)
+        files.makedirs(root, exist_ok=True)
+        aside = f"{root}/.{name}.{uuid4().hex}"
+        files.pipe_file(aside, raw)
+        files.mv(aside, f"{root}/{name}")
+
+    def clear(self) -> None:
+        """Delete all of it."""
+        files, root = fsspec.core.url_to_fs(self.url)
+        if files.exists(root):
+            files.rm(root, recursive=True)

@@ -1,0 +1,193 @@
+"""A client of the REST service."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+from uuid import uuid4
+
+import httpx
+
+from autosample.errors import ServiceError
+
+POLL = 0.5  # seconds between looks at a job
+TRIES = 5  # of a request that did not reach the service
+FINAL = ("succeeded", "failed", "cancelled")
+
+Json = dict[str, Any]
+
+
+class Client:
+    """Talks to a service; every method raises ServiceError with its problem."""
+
+    def __init__(
+        self,
+        url: str = "http://127.0.0.1:8000",
+        *,
+        key: str | None = None,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        self._http = httpx.Client(
+            base_url=url, headers=headers, timeout=600.0, transport=transport
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._http.close()
+
+    def upload(
+        self, path: Path | str, *, test: Path | str | None = None, **options: Any
+    ) -> Json:
+        """Upload interactions, perhaps with a test file; options are ReadOptions."""
+        paths = {"file": Path(path)} | ({"test_file": Path(test)} if test else {})
+        files = {name: (each.name, each.read_bytes()) for name, each in paths.items()}
+        data = {"options": json.dumps(options)}
+        return self._ask("POST", "/v1/datasets", files=files, data=data)
+
+    def datasets(self) -> list[Json]:
+        found: list[Json] = self._ask("GET", "/v1/datasets")["datasets"]
+        return found
+
+    def delete_dataset(self, id: str) -> None:
+        self._ask("DELETE", f"/v1/datasets/{id}")
+
+    def validate(self, dataset: str, **spec: Any) -> Json:
+        """Check a spec and return it written out, without queueing it."""
+        body = {"dataset": dataset} | spec
+        return self._ask("POST", "/v1/jobs", params={"validate_only": True}, json=body)
+
+    def submit(self, dataset: str, *, key: str | None = None, **spec: Any) -> Job:
+        """Queue a search; sent again after a broken connection, it is queued once."""
+        headers = {"Idempotency-Key": key or uuid4().hex}
+        body = {"dataset": dataset} | spec
+        return Job(self, self._ask("POST", "/v1/jobs", json=body, headers=headers)["id"])
+
+    def job(self, id: str) -> Job:
+        return Job(self, id)
+
+    def jobs(self, *, state: str | None = None) -> Iterator[Json]:
+        """Yield all jobs, newest first."""
+        wanted: Json = {"state": state} if state else {}
+        while True:
+            page = self._ask("GET", "/v1/jobs", params=wanted)
+            yield from page["jobs"]
+            if page["next_page_token"] is None:
+                return
+            wanted["page_token"] = page["next_page_token"]
+
+    def catalogue(self, part: str) -> list[Json]:
+        """Return the samplers, models, losses or strategies."""
+        entries: list[Json] = self._ask("GET", f"/v1/{part}")["entries"]
+        return entries
+
+    def _ask(self, method: str, path: str, **request: Any) -> Json:
+        response = self._send(method, path, **request)
+        body: Json = response.json() if response.content else {}
+        return body
+
+    def _send(self, method: str, path: str, **request: Any) -> httpx.Response:
+        """Send, again if it did not arrive; a job's key makes that safe."""
+        for left in reversed(range(TRIES)):
+            try:
+                response = self._http.request(method, path, **request)
+                break
+            except httpx.TransportError as error:
+                if not left:
+                    where = self._http.base_url
+                    raise ServiceError(f"no answer from {where}: {error}") from error
+                time.sleep(2.0 ** (TRIES - left) / 8)
+        if response.is_error:
+            raise _problem(response)
+        return response
+
+
+class Job:
+    """A submitted search."""
+
+    def __init__(self, client: Client, id: str) -> None:
+        self._client, self.id = client, id
+
+    def status(self) -> Json:
+        return self._client._ask("GET", self._path())
+
+    def cancel(self) -> Json:
+        return self._client._ask("POST", self._path("/cancel"))
+
+    def retry(self) -> Json:
+        return self._client._ask("POST", self._path("/retry"))
+
+    def delete(self) -> None:
+        self._client._ask("DELETE", self._path())
+
+    def events(self, after: int = 0) -> list[Json]:
+        """Return what happened after an event."""
+        wanted = {"after": after}
+        found: list[Json] = self._client._ask("GET", self._path("/events"), params=wanted)[
+            "events"
+        ]
+        return found
+
+    def wait(
+        self, progress: Callable[[Json, list[Json]], None] = lambda job, new: None
+    ) -> Self:
+        """Wait for the end; raises ServiceError unless the job succeeded.
+
+        `progress` is called with the job and its new events.
+        """
+        last = 0
+        while True:
+            job = self.status()
+            new = self.events(after=last)
+            last = new[-1]["id"] if new else last
+            progress(job, new)
+            if job["state"] in FINAL:
+                break
+            time.sleep(POLL)
+        if job["state"] != "succeeded":
+            why = (job["failure"] or {}).get("detail", "no reason given")
+            raise ServiceError(f"job {self.id} {job['state']}: {why}", job)
+        return self
+
+    def result(self) -> Json:
+        """Return the report of a finished job."""
+        return self._client._ask("GET", self._path("/result"))
+
+    def artifacts(self) -> list[Mapping[str, Any]]:
+        found: list[Mapping[str, Any]] = self._client._ask(
+            "GET", self._path("/artifacts")
+        )["artifacts"]
+        return found
+
+    def download(self, path: Path | str, name: str = "bundle.zip") -> Path:
+        """Save a file of the bundle; the whole of it by default."""
+        target = Path(path)
+        response = self._client._send("GET", self._path(f"/artifacts/{name}"))
+        target.write_bytes(response.content)
+        return target
+
+    def _path(self, rest: str = "") -> str:
+        return f"/v1/jobs/{self.id}{rest}"
+
+
+def _problem(response: httpx.Response) -> ServiceError:
+    try:
+        body = response.json()
+        detail = str(body["detail"])
+    except (ValueError, KeyError, TypeError):
+        body, detail = {}, response.text[:200]
+    return ServiceError(f"{response.status_code}: {detail}", body)

@@ -1,0 +1,288 @@
+"""A data set: interactions, perhaps test interactions, and the original ids."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from pydantic import NonNegativeInt
+
+from autosample.config import Config
+from autosample.data.filters import at_least, k_core
+from autosample.data.interactions import Bools, Interactions, Ints
+from autosample.data.options import ReadOptions
+from autosample.data.readers import read
+from autosample.data.table import Table
+from autosample.errors import DataError
+
+
+class DatasetStats(Config):
+    """What was read, what was dropped and why, and what is left."""
+
+    users: NonNegativeInt
+    items: NonNegativeInt
+    pairs: NonNegativeInt
+    """Distinct training pairs that are left."""
+    test_pairs: NonNegativeInt = 0
+    """Distinct pairs of the test file that are left."""
+    rows: NonNegativeInt
+    """Rows read, of both files."""
+    below_min_rating: NonNegativeInt = 0
+    """Rows dropped by `min_rating`."""
+    duplicates: NonNegativeInt = 0
+    """Rows that repeated a pair."""
+    outside_k_core: NonNegativeInt = 0
+    """Training pairs dropped by `k_core`."""
+    test_dropped: NonNegativeInt = 0
+    """Test pairs dropped: also in the training file, or outside its k-core."""
+    density: float
+    """pairs / (users * items)."""
+    ordered: bool
+    """Whether a user's pairs are in time order."""
+    timestamps: bool
+    """Whether pairs carry times."""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Interactions over compact ids, and the ids they stand for."""
+
+    train: Interactions
+    """All pairs, or those of the training file."""
+
+    test: Interactions | None
+    """The pairs of the test file, if one was given."""
+
+    users: pa.Array
+    """Original id of each user: int64 or string."""
+
+    items: pa.Array
+    """Original id of each item: int64 or string."""
+
+    stats: DatasetStats
+
+    @property
+    def fingerprint(self) -> str:
+        """Equal pairs, in compact ids, have equal fingerprints."""
+        test = self.test.fingerprint if self.test else "no test file"
+        return f"{self.train.fingerprint}/{test}"
+
+    def save(self, folder: Path) -> None:
+        """Write the data set as Parquet files."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, ids in (("users", self.users), ("items", self.items)):
+            pq.write_table(pa.table({"id": ids}), folder / f"{name}.parquet")
+        _write_pairs(self.train, folder / "train.parquet")
+        if self.test is not None:
+            _write_pairs(self.test, folder / "test.parquet")
+        (folder / "stats.json").write_text(self.stats.model_dump_json(indent=1))
+
+    @classmethod
+    def load(cls, folder: Path) -> Dataset:
+        """Read what `save` wrote."""
+        users, items = (
+            pq.read_table(folder / f"{name}.parquet")["id"].combine_chunks()
+            for name in ("users", "items")
+        )
+        stats = DatasetStats(**json.loads((folder / "stats.json").read_text()))
+        shape = {"num_users": len(users), "num_items": len(items)}
+        ordered = {"train": stats.ordered, "test": False}
+        train, test = (
+            _read_pairs(path, ordered=ordered[path.stem], **shape)
+            if path.exists()
+            else None
+            for path in (folder / "train.parquet", folder / "test.parquet")
+        )
+        assert train is not None
+        return cls(train, test, users, items, stats)
+
+
+def load_dataset(
+    path: Path | str, options: ReadOptions | None = None, *, test: Path | str | None = None
+) -> Dataset:
+    """Read a file of interactions, perhaps with a test file, into a data set.
+
+    Raises DataError where a file or its content breaks a rule.
+    """
+    options = options or ReadOptions()
+    tables = [read(Path(path), options)]
+    if test is not None:
+        tables.append(read(Path(test), options))
+    return from_tables(tables, options)
+
+
+def from_tables(tables: list[Table], options: ReadOptions) -> Dataset:
+    """Build a data set from a table of pairs and perhaps one of test pairs."""
+    counts = {"rows": sum(table.num_rows for table in tables)}
+    kept = [_rated(table, options.min_rating) for table in tables]
+    counts["below_min_rating"] = counts["rows"] - sum(t.num_rows for t in kept)
+    users_P, users = _compact([table.users for table in kept])
+    items_P, items = _compact([table.items for table in kept])
+    parts = [
+        _pairs(table, (users_P[at], items_P[at]), (len(users), len(items)), options.ordered)
+        for at, table in enumerate(kept)
+    ]
+    counts["duplicates"] = sum(t.num_rows for t in kept) - sum(p.num_pairs for p in parts)
+    train, test = parts[0], parts[1] if len(parts) > 1 else None
+    core = k_core(train, options.k_core)
+    counts["outside_k_core"] = train.num_pairs - core.num_pairs
+    read_test = test.num_pairs if test else 0
+    if test is not None:
+        test = test.take(~_seen(core, test) & _inside(core, test, options.k_core))
+    counts["test_dropped"] = read_test - (test.num_pairs if test else 0)
+    return _without_gaps(core, test, (users, items), counts)
+
+
+def from_arrays(
+    users: Any,
+    items: Any,
+    *,
+    times: Any = None,
+    ratings: Any = None,
+    options: ReadOptions | None = None,
+) -> Dataset:
+    """Build a data set from columns in memory: lists, NumPy, pandas or Arrow."""
+    from autosample.data.table import id_column, number_column
+
+    table = Table(
+        id_column(pa.array(users), "users"),
+        id_column(pa.array(items), "items"),
+        None if ratings is None else number_column(pa.array(ratings), "ratings"),
+        None if times is None else number_column(pa.array(times), "times"),
+    )
+    return from_tables([table], options or ReadOptions())
+
+
+def _rated(table: Table, min_rating: float | None) -> Table:
+    if min_rating is None:
+        return table
+    assert table.ratings is not None
+    return at_least(table, min_rating)
+
+
+def _compact(columns: list[pa.DictionaryArray]) -> tuple[list[Ints], pa.Array]:
+    """Number ids in order of first appearance, over all columns together."""
+    decoded = [column.dictionary_decode() for column in columns]
+    if len({column.type for column in decoded}) > 1:
+        decoded = [column.cast(pa.string()) for column in decoded]
+    encoded = pa.chunked_array(decoded).combine_chunks().dictionary_encode()
+    codes = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
+    cuts = np.cumsum([len(column) for column in decoded])[:-1]
+    return np.split(codes, cuts), encoded.dictionary
+
+
+def _pairs(
+    table: Table, codes: tuple[Ints, Ints], shape: tuple[int, int], ordered: bool
+) -> Interactions:
+    times = None if table.times is None else table.times.to_numpy(zero_copy_only=False)
+    return Interactions.from_pairs(
+        *codes, num_users=shape[0], num_items=shape[1], times_E=times, ordered=ordered
+    )
+
+
+def _seen(train: Interactions, test: Interactions) -> Bools:
+    return train.contains(test.users_E, test.items_E[:, None].astype(np.int64))[:, 0]
+
+
+def _inside(train: Interactions, test: Interactions, k: int) -> Bools:
+    if k == 0:
+        return np.ones(test.num_pairs, np.bool_)
+    inside: Bools = (train.degrees_U[test.users_E] > 0) & (
+        train.popularity_I[test.items_E] > 0
+    )
+    return inside
+
+
+def _without_gaps(
+    train: Interactions,
+    test: Interactions | None,
+    ids: tuple[pa.Array, pa.Array],
+    counts: dict[str, int],
+) -> Dataset:
+    parts = [train] if test is None else [train, test]
+    users = np.unique(np.concatenate([part.users_E for part in parts]))
+    items = np.unique(np.concatenate([part.items_E for part in parts]))
+    if len(users) < 2 or len(items) < 2:
+        raise DataError(
+            f"{len(users)} users and {len(items)} items are left, and at least two of"
+            f" each are needed ({_told(counts)})"
+        )
+    small = [_renumbered(part, users, items) for part in parts]
+    kept = (ids[0].take(pa.array(users)), ids[1].take(pa.array(items)))
+    _refuse_full_user(small[0], kept[0])
+    train, test = small[0], small[1] if len(small) > 1 else None
+    stats = DatasetStats(
+        users=len(users),
+        items=len(items),
+        pairs=train.num_pairs,
+        test_pairs=test.num_pairs if test else 0,
+        density=train.num_pairs / (len(users) * len(items)),
+        ordered=train.ordered,
+        timestamps=train.times_E is not None,
+        **counts,
+    )
+    return Dataset(train, test, *kept, stats)
+
+
+def _renumbered(part: Interactions, users: Ints, items: Ints) -> Interactions:
+    new_item = np.full(part.num_items, -1, np.int64)
+    new_item[items] = np.arange(len(items))
+    new_user = np.full(part.num_users, -1, np.int64)
+    new_user[users] = np.arange(len(users))
+    return Interactions.from_pairs(
+        new_user[part.users_E],
+        new_item[part.items_E],
+        num_users=len(users),
+        num_items=len(items),
+        times_E=part.times_E,
+        ordered=part.ordered,
+    )
+
+
+def _refuse_full_user(train: Interactions, users: pa.Array) -> None:
+    full = np.flatnonzero(train.degrees_U >= train.num_items)
+    if len(full):
+        raise DataError(
+            f"user {users[int(full[0])].as_py()!r} has every one of the"
+            f" {train.num_items} items, so no negative is left to draw; drop such users"
+        )
+
+
+def _told(counts: dict[str, int]) -> str:
+    told = (f"{name.replace('_', ' ')}: {n}" for name, n in counts.items() if n)
+    return ", ".join(told) or "nothing was read"
+
+
+def _write_pairs(pairs: Interactions, path: Path) -> None:
+    columns = {"user": pairs.users_E.astype(np.int32), "item": pairs.items_E}
+    if pairs.times_E is not None:
+        columns["time"] = pairs.times_E
+    pq.write_table(pa.table(columns), path)
+
+
+def _read_pairs(
+    path: Path, *, num_users: int, num_items: int, ordered: bool
+) -> Interactions:
+    table = pq.read_table(path)
+    timed = "time" in table.column_names
+    return Interactions.from_pairs(
+        table["user"].to_numpy(),
+        table["item"].to_numpy(),
+        num_users=num_users,
+        num_items=num_items,
+        times_E=table["time"].to_numpy() if timed else None,
+        ordered=ordered,
+    )
+
+
+def lookup(ids: pa.Array, wanted: list[Any]) -> list[int | None]:
+    """Return the row of each original id, None where there is no such id."""
+    found = pc.index_in(pa.array(wanted, ids.type), value_set=ids)
+    rows: list[int | None] = found.to_pylist()
+    return rows

@@ -1,0 +1,178 @@
+"""Implicit feedback: which user touched which item, and in what order.
+
+NumPy only, so that a file can be parsed where torch is not loaded.
+Shape letters are those of `autosample.types`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autosample.errors import DataError
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Interactions:
+    """E distinct pairs of U users and I items, both numbered from 0, by user.
+
+    Within a user the pairs stand in time order where `ordered`, else by item.
+    Build it with `from_pairs`, which checks and sorts; the arrays are read-only.
+    """
+
+    starts_U1: Ints
+    """User u's pairs are starts[u] to starts[u + 1]."""
+
+    items_E: NDArray[np.int32]
+
+    num_items: int
+
+    ordered: bool = False
+
+    times_E: Floats | None = None
+    """Seconds, where the data has them; needed for a split by global time."""
+
+    @classmethod
+    def from_pairs(
+        cls,
+        users_E: NDArray[Any],
+        items_E: NDArray[Any],
+        *,
+        num_users: int,
+        num_items: int,
+        times_E: NDArray[Any] | None = None,
+        ordered: bool = False,
+    ) -> Interactions:
+        """Sort pairs by user, drop repeats and keep the first of each.
+
+        With times the order within a user is that of time; with `ordered` alone it
+        is that of arrival. Raises DataError on ids outside 0..num - 1.
+        """
+        users_E = _checked(users_E, num_users, "user")
+        items_E = _checked(items_E, num_items, "item")
+        if len(users_E) != len(items_E):
+            raise DataError(f"{len(users_E)} users but {len(items_E)} items in pairs")
+        times = None if times_E is None else np.asarray(times_E, np.float64)
+        if times is not None and not np.isfinite(times).all():
+            raise DataError("a timestamp is not a finite number")
+        order = _order(users_E, items_E, times, ordered)
+        users_E, items_E = users_E[order], items_E[order]
+        times = None if times is None else times[order]
+        first = _first_of_each(users_E * num_items + items_E)
+        users_E, items_E = users_E[first], items_E[first]
+        starts = np.zeros(num_users + 1, np.int64)
+        np.cumsum(np.bincount(users_E, minlength=num_users), out=starts[1:])
+        made = cls(
+            starts,
+            items_E.astype(np.int32),
+            num_items,
+            ordered or times is not None,
+            None if times is None else times[first],
+        )
+        for array in (made.starts_U1, made.items_E, made.times_E):
+            if array is not None:
+                array.flags.writeable = False
+        return made
+
+    @property
+    def num_users(self) -> int:
+        return len(self.starts_U1) - 1
+
+    @property
+    def num_pairs(self) -> int:
+        return len(self.items_E)
+
+    @cached_property
+    def degrees_U(self) -> Ints:
+        """Number of items each user has touched."""
+        return np.diff(self.starts_U1)
+
+    @cached_property
+    def popularity_I(self) -> Ints:
+        """Number of users who have touched each item."""
+        return np.bincount(self.items_E, minlength=self.num_items)
+
+    @cached_property
+    def users_E(self) -> Ints:
+        """The user of each pair."""
+        return np.repeat(np.arange(self.num_users), self.degrees_U)
+
+    @cached_property
+    def keys_E(self) -> Ints:
+        """user * I + item of every pair, ascending: the index behind `contains`."""
+        return np.sort(self.users_E * self.num_items + self.items_E)
+
+    def contains(self, users_B: Ints, items_BN: Ints) -> Bools:
+        """Tell which pairs were observed: (B, N) for (B,) users and (B, N) items."""
+        keys = users_B[:, None] * self.num_items + items_BN
+        if self.num_pairs == 0:
+            return np.zeros(keys.shape, np.bool_)
+        at = np.searchsorted(self.keys_E, keys).clip(max=self.num_pairs - 1)
+        found: Bools = self.keys_E[at] == keys
+        return found
+
+    def items_of(self, user: int) -> NDArray[np.int32]:
+        """Return one user's items, in order: (n,)."""
+        return self.items_E[self.starts_U1[user] : self.starts_U1[user + 1]]
+
+    def take(self, keep_E: Bools) -> Interactions:
+        """Return the pairs where `keep_E` is true, over the same users and items."""
+        starts = np.zeros_like(self.starts_U1)
+        np.cumsum(
+            np.bincount(self.users_E[keep_E], minlength=self.num_users), out=starts[1:]
+        )
+        times = None if self.times_E is None else self.times_E[keep_E]
+        return Interactions(
+            starts, self.items_E[keep_E], self.num_items, self.ordered, times
+        )
+
+    def merged(self, other: Interactions) -> Interactions:
+        """Return the pairs of both, over the same users and items, unordered."""
+        return Interactions.from_pairs(
+            np.concatenate([self.users_E, other.users_E]),
+            np.concatenate([self.items_E, other.items_E]).astype(np.int64),
+            num_users=self.num_users,
+            num_items=self.num_items,
+        )
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Equal pairs in equal order have equal fingerprints: sha256, hex."""
+        digest = sha256(f"{self.num_users},{self.num_items},{self.ordered}".encode())
+        for array in (self.starts_U1, self.items_E, self.times_E):
+            digest.update(b"-" if array is None else np.ascontiguousarray(array).data)
+        return digest.hexdigest()
+
+
+def _checked(ids_E: NDArray[Any], count: int, noun: str) -> Ints:
+    ids_E = np.asarray(ids_E)
+    if ids_E.ndim != 1 or not (ids_E.size == 0 or np.issubdtype(ids_E.dtype, np.integer)):
+        raise DataError(
+            f"{noun} ids must be one row of integers, not {ids_E.dtype} of shape"
+            f" {ids_E.shape}"
+        )
+    if ids_E.size and not 0 <= int(ids_E.min()) <= int(ids_E.max()) < count:
+        raise DataError(
+            f"{noun} ids must lie in 0..{count - 1}, found"
+            f" {ids_E.min()}..{ids_E.max()}"
+        )
+    return ids_E.astype(np.int64)
+
+
+def _order(users_E: Ints, items_E: Ints, times: Floats | None, ordered: bool) -> Ints:
+    if times is not None:
+        return np.lexsort((times, users_E))  # stable: ties keep their arrival
+    return np.argsort(users_E, kind="stable") if ordered else np.lexsort((items_E, users_E))
+
+
+def _first_of_each(keys_E: Ints) -> Ints:
+    return np.sort(np.unique(keys_E, return_index=True)[1])

@@ -1,0 +1,48 @@
+"""How a file of interactions is to be read."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from pydantic import Field, NonNegativeInt
+
+from autosample.config import Config
+
+
+class Format(StrEnum):
+    CSV = "csv"
+    TSV = "tsv"
+    PARQUET = "parquet"
+    LIGHTGCN = "lightgcn"
+    RECBOLE = "recbole"
+
+
+class ReadOptions(Config):
+    """Column mapping and filters; every default suits a file with usual names."""
+
+    format: Format | None = None
+    """None: told by content and name."""
+
+    user: str | None = Field(None, min_length=1)
+    """Column of user ids: a name, or a position from 0 in a file without header."""
+
+    item: str | None = Field(None, min_length=1)
+    """Column of item ids, likewise."""
+
+    rating: str | None = Field(None, min_length=1)
+    """Column of ratings, likewise; used by `min_rating` alone."""
+
+    timestamp: str | None = Field(None, min_length=1)
+    """Column of times in seconds, likewise."""
+
+    header: bool | None = None
+    """Whether the first row names the columns; None: told by content."""
+
+    ordered: bool = False
+    """The rows (or the items of a line) stand in time order."""
+
+    min_rating: float | None = None
+    """Rows rated below this are dropped; None keeps every row as an interaction."""
+
+    k_core: NonNegativeInt = 0
+    """Users and items with fewer pairs are dropped, again and again; 0: none."""

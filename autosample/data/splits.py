@@ -1,0 +1,172 @@
+"""Parts of a data set: to train on, to decide on, and to open once at the end."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import Field
+
+from autosample.config import Config
+from autosample.data.dataset import Dataset
+from autosample.data.interactions import Interactions, Ints
+from autosample.errors import DataError
+from autosample.seeds import numpy_generator
+
+Share = Annotated[float, Field(gt=0, lt=1)]
+
+
+@dataclass(frozen=True)
+class Split:
+    """Three disjoint parts over the same users and items."""
+
+    train: Interactions
+    valid: Interactions
+    test: Interactions
+
+    @property
+    def known(self) -> Interactions:
+        """Training and validation pairs: what is masked when the test is opened."""
+        return self.train.merged(self.valid)
+
+
+class SplitConfig(Config, ABC):
+    """A rule of splitting: what a search spec names."""
+
+    @abstractmethod
+    def parts(self, dataset: Dataset, seed: int) -> Split:
+        """Divide the pairs; raises DataError where the data lacks what it needs."""
+
+    def apply(self, dataset: Dataset, seed: int) -> Split:
+        """Divide the pairs and check that each part can serve its purpose."""
+        split = self.parts(dataset, seed)
+        for name, part in (("validation", split.valid), ("test", split.test)):
+            if part.num_pairs == 0:
+                raise DataError(
+                    f"split {self.label} leaves no {name} pairs of"
+                    f" {dataset.stats.pairs}; give more data or a larger share"
+                )
+        if split.train.num_pairs == 0:
+            raise DataError(f"split {self.label} leaves no training pairs")
+        return split
+
+
+class RandomSplit(SplitConfig):
+    """A random share of each user's pairs; every user keeps one to train on."""
+
+    kind: Literal["random"] = "random"
+    valid: Share = 0.1
+    """Share of each user's pairs for validation."""
+    test: Share = 0.2
+    """Share of each user's pairs for the test."""
+
+    def parts(self, dataset: Dataset, seed: int) -> Split:
+        _refuse_test_file(dataset, self)
+        pairs, rng = dataset.train, numpy_generator(seed, "split")
+        rank_E = _ranks(pairs, rng.random(pairs.num_pairs))
+        test_U = _share_of_each(pairs.degrees_U, self.test, rng)
+        valid_U = _share_of_each(pairs.degrees_U, self.valid, rng)
+        valid_U = np.minimum(valid_U, np.maximum(pairs.degrees_U - 1 - test_U, 0))
+        return _by_rank(pairs, rank_E, test_U, valid_U)
+
+
+class LeaveLastOut(SplitConfig):
+    """Each user's last pair for the test, the one before for validation.
+
+    Users with fewer than three pairs are trained on whole.
+    """
+
+    kind: Literal["leave_last_out"] = "leave_last_out"
+
+    def parts(self, dataset: Dataset, seed: int) -> Split:
+        _refuse_test_file(dataset, self)
+        pairs = dataset.train
+        if not pairs.ordered:
+            raise DataError(
+                "leave_last_out needs time order: map a `timestamp` column, or say"
+                " `ordered` if the rows stand in time order"
+            )
+        last_E = pairs.starts_U1[1:][pairs.users_E] - 1 - np.arange(pairs.num_pairs)
+        one_U = (pairs.degrees_U >= 3).astype(np.int64)
+        return _by_rank(pairs, last_E, one_U, one_U)
+
+
+class GlobalTime(SplitConfig):
+    """The latest pairs of all for the test, those before for validation."""
+
+    kind: Literal["global_time"] = "global_time"
+    valid: Share = 0.1
+    """Share of all pairs for validation."""
+    test: Share = 0.2
+    """Share of all pairs for the test."""
+
+    def parts(self, dataset: Dataset, seed: int) -> Split:
+        _refuse_test_file(dataset, self)
+        pairs = dataset.train
+        if pairs.times_E is None:
+            raise DataError("global_time needs a `timestamp` column, and none was read")
+        cuts = np.quantile(pairs.times_E, [1 - self.test - self.valid, 1 - self.test])
+        place_E = np.searchsorted(cuts, pairs.times_E, side="left")
+        return Split(*(pairs.take(place_E == place) for place in range(3)))
+
+
+class GivenTest(SplitConfig):
+    """The test file is the test; validation is carved from the training file.
+
+    A random share of each user's training pairs, or the last ones if ordered.
+    """
+
+    kind: Literal["given"] = "given"
+    valid: Share = 0.1
+    """Share of each user's training pairs for validation."""
+
+    def parts(self, dataset: Dataset, seed: int) -> Split:
+        if dataset.test is None:
+            raise DataError("split 'given' needs a test file beside the training file")
+        pairs, rng = dataset.train, numpy_generator(seed, "split")
+        key_E = rng.random(pairs.num_pairs)
+        if pairs.ordered:
+            key_E = -np.arange(pairs.num_pairs, dtype=np.float64)
+        valid_U = _share_of_each(pairs.degrees_U, self.valid, rng)
+        none_U = np.zeros_like(valid_U)
+        carved = _by_rank(pairs, _ranks(pairs, key_E), none_U, valid_U)
+        return Split(carved.train, carved.valid, dataset.test)
+
+
+SplitSpec = Annotated[
+    RandomSplit | LeaveLastOut | GlobalTime | GivenTest, Field(discriminator="kind")
+]
+
+
+def default_split(dataset: Dataset) -> SplitConfig:
+    """Use the test file where there is one, else a random split."""
+    return RandomSplit() if dataset.test is None else GivenTest()
+
+
+def _refuse_test_file(dataset: Dataset, split: SplitConfig) -> None:
+    if dataset.test is not None:
+        raise DataError(
+            f"split {split.label} would ignore the test file; use split 'given'"
+        )
+
+
+def _ranks(pairs: Interactions, key_E: np.ndarray[tuple[int], np.dtype[np.float64]]) -> Ints:
+    """Rank of each pair within its user by ascending key."""
+    order = np.lexsort((key_E, pairs.users_E))
+    rank_E = np.empty(pairs.num_pairs, np.int64)
+    rank_E[order] = np.arange(pairs.num_pairs) - pairs.starts_U1[:-1][pairs.users_E]
+    return rank_E
+
+
+def _share_of_each(degrees_U: Ints, share: float, rng: np.random.Generator) -> Ints:
+    """Round share * degree up or down at random, so that no degree is favoured."""
+    counts = np.floor(share * degrees_U + rng.random(len(degrees_U))).astype(np.int64)
+    return np.minimum(counts, np.maximum(degrees_U - 1, 0))
+
+
+def _by_rank(pairs: Interactions, rank_E: Ints, test_U: Ints, valid_U: Ints) -> Split:
+    test_E = rank_E < test_U[pairs.users_E]
+    valid_E = ~test_E & (rank_E < (test_U + valid_U)[pairs.users_E])
+    return Split(pairs.take(~test_E & ~valid_E), pairs.take(valid_E), pairs.take(test_E))

@@ -1,0 +1,276 @@
+"""The whole of a search: split, search, retrain, verify, open the test split once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+
+from autosample.data.dataset import Dataset
+from autosample.data.interactions import Interactions
+from autosample.data.splits import Split, default_split
+from autosample.errors import SearchFailed, SpecError
+from autosample.evaluation.metrics import Metric, Values
+from autosample.evaluation.ranking import Hits, Ranking
+from autosample.evaluation.significance import compare
+from autosample.models import Model
+from autosample.progress import Progress, Report as Tell, Stage, silent, within
+from autosample.report import (
+    Costs,
+    Report,
+    SplitSizes,
+    Verdict,
+    Verification,
+    verdict,
+)
+from autosample.samplers import Sampler, UniformSampler
+from autosample.spec import SearchSpec
+from autosample.strategies.base import Cost, SearchResult, Task, epoch_data
+from autosample.strategies.exhaustive import scratch
+from autosample.strategies.run import search
+from autosample.training import Epoch
+from autosample.trials import InProcessRunner, Trial, TrialResult, TrialRunner
+
+Runners = Callable[[Split], TrialRunner]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A finished search, in memory: what a bundle is written from."""
+
+    report: Report
+    model: Model
+    sampler: Sampler
+    trial: Trial
+    """The retraining: model, loss and training settings in full."""
+    dataset: Dataset
+    split: Split
+
+
+def run(
+    spec: SearchSpec,
+    dataset: Dataset,
+    *,
+    runners: Runners = InProcessRunner,
+    tell: Tell = silent,
+) -> Outcome:
+    """Run a search to its end.
+
+    Raises DataError or SpecError where data and spec do not fit, SearchFailed where no
+    candidate survives, and whatever `tell` raises to stop.
+    """
+    began = time.perf_counter()
+    tell(Progress(Stage.PREPARING, 0.0, "stage"))
+    split = prepare(spec, dataset)
+    runner = runners(split)
+    found = _search(spec, split, runner, tell)
+    retrained = _retrain(spec, found, split, runner, tell)
+    checks = _scratch_trainings(spec, found, split, runner, tell)
+    tell(Progress(Stage.EVALUATING, within(Stage.EVALUATING, 0.8), "stage"))
+    evaluation = _Evaluation(spec, split, tell)
+    model = retrained.best_model(split)
+    valid = evaluation.of([model], split.valid, split.train)
+    test = evaluation.of([model], split.test, split.known)
+    verification = _verification(spec, checks, split, evaluation)
+    report = Report(
+        version=version("autosample"),
+        spec=spec,
+        dataset=dataset.stats,
+        split=_sizes(spec, dataset, split),
+        chosen=found.chosen.model_dump(mode="json"),
+        chosen_label=found.chosen.label,
+        candidates=found.candidates,
+        verdict=_verdict(spec, found, verification),
+        valid=evaluation.means(valid),
+        test=evaluation.means(test),
+        best_epoch=_best_epoch(retrained),
+        verification=verification,
+        costs=Costs(
+            search=found.cost,
+            retraining=Cost().plus([retrained]),
+            wall_seconds=time.perf_counter() - began,
+        ),
+        trace=found.trace,
+    )
+    return Outcome(report, model, found.chosen, retrained.trial, dataset, split)
+
+
+def prepare(spec: SearchSpec, dataset: Dataset) -> Split:
+    """Split the data as the spec says, and check that the two fit."""
+    split = (spec.split or default_split(dataset)).apply(dataset, spec.training.seed)
+    for metric in _metrics(spec):
+        if metric.k > split.train.num_items:
+            raise SpecError(
+                f"{metric} needs {metric.k} ranks, and the data has"
+                f" {split.train.num_items} items"
+            )
+    return split
+
+
+def _search(
+    spec: SearchSpec, split: Split, runner: TrialRunner, tell: Tell
+) -> SearchResult:
+    def told(kind: str, fraction: float, data: Mapping[str, Any]) -> None:
+        at = within(Stage.SEARCHING, fraction)
+        tell(Progress(Stage.SEARCHING, at, kind, data))
+
+    told("stage", 0.0, {"candidates": [sampler.label for sampler in spec.samplers]})
+    return search(Task(spec, split, runner, told))
+
+
+def _retrain(
+    spec: SearchSpec,
+    found: SearchResult,
+    split: Split,
+    runner: TrialRunner,
+    tell: Tell,
+) -> TrialResult:
+    """Train the winner to early stopping, from the searched parameters if warm."""
+    request = found.start
+    if not spec.warm_start:
+        task = Task(spec, split, runner, lambda *_: None)
+        request = scratch(task, found.chosen, spec.training.seed)
+    tell(
+        Progress(
+            Stage.RETRAINING,
+            within(Stage.RETRAINING, 0.0),
+            "stage",
+            {"chosen": found.chosen.label},
+        )
+    )
+    told = _counting(Stage.RETRAINING, (0.0, 1.0), request.trial.training.epochs, tell)
+    [result] = runner.run([request], told)
+    if not result.usable:
+        raise SearchFailed(f"retraining {found.chosen.label} failed: {result.error}")
+    return result
+
+
+def _scratch_trainings(
+    spec: SearchSpec,
+    found: SearchResult,
+    split: Split,
+    runner: TrialRunner,
+    tell: Tell,
+) -> dict[str, list[TrialResult]]:
+    """Train winner and uniform from scratch under every seed, if asked to verify."""
+    tell(Progress(Stage.EVALUATING, within(Stage.EVALUATING, 0.0), "stage"))
+    if not spec.verify or isinstance(found.chosen, UniformSampler):
+        return {}
+    task = Task(spec, split, runner, lambda *_: None)
+    uniform = UniformSampler(negatives=found.chosen.negatives)
+    requests = [
+        scratch(task, sampler, seed)
+        for sampler in (found.chosen, uniform)
+        for seed in spec.seeds
+    ]
+    epochs = len(requests) * spec.training.epochs
+    results = runner.run(requests, _counting(Stage.EVALUATING, (0.0, 0.8), epochs, tell))
+    half = len(spec.seeds)
+    return {"chosen": results[:half], "uniform": results[half:]}
+
+
+def _counting(
+    stage: Stage, span: tuple[float, float], epochs: int, tell: Tell
+) -> Callable[[Trial, Epoch], None]:
+    """Tell of passes, as so many of those planned; early stopping may end it sooner."""
+    done = 0
+
+    def told(trial: Trial, epoch: Epoch) -> None:
+        nonlocal done
+        done += 1
+        share = span[0] + (span[1] - span[0]) * min(done / max(epochs, 1), 1.0)
+        data = epoch_data(trial, epoch)
+        tell(Progress(stage, within(stage, share), "epoch", data))
+
+    return told
+
+
+class _Evaluation:
+    """Ranks models on a part of the split; `tell` may stop it between blocks."""
+
+    def __init__(self, spec: SearchSpec, split: Split, tell: Tell) -> None:
+        self.metrics = _metrics(spec)
+        self.k = max(metric.k for metric in self.metrics)
+        self.metric = Metric(spec.metric)
+        self.tell = tell
+
+    def of(
+        self, models: Sequence[Model], held_out: Interactions, masked: Interactions
+    ) -> list[Hits]:
+        ranking = Ranking(held_out, masked, k=self.k)
+        return [ranking.hits(model(), self._tick) for model in models]
+
+    def _tick(self) -> None:
+        self.tell(Progress(Stage.EVALUATING, within(Stage.EVALUATING, 0.9), "tick"))
+
+    def means(self, hits: Sequence[Hits]) -> dict[str, float]:
+        """Return each metric, averaged over users and models."""
+        each = [hit.means(self.metrics) for hit in hits]
+        return {
+            name: float(np.mean([means[name] for means in each])) for name in each[0]
+        }
+
+    def by_user(self, hits: Sequence[Hits]) -> Values:
+        """Return each user's metric, averaged over models."""
+        return np.asarray(np.mean([hit.values(self.metric) for hit in hits], axis=0))
+
+
+def _verification(
+    spec: SearchSpec,
+    checks: dict[str, list[TrialResult]],
+    split: Split,
+    evaluation: _Evaluation,
+) -> Verification | None:
+    if not checks or any(not r.usable for results in checks.values() for r in results):
+        return None
+    hits = {
+        name: evaluation.of(
+            [result.best_model(split) for result in results], split.test, split.known
+        )
+        for name, results in checks.items()
+    }
+    return Verification(
+        seeds=spec.seeds,
+        chosen=evaluation.means(hits["chosen"]),
+        uniform=evaluation.means(hits["uniform"]),
+        gain=compare(
+            evaluation.by_user(hits["chosen"]), evaluation.by_user(hits["uniform"])
+        ),
+        cost=Cost().plus([*checks["chosen"], *checks["uniform"]]),
+    )
+
+
+def _verdict(
+    spec: SearchSpec, found: SearchResult, verification: Verification | None
+) -> Verdict:
+    label = found.chosen.label
+    searched = next(each for each in found.candidates if each.name == label)
+    return verdict(
+        label,
+        is_uniform=isinstance(found.chosen, UniformSampler),
+        searched=searched.versus_uniform,
+        verified=verification.gain if verification else None,
+        metric=spec.metric,
+    )
+
+
+def _metrics(spec: SearchSpec) -> list[Metric]:
+    return [Metric(text) for text in dict.fromkeys((spec.metric, *spec.report))]
+
+
+def _sizes(spec: SearchSpec, dataset: Dataset, split: Split) -> SplitSizes:
+    return SplitSizes(
+        kind=(spec.split or default_split(dataset)).label,
+        train=split.train.num_pairs,
+        valid=split.valid.num_pairs,
+        test=split.test.num_pairs,
+    )
+
+
+def _best_epoch(result: TrialResult) -> int:
+    best = max(result.history, key=lambda epoch: epoch.metric, default=None)
+    return best.number if best is not None else 0

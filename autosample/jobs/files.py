@@ -1,0 +1,70 @@
+"""Files that API and workers share: data sets, checkpoints, artifacts; by fsspec."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+
+import fsspec
+
+from autosample.jobs.state import Artifact
+
+CHUNK = 1 << 20  # bytes
+
+
+class Files:
+    """Folders below one fsspec URL: `file:///srv/autosample`, `s3://bucket/path`."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url.rstrip("/")
+        self.system, self.root = fsspec.core.url_to_fs(self.url)
+
+    def put(self, folder: Path, place: str) -> list[Artifact]:
+        """Copy a folder's files to a place; nobody is to look before it is told."""
+        target = f"{self.root}/{place}"
+        self.system.makedirs(target, exist_ok=True)
+        stored = []
+        for path in sorted(folder.iterdir()):
+            raw = path.read_bytes()
+            self.system.pipe_file(f"{target}/{path.name}", raw)
+            digest = sha256(raw).hexdigest()
+            stored.append(Artifact(name=path.name, size=len(raw), sha256=digest))
+        return stored
+
+    @contextmanager
+    def local(self, place: str) -> Iterator[Path]:
+        """Give a place as a local folder, copied there if it is remote."""
+        if "file" in self.system.protocol:
+            yield Path(f"{self.root}/{place}")
+            return
+        with tempfile.TemporaryDirectory() as folder:
+            self.system.get(f"{self.root}/{place}/", folder, recursive=True)
+            yield Path(folder)
+
+    def read(self, place: str, start: int, end: int) -> Iterator[bytes]:
+        """Yield the bytes start .. end - 1 of a file, in chunks."""
+        with self.system.open(f"{self.root}/{place}", "rb") as file:
+            file.seek(start)
+            while start < end and (chunk := file.read(min(CHUNK, end - start))):
+                start += len(chunk)
+                yield chunk
+
+    def names(self, place: str) -> list[str]:
+        """Return the names in a folder; none if it is not there."""
+        path = f"{self.root}/{place}"
+        if not self.system.exists(path):
+            return []
+        return [name.rsplit("/", 1)[-1] for name in self.system.ls(path, detail=False)]
+
+    def delete(self, place: str) -> None:
+        """Delete a folder, if it is there."""
+        path = f"{self.root}/{place}"
+        if self.system.exists(path):
+            self.system.rm(path, recursive=True)
+
+    def below(self, place: str) -> str:
+        """Return the URL of a place."""
+        return f"{self.url}/{place}"

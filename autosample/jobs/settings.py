@@ -1,0 +1,60 @@
+"""Where the service keeps things; read once from AUTOSAMPLE_* and passed on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Self
+
+from platformdirs import user_data_path
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Every setting of the service; each is an environment variable AUTOSAMPLE_<NAME>."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="AUTOSAMPLE_", frozen=True, use_attribute_docstrings=True
+    )
+
+    home: Path = Field(default_factory=lambda: user_data_path("autosample"))
+    """Where database, uploads, checkpoints and artifacts lie by default."""
+    database_url: str = ""
+    """SQLAlchemy URL; empty: SQLite under the home. Postgres: postgresql+psycopg://..."""
+    artifacts: str = ""
+    """fsspec URL of data sets, checkpoints and artifacts; empty: under the home."""
+    lease: PositiveFloat = 60.0
+    """Seconds after which a silent worker is presumed lost."""
+    attempts: PositiveInt = 3
+    """Workers a job may lose before it fails."""
+    poll: PositiveFloat = 1.0
+    """Seconds between looks at the queue, and at a stream's events."""
+    admin_key: SecretStr | None = None
+    """The key that clients send as a bearer token; without one, loopback only."""
+    max_upload: PositiveInt = 2 << 30
+    """Bytes of an upload at most, all its files together."""
+    ray_address: str | None = None
+    """A Ray cluster to run trials on; None: one of the worker's own."""
+    trials: PositiveInt | None = None
+    """Trials that run at a time; None: one a core."""
+    object_store: PositiveInt = 256 << 20
+    """Bytes of Ray's shared memory, where the worker starts Ray itself."""
+
+    drill_pause: NonNegativeFloat = 0.0
+    """Seconds to wait at the start of each stage: for drills that kill a worker there."""
+
+    @model_validator(mode="after")
+    def _fill_in(self) -> Self:
+        home = self.home.expanduser().resolve()
+        object.__setattr__(self, "home", home)
+        if not self.database_url:
+            url = f"sqlite:///{home / 'autosample.db'}"
+            object.__setattr__(self, "database_url", url)
+        if not self.artifacts:
+            object.__setattr__(self, "artifacts", (home / "files").as_uri())
+        return self
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the database is SQLite: one worker, migrated on start."""
+        return self.database_url.startswith("sqlite")

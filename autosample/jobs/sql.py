@@ -1,0 +1,450 @@
+"""The job store: every write of a worker is fenced by its epoch.
+
+A claim takes a lease by the database's clock and raises the job's epoch; progress,
+events, failure and result are one guarded UPDATE each, so a worker that was frozen,
+presumed dead and comes back changes nothing. Events of a job are written under the lock
+of its row, so their ids grow in the order in which they become visible.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import (
+    Connection,
+    Engine,
+    RowMapping,
+    Update,
+    case,
+    delete,
+    func,
+    insert,
+    literal,
+    select,
+    tuple_,
+    update,
+)
+from sqlalchemy.exc import IntegrityError
+
+from autosample.errors import (
+    Fenced,
+    IllegalMove,
+    KeyReused,
+    NotFinished,
+    UnknownDataset,
+    UnknownJob,
+)
+from autosample.jobs.engine import reader
+from autosample.jobs.state import (
+    Artifact,
+    Claim,
+    Event,
+    Failure,
+    Job,
+    JobState,
+    Page,
+    before,
+)
+from autosample.jobs.tables import attempts, datasets, events, jobs, now, workers
+from autosample.progress import Stage
+
+ACTIVE = (JobState.RUNNING, JobState.CANCELLING)
+LOST = "the worker was lost {n} times: killed, frozen or cut off; the limit is {n}"
+
+
+class SqlJobStore:
+    """Jobs, attempts and events in SQLite or Postgres."""
+
+    def __init__(self, engine: Engine, *, lease: float = 60.0, attempts: int = 3) -> None:
+        self.engine, self.reader = engine, reader(engine)
+        self.lease, self.max_attempts = lease, attempts
+
+    # Asking
+
+    def add(self, spec: Mapping[str, Any], *, key: str | None = None) -> Job:
+        """Queue a job; the same key and spec give the same job.
+
+        Raises UnknownDataset, and KeyReused where the key came with another spec.
+        """
+        body = dict(spec)
+        asked = sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+        try:
+            with self.engine.begin() as db:
+                if key and (row := _by_key(db, key)):
+                    return _replayed(row, asked, key)
+                _require_dataset(db, body["dataset"])
+                row = _one(db, insert(jobs).values(**_new(body, key, asked)).returning(jobs))
+                _log(db, row["id"], 0, [("state", {"state": JobState.QUEUED})])
+                return job_of(row)
+        except IntegrityError:
+            # Another request with this key came in between: answer as it was answered.
+            with self.engine.begin() as db:
+                if key and (row := _by_key(db, key)):
+                    return _replayed(row, asked, key)
+            raise
+
+    def get(self, id: UUID) -> Job:
+        """Return a job; raises UnknownJob."""
+        with self.reader.begin() as db:
+            return job_of(_find(db, id))
+
+    def page(
+        self, *, state: JobState | None = None, limit: int = 50, token: str | None = None
+    ) -> Page:
+        """Return jobs, newest first; ValueError on a token that is not one of ours."""
+        query = select(jobs).order_by(jobs.c.created.desc(), jobs.c.id.desc())
+        if state is not None:
+            query = query.where(jobs.c.state == state)
+        if token is not None:
+            created, id = _parsed(token)
+            place = tuple_(jobs.c.created, jobs.c.id)
+            query = query.where(place < tuple_(literal(created), literal(id)))
+        with self.reader.begin() as db:
+            rows = db.execute(query.limit(limit + 1)).mappings().all()
+        more = len(rows) > limit
+        last = rows[limit - 1] if more else None
+        next_token = f"{last['created']!r}_{last['id'].hex}" if last else None
+        return Page([job_of(row) for row in rows[:limit]], next_token)
+
+    def events(self, id: UUID, *, after: int = 0, limit: int = 500) -> list[Event]:
+        """Return what happened to a job after an event, oldest first."""
+        query = select(events).where(events.c.job == id, events.c.id > after)
+        with self.reader.begin() as db:
+            _find(db, id)
+            rows = db.execute(query.order_by(events.c.id).limit(limit)).mappings()
+            return [
+                Event(id=r["id"], kind=r["kind"], time=_at(r["time"]), data=r["data"])
+                for r in rows
+            ]
+
+    def result(self, id: UUID) -> dict[str, Any]:
+        """Return the report of a succeeded job; raises NotFinished."""
+        with self.reader.begin() as db:
+            report: dict[str, Any] = _published(_find(db, id))["result"]
+            return report
+
+    def artifacts(self, id: UUID) -> tuple[str, list[Artifact]]:
+        """Return the folder and the files of a succeeded job; raises NotFinished."""
+        with self.reader.begin() as db:
+            row = _published(_find(db, id))
+            return row["folder"], [Artifact(**each) for each in row["artifacts"]]
+
+    def attempts(self, id: UUID) -> list[dict[str, Any]]:
+        """Return the attempts at a job, oldest first."""
+        query = select(attempts).where(attempts.c.job == id).order_by(attempts.c.epoch)
+        with self.reader.begin() as db:
+            return [dict(row) for row in db.execute(query).mappings()]
+
+    def cancel(self, id: UUID) -> Job:
+        """Call a job off: at once if queued, by its worker if running."""
+        with self.engine.begin() as db:
+            to = case(
+                (jobs.c.state == JobState.QUEUED, JobState.CANCELLED),
+                else_=JobState.CANCELLING,
+            )
+            ended = case((jobs.c.state == JobState.QUEUED, now()), else_=None)
+            states = (JobState.QUEUED, JobState.RUNNING, JobState.CANCELLING)
+            change = (
+                update(jobs)
+                .where(jobs.c.id == id, jobs.c.state.in_(states))
+                .values(state=to, finished=ended)
+            )
+            return self._moved(db, change, id, JobState.CANCELLED)
+
+    def retry(self, id: UUID) -> Job:
+        """Queue a failed or cancelled job again, with all attempts before it."""
+        with self.engine.begin() as db:
+            _require_dataset(db, _find(db, id)["dataset"])
+            change = (
+                update(jobs)
+                .where(jobs.c.id == id)
+                .where(jobs.c.state.in_((JobState.FAILED, JobState.CANCELLED)))
+                .values(state=JobState.QUEUED, attempts=0, failure=None, finished=None)
+            )
+            return self._moved(db, change, id, JobState.QUEUED)
+
+    def delete(self, id: UUID) -> None:
+        """Forget a job that has ended; IllegalMove while it has not."""
+        with self.engine.begin() as db:
+            state = JobState(_find(db, id)["state"])
+            gone = delete(jobs).where(jobs.c.id == id, jobs.c.state == state)
+            if not state.is_final or db.execute(gone).rowcount == 0:
+                raise IllegalMove(f"job {id} is {state}; cancel it before deleting it")
+
+    # Working
+
+    def claim(self, worker: str) -> Claim | None:
+        """Take the oldest queued job and a lease on it; None if there is none."""
+        oldest = (
+            select(jobs.c.id)
+            .where(jobs.c.state == JobState.QUEUED)
+            .order_by(jobs.c.created, jobs.c.id)
+            .limit(1)
+            .with_for_update(skip_locked=True)  # Postgres; SQLite has one writer
+        )
+        take = (
+            update(jobs)
+            .where(jobs.c.id == oldest.scalar_subquery())
+            .where(jobs.c.state == JobState.QUEUED)
+            .values(
+                state=JobState.RUNNING,
+                stage=None,
+                progress=0.0,
+                worker=worker,
+                epoch=jobs.c.epoch + 1,
+                attempts=jobs.c.attempts + 1,
+                lease_until=now() + self.lease,
+                started=func.coalesce(jobs.c.started, now()),
+                estimated_end=None,
+            )
+        )
+        with self.engine.begin() as db:
+            row = _maybe(db, take.returning(jobs))
+            if row is None:
+                return None
+            db.execute(
+                insert(attempts).values(
+                    job=row["id"], epoch=row["epoch"], worker=worker, started=now()
+                )
+            )
+            told = {"state": JobState.RUNNING, "attempt": row["attempts"]}
+            _log(db, row["id"], row["epoch"], [("state", told)])
+            return Claim(job_of(row), worker)
+
+    def renew(self, claim: Claim) -> JobState:
+        """Extend the lease; returns the job's state, raises Fenced if taken over."""
+        with self.engine.begin() as db:
+            row = self._fenced(db, claim, ACTIVE, lease_until=now() + self.lease)
+            return JobState(row["state"])
+
+    def tell(
+        self,
+        claim: Claim,
+        stage: Stage,
+        progress: float,
+        happened: Iterable[tuple[str, Mapping[str, Any]]] = (),
+        *,
+        remaining: float | None = None,
+    ) -> JobState:
+        """Write progress and events; returns the job's state, raises Fenced."""
+        end = None if remaining is None else now() + remaining
+        with self.engine.begin() as db:
+            row = self._fenced(
+                db, claim, ACTIVE, stage=stage, progress=progress, estimated_end=end
+            )
+            _log(db, claim.job.id, claim.epoch, happened)
+            return JobState(row["state"])
+
+    def succeed(
+        self,
+        claim: Claim,
+        result: Mapping[str, Any],
+        folder: str,
+        artifacts: Iterable[Artifact],
+    ) -> None:
+        """Publish: the result, its files and the state become visible together."""
+        files = [artifact.model_dump() for artifact in artifacts]
+        self._end(
+            claim,
+            JobState.SUCCEEDED,
+            {"result": dict(result), "artifacts": files, "folder": folder}
+            | {"progress": 1.0, "failure": None},
+        )
+
+    def fail(self, claim: Claim, failure: Failure) -> None:
+        """End a job without a result."""
+        self._end(claim, JobState.FAILED, {"failure": failure.model_dump()}, failure)
+
+    def release(self, claim: Claim) -> None:
+        """Give a job back to the queue: its worker is being stopped."""
+        undo = {"attempts": jobs.c.attempts - 1}  # being stopped is nobody's fault
+        self._end(claim, JobState.QUEUED, undo)
+
+    def cancelled(self, claim: Claim) -> None:
+        """Tell that a job has been stopped as asked."""
+        self._end(claim, JobState.CANCELLED, {})
+
+    def reap(self) -> list[UUID]:
+        """Take jobs from workers whose lease ran out; returns what was moved."""
+        lost = Failure(reason="lost", detail=LOST.format(n=self.max_attempts))
+        spent = jobs.c.attempts >= self.max_attempts
+        expired = jobs.c.lease_until < now()
+        cancelling = jobs.c.state == JobState.CANCELLING
+        change = update(jobs).where(jobs.c.state.in_(ACTIVE), expired)
+        to_queue = change.where(~cancelling, ~spent).values(
+            state=JobState.QUEUED, estimated_end=None
+        )
+        to_failed = change.where(~cancelling, spent).values(
+            state=JobState.FAILED, failure=lost.model_dump(), finished=now()
+        )
+        to_cancelled = change.where(cancelling).values(
+            state=JobState.CANCELLED, finished=now()
+        )
+        moved = []
+        with self.engine.begin() as db:
+            for each in (to_queue, to_failed, to_cancelled):
+                freed = each.values(worker=None, lease_until=None).returning(jobs)
+                for row in db.execute(freed).mappings().all():
+                    moved.append(row["id"])
+                    _close_attempt(db, row["id"], row["epoch"], "lost", lost)
+                    told = {"state": row["state"], "reason": "lost"}
+                    _log(db, row["id"], row["epoch"], [("state", told)])
+        return moved
+
+    def seen(self, worker: str) -> None:
+        """Tell that a worker is there."""
+        with self.engine.begin() as db:
+            there = update(workers).where(workers.c.id == worker).values(seen=now())
+            if db.execute(there).rowcount == 0:
+                db.execute(insert(workers).values(id=worker, seen=now()))
+
+    def worker_seen_ago(self) -> float | None:
+        """Return the seconds since any worker was there; None: never."""
+        with self.reader.begin() as db:
+            ago = db.scalar(select(now() - func.max(workers.c.seen)))
+        return None if ago is None else float(ago)
+
+    def _fenced(
+        self, db: Connection, claim: Claim, states: Iterable[JobState], **values: Any
+    ) -> RowMapping:
+        change = (
+            update(jobs)
+            .where(jobs.c.id == claim.job.id, jobs.c.epoch == claim.epoch)
+            .where(jobs.c.state.in_(tuple(states)))
+            .values(**values)
+        )
+        row = _maybe(db, change.returning(jobs))
+        if row is None:
+            raise Fenced(f"epoch {claim.epoch} of job {claim.job.id} has passed")
+        return row
+
+    def _end(
+        self,
+        claim: Claim,
+        to: JobState,
+        values: dict[str, Any],
+        failure: Failure | None = None,
+    ) -> None:
+        finished = now() if to.is_final else None
+        common = {"state": to, "worker": None, "lease_until": None, "estimated_end": None}
+        with self.engine.begin() as db:
+            held = [state for state in before(to) if state in ACTIVE]
+            self._fenced(db, claim, held, **common, finished=finished, **values)
+            _close_attempt(db, claim.job.id, claim.epoch, to, failure)
+            told: dict[str, Any] = {"state": to}
+            if failure is not None:
+                told["failure"] = failure.model_dump()
+            _log(db, claim.job.id, claim.epoch, [("state", told)])
+
+    def _moved(self, db: Connection, change: Update, id: UUID, to: JobState) -> Job:
+        row = _maybe(db, change.returning(jobs))
+        if row is None:
+            raise IllegalMove(f"job {id} is {_find(db, id)['state']} and cannot be {to}")
+        _log(db, id, row["epoch"], [("state", {"state": row["state"]})])
+        return job_of(row)
+
+
+def job_of(row: RowMapping) -> Job:
+    """Return a row as a job."""
+    times = ("created", "started", "finished", "estimated_end")
+    plain = ("id", "state", "stage", "progress", "spec", "attempts", "epoch", "worker")
+    values: dict[str, Any] = {name: row[name] for name in (*plain, "failure")}
+    return Job(**values, **{name: _at(row[name]) for name in times})
+
+
+def _new(body: dict[str, Any], key: str | None, asked: str) -> dict[str, Any]:
+    return {
+        "id": uuid4(),
+        "state": JobState.QUEUED,
+        "progress": 0.0,
+        "spec": body,
+        "dataset": body["dataset"],
+        "attempts": 0,
+        "epoch": 0,
+        "created": now(),
+        "idempotency_key": key,
+        "request_hash": asked,
+    }
+
+
+def _log(
+    db: Connection,
+    job: UUID,
+    epoch: int,
+    happened: Iterable[tuple[str, Mapping[str, Any]]],
+) -> None:
+    for kind, data in happened:
+        db.execute(
+            insert(events).values(
+                job=job, epoch=epoch, kind=kind, time=now(), data=dict(data)
+            )
+        )
+
+
+def _close_attempt(
+    db: Connection, job: UUID, epoch: int, outcome: str, failure: Failure | None
+) -> None:
+    db.execute(
+        update(attempts)
+        .where(attempts.c.job == job, attempts.c.epoch == epoch)
+        .values(
+            ended=now(),
+            outcome=outcome,
+            failure=failure.model_dump() if failure else None,
+        )
+    )
+
+
+def _find(db: Connection, id: UUID) -> RowMapping:
+    row = _maybe(db, select(jobs).where(jobs.c.id == id))
+    if row is None:
+        raise UnknownJob(f"no job {id}")
+    return row
+
+
+def _by_key(db: Connection, key: str) -> RowMapping | None:
+    return _maybe(db, select(jobs).where(jobs.c.idempotency_key == key))
+
+
+def _replayed(row: RowMapping, asked: str, key: str) -> Job:
+    if row["request_hash"] != asked:
+        raise KeyReused(f"idempotency key {key!r} came with another request before")
+    return job_of(row)
+
+
+def _require_dataset(db: Connection, id: str) -> None:
+    """Lock the data set, so that it is not deleted before the job is there."""
+    held = select(datasets.c.id).where(datasets.c.id == id).with_for_update(read=True)
+    if db.scalar(held) is None:
+        raise UnknownDataset(f"no data set {id!r}; upload it first")
+
+
+def _published(row: RowMapping) -> RowMapping:
+    if row["state"] != JobState.SUCCEEDED:
+        raise NotFinished(f"job {row['id']} is {row['state']}, so there is no result yet")
+    return row
+
+
+def _one(db: Connection, statement: Any) -> RowMapping:
+    return db.execute(statement).mappings().one()
+
+
+def _maybe(db: Connection, statement: Any) -> RowMapping | None:
+    return db.execute(statement).mappings().one_or_none()
+
+
+def _at(seconds: float | None) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+
+
+def _parsed(token: str) -> tuple[float, UUID]:
+    created, _, id = token.partition("_")
+    try:
+        return float(created), UUID(hex=id)
+    except ValueError:
+        raise ValueError(f"{token!r} is not a page token") from None

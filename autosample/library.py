@@ -1,0 +1,72 @@
+"""`autosample.search`: a whole search in this process, with nothing to set up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from autosample import bundle
+from autosample.data.dataset import Dataset, load_dataset
+from autosample.data.options import ReadOptions
+from autosample.errors import SpecError
+from autosample.experiment import Outcome, run
+from autosample.progress import Report as Tell
+from autosample.progress import silent
+from autosample.recommender import Recommender, load
+from autosample.report import Report
+from autosample.spec import SearchSpec
+from autosample.validation import told
+
+
+@dataclass(frozen=True)
+class Result:
+    """A finished search."""
+
+    outcome: Outcome
+
+    @property
+    def report(self) -> Report:
+        return self.outcome.report
+
+    @property
+    def sampler(self) -> Any:
+        """The chosen sampler."""
+        return self.outcome.sampler
+
+    def save(self, folder: Path | str) -> Recommender:
+        """Write the bundle into a new folder, and return it loaded."""
+        bundle.write(self.outcome, Path(folder))
+        return load(folder)
+
+
+def search(
+    data: Dataset | Path | str,
+    *,
+    test: Path | str | None = None,
+    options: ReadOptions | None = None,
+    tell: Tell = silent,
+    **spec: Any,
+) -> Result:
+    """Find the sampler that fits a data set, and train the model with it.
+
+    `data` is a data set or the path of a file; further arguments are fields of
+    `SearchSpec`, such as `model={"kind": "lightgcn"}`. Raises DataError and SpecError
+    with what was wrong, SearchFailed where no candidate survives.
+    """
+    if isinstance(data, Dataset):
+        dataset, name = data, "in memory"
+    else:
+        dataset, name = load_dataset(data, options, test=test), Path(data).name
+    return Result(run(make_spec(name, spec), dataset, tell=tell))
+
+
+def make_spec(dataset: str, fields: dict[str, Any]) -> SearchSpec:
+    """Check the fields of a spec; raises SpecError naming each that is wrong."""
+    try:
+        return SearchSpec.model_validate({"dataset": dataset} | fields)
+    except ValidationError as error:
+        raise SpecError(told(error)) from error
+

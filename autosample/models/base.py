@@ -1,0 +1,42 @@
+"""What a recommender is."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+from torch import Generator, Tensor, nn, optim
+
+from autosample.config import Config
+from autosample.data.interactions import Interactions
+from autosample.types import Scorer
+
+
+class Model(nn.Module, ABC):
+    """Trainable parameters, and one forward pass that turns them into a scorer."""
+
+    @abstractmethod
+    def forward(self) -> Scorer:
+        """Return a scorer that holds until the parameters next change."""
+
+    @abstractmethod
+    def optimizer(self, learning_rate: float) -> optim.Optimizer:
+        """Return the optimiser that suits how this model's gradients are shaped."""
+
+    @abstractmethod
+    def export(self) -> dict[str, Tensor]:
+        """Return what scores are made of: `users` (U, D) and `items` (I, D)."""
+
+
+class ModelConfig(Config, ABC):
+    """A model's settings: what a search spec names."""
+
+    paper: ClassVar[str] = ""
+    learning_rate: ClassVar[float]
+    """What `training.learning_rate` is where the spec leaves it open."""
+    l2: ClassVar[float]
+    """What `training.l2` is where the spec leaves it open."""
+
+    @abstractmethod
+    def build(self, train: Interactions, rng: Generator) -> Model:
+        """Make a model of freshly drawn parameters for one training set."""

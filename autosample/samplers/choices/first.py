@@ -1,0 +1,24 @@
+"""The first of the pool: the proposal alone decides."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+import torch
+from torch import Generator
+
+from autosample.samplers.choices.base import Choice, Chosen
+from autosample.samplers.pool import ScoredPool
+
+
+class First(Choice):
+    """The first slots, alike."""
+
+    needs_scores: ClassVar[bool] = False
+
+    kind: Literal["first"] = "first"
+
+    def choose(self, pool: ScoredPool, rng: Generator) -> Chosen:
+        slots_N = torch.arange(self.keep, device=pool.device)
+        slots_BN = slots_N.expand(pool.size[0], -1)
+        return Chosen(slots_BN, pool.equal_weights(slots_BN))

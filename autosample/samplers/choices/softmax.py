@@ -1,0 +1,28 @@
+"""Draws with the softmax of the scores (self-adversarial; Sun et al., ICLR 2019,
+arXiv:1902.10197), by the Gumbel-max trick (Kool et al., ICML 2019, arXiv:1903.06059).
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from pydantic import PositiveFloat
+from torch import Generator
+
+from autosample.samplers.choices.base import Choice, Chosen
+from autosample.samplers.pool import ScoredPool
+
+
+class Softmax(Choice):
+    """Slots drawn as softmax(score / tau), without replacement; they count alike."""
+
+    kind: Literal["softmax"] = "softmax"
+    tau: PositiveFloat = 1.0
+    """Temperature in units of a score; towards 0: the hardest, large: uniform."""
+
+    def choose(self, pool: ScoredPool, rng: Generator) -> Chosen:
+        ranked_BM = pool.ranked
+        noise_BM = torch.empty_like(ranked_BM).exponential_(generator=rng).log_()
+        slots_BN = (ranked_BM / self.tau - noise_BM).topk(self.keep, dim=1).indices
+        return Chosen(slots_BN, pool.equal_weights(slots_BN))

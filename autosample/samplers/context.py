@@ -1,0 +1,56 @@
+"""What a sampler may know of the pairs it draws for; built once a step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from autosample.types import Scorer
+
+
+@dataclass(frozen=True)
+class QueryContext:
+    """B queries of a batch, with the model as it stands; nothing here has a gradient."""
+
+    users_B: Tensor
+    """Whose observed items are never drawn."""
+    positives_B: Tensor
+    rows_BD: Tensor
+    """Embeddings of the queries."""
+    positive_scores_B: Tensor
+    batch_items: Tensor
+    """Positives of the whole batch, whatever part of it this context is."""
+    scorer: Scorer
+
+    def part(self, at_X: Tensor) -> QueryContext:
+        """Return the context of some of the queries, by position."""
+        return replace(
+            self,
+            users_B=self.users_B[at_X],
+            positives_B=self.positives_B[at_X],
+            rows_BD=self.rows_BD[at_X],
+            positive_scores_B=self.positive_scores_B[at_X],
+        )
+
+    @torch.no_grad()
+    def score(self, items_BM: Tensor) -> Tensor:
+        """Score items for each query: (B, M), for items (B, M) or shared (1, M)."""
+        return inner(self.rows_BD, self.scorer.items(items_BM).scored)
+
+    @torch.no_grad()
+    def score_layers(self, items_BM: Tensor) -> Tensor:
+        """Score each layer of items by the queries' rows: (B, M, L)."""
+        layers = self.scorer.num_layers
+        rows = self.scorer.item_layers(items_BM[..., None].expand(-1, -1, layers))
+        return torch.stack(
+            [inner(self.rows_BD, rows[..., at, :]) for at in range(layers)], dim=-1
+        )
+
+
+def inner(rows_BD: Tensor, items_BMD: Tensor) -> Tensor:
+    """Return inner products (B, M); items shared by the batch cost one product."""
+    if items_BMD.shape[0] == 1:
+        return rows_BD @ items_BMD[0].T
+    return torch.bmm(items_BMD, rows_BD[:, :, None])[:, :, 0]

@@ -1,0 +1,157 @@
+"""What to search: the body of POST /v1/jobs, and all that is needed to repeat it."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from autosample.config import Config
+from autosample.data.splits import SplitSpec
+from autosample.errors import SpecError
+from autosample.losses import BPR, Loss, LossSpec
+from autosample.models import MF, ModelSpec
+from autosample.relaxation import Relaxation
+from autosample.samplers import (
+    DNS,
+    DNSMN,
+    InBatchSampler,
+    MixGCFSampler,
+    PopularitySampler,
+    Sampler,
+    SamplerSpec,
+    SoftmaxSampler,
+    UniformSampler,
+)
+from autosample.strategies.specs import Race, StrategySpec
+from autosample.training import Training
+
+PRESETS: tuple[type[Sampler], ...] = (
+    UniformSampler,
+    PopularitySampler,
+    InBatchSampler,
+    DNS,
+    DNSMN,
+    SoftmaxSampler,
+    MixGCFSampler,
+)
+
+
+class SearchSpec(Config):
+    """A search: data, model, loss, the samplers that compete, and how."""
+
+    dataset: str = Field(min_length=1, max_length=200)
+    """Id of a data set; the library and the command line fill it in."""
+
+    model: ModelSpec = MF()
+    """The recommender."""
+
+    loss: LossSpec = BPR()
+    """One loss for all candidates."""
+
+    candidates: Annotated[
+        tuple[SamplerSpec, ...], Field(min_length=1, max_length=64)
+    ] | Literal["default"] = "default"
+    """Samplers that compete, or "default" for one of each preset."""
+
+    strategy: StrategySpec = Race()
+    """How the winner is found."""
+
+    relaxation: Relaxation = Relaxation.LOSS
+    """How the mixture of candidates is trained."""
+
+    warm_start: bool = True
+    """Retrain from the searched parameters rather than from fresh ones."""
+
+    training: Training = Training()
+
+    split: SplitSpec | None = None
+    """None: the test file where there is one, else a random split."""
+
+    metric: str = "ndcg@20"
+    """What the search maximises, on validation users."""
+
+    report: tuple[str, ...] = (
+        "recall@20",
+        "ndcg@20",
+        "precision@20",
+        "mrr@20",
+        "hit@20",
+    )
+    """Metrics of the final report, beside `metric`."""
+
+    verify: bool = False
+    """Also train the winner and plain uniform sampling from scratch, under every seed,
+    and compare them by user; billed apart from the search."""
+
+    seeds: Annotated[
+        tuple[Annotated[int, Field(ge=0, lt=2**53)], ...], Field(min_length=1, max_length=32)
+    ] = (0, 1, 2)
+    """Seeds of `verify` and of the exhaustive strategy."""
+
+    @field_validator("metric")
+    @classmethod
+    def _metric_exists(cls, text: str) -> str:
+        return _metric(text)
+
+    @field_validator("report")
+    @classmethod
+    def _reported_metrics_exist(cls, texts: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(_metric(text) for text in texts)
+
+    @field_validator("seeds")
+    @classmethod
+    def _seeds_differ(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
+        if len(set(seeds)) < len(seeds):
+            raise ValueError(f"a seed is listed twice in {list(seeds)}")
+        return seeds
+
+    @model_validator(mode="after")
+    def _candidates_differ(self) -> Self:
+        samplers = self.samplers
+        twice = {sampler.label for sampler in samplers if samplers.count(sampler) > 1}
+        if twice:
+            raise ValueError(f"candidate {', '.join(sorted(twice))} is listed twice")
+        return self
+
+    @property
+    def samplers(self) -> tuple[Sampler, ...]:
+        """The candidates, written out."""
+        if self.candidates == "default":
+            return default_candidates(self.loss)
+        return self.candidates
+
+    @property
+    def resolved_training(self) -> Training:
+        """Training settings with what the model suggests filled in."""
+        chosen: dict[str, Any] = {}
+        for name in ("learning_rate", "l2"):
+            if getattr(self.training, name) is None:
+                chosen[name] = getattr(type(self.model), name)
+        return self.training.model_copy(update=chosen)
+
+    @property
+    def digest(self) -> str:
+        """Equal specs have equal digests."""
+        return sha256(self.model_dump_json().encode()).hexdigest()
+
+
+def default_candidates(loss: Loss) -> tuple[Sampler, ...]:
+    """Return one of each preset, with as many negatives as the loss likes."""
+    few = {"negatives": loss.default_negatives}
+    made = []
+    for preset in PRESETS:
+        own = {} if preset is InBatchSampler else few
+        top = {"top": max(4, 2 * loss.default_negatives)} if preset is DNSMN else {}
+        made.append(preset(**own, **top))
+    return tuple(made)
+
+
+def _metric(text: str) -> str:
+    from autosample.evaluation.metrics import Metric
+
+    try:
+        return str(Metric(text))
+    except SpecError as error:
+        raise ValueError(str(error)) from error

@@ -1,0 +1,42 @@
+"""Checkpoints: named tensors, stored as safetensors, never pickled."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from safetensors.torch import load as parse
+from safetensors.torch import save as render
+from torch import Tensor
+
+State = dict[str, Tensor]
+
+
+def to_bytes(state: State) -> bytes:
+    """Return a checkpoint as safetensors; names are sorted, so bytes repeat."""
+    return render({name: state[name].contiguous() for name in sorted(state)})
+
+
+def from_bytes(raw: bytes) -> State:
+    """Read what `to_bytes` wrote."""
+    return parse(raw)
+
+
+def optimizer_state(optimizer: torch.optim.Optimizer) -> State:
+    """Flatten an optimiser's tensors to `optimizer.<parameter>.<name>`."""
+    return {
+        f"optimizer.{index}.{name}": tensor
+        for index, values in optimizer.state_dict()["state"].items()
+        for name, tensor in values.items()
+    }
+
+
+def load_optimizer(optimizer: torch.optim.Optimizer, state: State) -> None:
+    """Give an optimiser back what `optimizer_state` took; nothing where there is none."""
+    values: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in state.items():
+        if name.startswith("optimizer."):
+            _, index, key = name.split(".", 2)
+            values.setdefault(int(index), {})[key] = tensor.clone()
+    groups: list[dict[str, Any]] = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": values, "param_groups": groups})

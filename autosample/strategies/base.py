@@ -1,0 +1,132 @@
+"""What a strategy is given, and what it gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import NonNegativeFloat, NonNegativeInt
+
+from autosample.config import Config
+from autosample.data.splits import Split
+from autosample.evaluation.significance import Comparison, Estimate
+from autosample.samplers import Sampler
+from autosample.spec import SearchSpec
+from autosample.training import Epoch
+from autosample.trials import Request, Trial, TrialResult, TrialRunner
+
+
+class Cost(Config):
+    """What work was done."""
+
+    seconds: NonNegativeFloat = 0.0
+    """Seconds of training and validation, added over trials."""
+    pair_updates: NonNegativeInt = 0
+    """Training pairs times passes."""
+    epochs: NonNegativeInt = 0
+
+    def plus(self, results: Sequence[TrialResult]) -> Cost:
+        """Return this and the cost of more trials."""
+        return Cost(
+            seconds=self.seconds + sum(result.seconds for result in results),
+            pair_updates=self.pair_updates + sum(r.pair_updates for r in results),
+            epochs=self.epochs + sum(len(result.history) for result in results),
+        )
+
+
+class CandidateReport(Config):
+    """How one candidate did."""
+
+    sampler: dict[str, Any]
+    name: str
+    """The sampler in short."""
+    metric: Estimate | None = None
+    """Validation metric where it was last measured; None: never."""
+    epochs: NonNegativeInt = 0
+    """Passes behind it, shared ones included."""
+    versus_uniform: Comparison | None = None
+    """Against plain uniform sampling at equal training; None: not among candidates."""
+    weight: NonNegativeFloat = 0.0
+    """Final mixture weight."""
+    error: str | None = None
+    """Why it ended early."""
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """The winner, the evidence, and where to go on training from."""
+
+    chosen: Sampler
+    candidates: tuple[CandidateReport, ...]
+    start: Request
+    """The trial to continue when retraining warm, not yet run."""
+    trace: tuple[dict[str, Any], ...]
+    cost: Cost
+
+
+Tell = Callable[[str, float, Mapping[str, Any]], None]
+"""Is called with a kind of event, the share of the search that is done, and data."""
+
+
+@dataclass
+class Task:
+    """One search: the spec, the data, who runs trials, and whom to tell."""
+
+    spec: SearchSpec
+    split: Split
+    runner: TrialRunner
+    tell: Tell
+    planned: int = 1
+    """Passes the search will make, as far as is known."""
+    done: int = 0
+    trace: list[dict[str, Any]] = field(default_factory=list)
+    cost: Cost = field(default_factory=Cost)
+
+    def trial(self, name: str, samplers: Sequence[Sampler], **changes: Any) -> Trial:
+        """Describe a training of this search; `changes` are fields of Trial."""
+        settings = {
+            "name": name,
+            "model": self.spec.model,
+            "loss": self.spec.loss,
+            "candidates": tuple(samplers),
+            "relaxation": self.spec.relaxation,
+            "training": self.spec.resolved_training,
+            "metric": self.spec.metric,
+        }
+        return Trial(**(settings | changes))
+
+    def run(self, requests: Sequence[Request]) -> list[TrialResult]:
+        """Run trials, telling of every pass; counts their cost."""
+        results = self.runner.run(requests, self._on_epoch)
+        self.cost = self.cost.plus(results)
+        return results
+
+    def note(self, kind: str, **data: Any) -> None:
+        """Add to the trace, and tell."""
+        self.trace.append({"kind": kind, **data})
+        self.tell(kind, self.fraction, data)
+
+    @property
+    def fraction(self) -> float:
+        return min(self.done / max(self.planned, 1), 1.0)
+
+    def _on_epoch(self, trial: Trial, epoch: Epoch) -> None:
+        self.done += 1
+        self.tell("epoch", self.fraction, epoch_data(trial, epoch))
+
+
+def epoch_data(trial: Trial, epoch: Epoch) -> dict[str, Any]:
+    """Return what a listener wants to know of a pass."""
+    data: dict[str, Any] = {
+        "trial": trial.name,
+        "epoch": epoch.number,
+        "loss": round(epoch.loss, 6),
+        "metric": round(epoch.metric, 6),
+        "best": round(epoch.best, 6),
+        "seconds": round(epoch.seconds, 3),
+    }
+    if len(epoch.weights) > 1:
+        labels = [sampler.label for sampler in trial.candidates]
+        data["weights"] = dict(zip(labels, epoch.weights, strict=True))
+    return data

@@ -1,0 +1,233 @@
+"""Race: branches off one warm supernet, by successive halving on the validation metric.
+
+Successive halving: Jamieson and Talwalkar, AISTATS 2016, arXiv:1502.07943. The common
+warm-up is what makes short rungs honest: from scratch, whoever is fast wins.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from math import exp
+
+from autosample.errors import SearchFailed
+from autosample.evaluation.metrics import Values
+from autosample.evaluation.significance import Comparison, compare, estimate
+from autosample.samplers import Sampler, UniformSampler
+from autosample.strategies.base import CandidateReport, SearchResult, Task
+from autosample.strategies.specs import Race, Rung
+from autosample.training import Training
+from autosample.trials import Request, Start, TrialResult
+
+Z_AT_ONE = 2.0  # standard errors behind the leader that cost a factor e in weight
+
+
+@dataclass(frozen=True)
+class Runner:
+    """A candidate in the race."""
+
+    sampler: Sampler
+    result: TrialResult | None = None
+    versus_uniform: Comparison | None = None
+    weight: float = 0.0
+    error: str | None = None
+
+    @property
+    def values_U(self) -> Values:
+        assert self.result is not None
+        return self.result.last_U
+
+    @property
+    def metric(self) -> float:
+        return float(self.values_U.mean())
+
+
+def race(task: Task, settings: Race) -> SearchResult:
+    """Warm up, then let branches train on in rungs, each dropping the worse."""
+    samplers = task.spec.samplers
+    task.planned = _planned(len(samplers), settings)
+    supernet = _warm_up(task, settings)
+    field = [Runner(sampler, weight=1 / len(samplers)) for sampler in samplers]
+    left = field
+    for number, rung in enumerate(settings.rungs, start=1):
+        left = _run_rung(task, settings, rung, left, supernet)
+        known = {runner.sampler: runner for runner in left}
+        field = [known.get(runner.sampler, replace(runner, weight=0.0)) for runner in field]
+        left = _keep(left, rung.keep, settings.confidence)
+        left = _weighted(left)
+        known = {runner.sampler: runner for runner in left}
+        field = [known.get(runner.sampler, replace(runner, weight=0.0)) for runner in field]
+        task.note("rung", **_told(number, field, left))
+        if not left:
+            raise SearchFailed(_failures(field))
+        if len(left) == 1:
+            break
+    return _result(task, field, left[0])
+
+
+def _warm_up(task: Task, settings: Race) -> TrialResult | None:
+    samplers = task.spec.samplers
+    if settings.warmup == 0 or len(samplers) == 1:
+        return None
+    training = _passes(task.spec.resolved_training, settings.warmup)
+    trial = task.trial("supernet", samplers, training=training, stop_early=False)
+    [result] = task.run([Request(trial)])
+    if result.error is not None:
+        # One candidate can spoil the mixture; by itself each gets its own chance.
+        task.note("note", text=f"warm-up dropped, branches start fresh: {result.error}")
+        return None
+    return result
+
+
+def _run_rung(
+    task: Task,
+    settings: Race,
+    rung: Rung,
+    runners: list[Runner],
+    supernet: TrialResult | None,
+) -> list[Runner]:
+    requests = [_branch(task, settings, rung, runner, supernet) for runner in runners]
+    results = task.run(requests)
+    after = [
+        replace(runner, result=result, error=result.error)
+        if result.error is None
+        else replace(runner, error=result.error)
+        for runner, result in zip(runners, results, strict=True)
+    ]
+    uniform = next(
+        (r for r in after if isinstance(r.sampler, UniformSampler) and not r.error), None
+    )
+    if uniform is None:
+        return after
+    return [
+        runner
+        if runner.error or runner is uniform
+        else replace(
+            runner,
+            versus_uniform=compare(
+                runner.values_U, uniform.values_U, comparisons=max(len(after) - 1, 1)
+            ),
+        )
+        for runner in after
+    ]
+
+
+def _branch(
+    task: Task,
+    settings: Race,
+    rung: Rung,
+    runner: Runner,
+    supernet: TrialResult | None,
+) -> Request:
+    base, training = runner.result, task.spec.resolved_training
+    if base is not None:
+        before, start, kind = base.trial.training.epochs, base, Start.EVERYTHING
+    else:
+        before, start = 0, supernet
+        kind = Start.PARAMETERS if settings.reset else Start.OPTIMIZER
+    trial = task.trial(
+        runner.sampler.label,
+        [runner.sampler],
+        training=_passes(training, before + rung.epochs),
+        stop_early=False,
+        start=start.trial.digest if start else None,
+        start_with=kind,
+    )
+    return Request(trial, start)
+
+
+def _keep(runners: list[Runner], most: int, confidence: float) -> list[Runner]:
+    """Keep the best, at most so many, none of them surely worse than the leader."""
+    sound = [runner for runner in runners if runner.error is None]
+    ranked = sorted(sound, key=lambda runner: -runner.metric)
+    if not ranked:
+        return []
+    leader = ranked[0]
+    return [leader] + [
+        runner
+        for runner in ranked[1:most]
+        if not _surely_worse(runner, leader, len(ranked) - 1, confidence)
+    ]
+
+
+def _surely_worse(runner: Runner, leader: Runner, comparisons: int, sure: float) -> bool:
+    gap = compare(
+        runner.values_U, leader.values_U, comparisons=comparisons, confidence=sure
+    )
+    return gap.high < 0
+
+
+def _weighted(left: list[Runner]) -> list[Runner]:
+    """Let the mixture weights follow the evidence: e^-(standard errors behind / 2)."""
+    if not left:
+        return left
+    behind = [_errors_behind(runner, left[0]) for runner in left]
+    raw = [exp(-each / Z_AT_ONE) for each in behind]
+    return [
+        replace(runner, weight=each / sum(raw))
+        for runner, each in zip(left, raw, strict=True)
+    ]
+
+
+def _errors_behind(runner: Runner, leader: Runner) -> float:
+    gap = compare(leader.values_U, runner.values_U)
+    half = (gap.high - gap.low) / 2 / 1.96
+    return gap.difference / half if half > 0 else 0.0
+
+
+def _result(task: Task, field: list[Runner], winner: Runner) -> SearchResult:
+    result = winner.result
+    assert result is not None
+    trial = task.trial(
+        f"retrain {winner.sampler.label}",
+        [winner.sampler],
+        start=result.trial.digest,
+        start_with=Start.EVERYTHING,
+    )
+    return SearchResult(
+        chosen=winner.sampler,
+        candidates=tuple(_report(runner, task) for runner in field),
+        start=Request(trial, result),
+        trace=tuple(task.trace),
+        cost=task.cost,
+    )
+
+
+def _report(runner: Runner, task: Task) -> CandidateReport:
+    measured = runner.result
+    warmup = getattr(task.spec.strategy, "warmup", 0)
+    return CandidateReport(
+        sampler=runner.sampler.model_dump(mode="json"),
+        name=runner.sampler.label,
+        metric=estimate(runner.values_U) if measured else None,
+        epochs=warmup + measured.trial.training.epochs if measured else 0,
+        versus_uniform=runner.versus_uniform,
+        weight=runner.weight,
+        error=runner.error,
+    )
+
+
+def _told(number: int, field: list[Runner], left: list[Runner]) -> dict[str, object]:
+    return {
+        "rung": number,
+        "kept": [runner.sampler.label for runner in left],
+        "metrics": {r.sampler.label: round(r.metric, 6) for r in field if r.result},
+        "weights": {r.sampler.label: round(r.weight, 6) for r in field},
+        "errors": {r.sampler.label: r.error for r in field if r.error},
+    }
+
+
+def _failures(field: list[Runner]) -> str:
+    told = "; ".join(f"{r.sampler.label}: {r.error}" for r in field if r.error)
+    return f"every candidate failed ({told})"
+
+
+def _passes(training: Training, epochs: int) -> Training:
+    return training.model_copy(update={"epochs": epochs})
+
+
+def _planned(candidates: int, settings: Race) -> int:
+    passes, left = settings.warmup, candidates
+    for rung in settings.rungs:
+        passes += left * rung.epochs
+        left = min(left, rung.keep)
+    return passes

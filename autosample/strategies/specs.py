@@ -1,0 +1,75 @@
+"""The settings of each strategy; how they work is in the files of the same names."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+
+from autosample.config import Config
+
+
+class Rung(Config):
+    """One round of a race."""
+
+    epochs: PositiveInt
+    """Passes each candidate still in the race trains further."""
+    keep: PositiveInt
+    """Candidates that stay in at most."""
+
+
+class Race(Config):
+    """Branch one copy a candidate off a warm supernet, train on, drop the worse."""
+
+    paper: ClassVar[str] = (
+        "successive halving: Jamieson and Talwalkar, AISTATS 2016, arXiv:1502.07943"
+    )
+    kind: Literal["race"] = "race"
+    warmup: NonNegativeInt = 12
+    """Passes of the equal mixture before the branches part; 0: from scratch."""
+    rungs: Annotated[tuple[Rung, ...], Field(min_length=1)] = (
+        Rung(epochs=2, keep=4),
+        Rung(epochs=4, keep=2),
+    )
+    reset: bool = True
+    """Forget the optimiser's step sizes where branches part: easy samplers have small
+    gradients and would inherit steps made small by the hard ones."""
+    confidence: float = Field(0.99, gt=0.5, lt=1)
+    """A candidate this surely worse than the leader is dropped before its turn."""
+
+
+class Mixture(Config):
+    """Learn the mixture weights by gradient through one step; take the largest."""
+
+    paper: ClassVar[str] = (
+        "Lyu et al., 2023, arXiv:2311.03526; gradient: Liu et al., arXiv:1806.09055"
+    )
+    kind: Literal["mixture"] = "mixture"
+    epochs: PositiveInt = 20
+    """Passes of the supernet."""
+    learning_rate: PositiveFloat = 0.1
+    """Adam's, for the logits of the weights."""
+    every: PositiveInt = 4
+    """Steps of the model to one of the weights."""
+    temperature: PositiveFloat = 1.0
+    """Of the softmax over logits, at the start."""
+    final_temperature: PositiveFloat = 0.2
+    """The same at the end; annealed geometrically."""
+
+    @model_validator(mode="after")
+    def _cools(self) -> Self:
+        if self.final_temperature > self.temperature:
+            raise ValueError("final_temperature must not exceed temperature")
+        return self
+
+
+class Exhaustive(Config):
+    """Train every candidate from scratch to early stopping under every seed."""
+
+    paper: ClassVar[str] = "the truth that other strategies are judged by"
+    kind: Literal["exhaustive"] = "exhaustive"
+
+
+StrategySpec = Annotated[Race | Mixture | Exhaustive, Field(discriminator="kind")]
+
+STRATEGIES: tuple[type[Config], ...] = (Race, Mixture, Exhaustive)

@@ -1,0 +1,243 @@
+"""The one training loop: search, retraining and verification all run it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from torch import Generator, Tensor
+
+from autosample.config import Config
+from autosample.data.splits import Split
+from autosample.errors import TrainingDiverged
+from autosample.evaluation.metrics import Metric, Values
+from autosample.evaluation.ranking import Ranking
+from autosample.models.base import Model
+from autosample.seeds import derive, numpy_generator
+from autosample.state import State, load_optimizer, optimizer_state
+from autosample.supernet import Supernet
+from autosample.types import Pairs, Queries
+
+
+class Training(Config):
+    """How a model is trained."""
+
+    epochs: PositiveInt = 200
+    """Passes over the training pairs at most."""
+    batch_size: PositiveInt = 1024
+    """Pairs in one step."""
+    learning_rate: PositiveFloat | None = None
+    """None: what suits the model."""
+    l2: NonNegativeFloat | None = None
+    """Shrinks the rows a pair uses, in units of its loss; None: what suits the model."""
+    patience: PositiveInt = 10
+    """Epochs without a better validation metric before training stops."""
+    valid_users: PositiveInt | None = 5000
+    """Validation users ranked after each epoch, a fixed random sample; None: all."""
+    seed: int = Field(0, ge=0, lt=2**53)
+    """What initial parameters, order and negatives come from, in the search."""
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One pass over the training pairs, and what it led to."""
+
+    number: int
+    """From 1."""
+    loss: float
+    """Mean loss of a pair, without the penalty."""
+    metric: float
+    """Mean validation metric of a user."""
+    best: float
+    """The best so far."""
+    seconds: float
+    pair_updates: int
+    """Pairs trained on."""
+    weights: tuple[float, ...]
+    """Mixture weights at the end of the pass."""
+
+
+class MixtureWeights(Protocol):
+    """Where the mixture weights of a step come from."""
+
+    def current(self) -> Tensor:
+        """Return the weights: (K,), on the simplex."""
+        ...
+
+    def observe(self, trainer: Trainer, pairs: Pairs, rng: Generator) -> None:
+        """See a batch before the step on it, perhaps learn from it."""
+        ...
+
+    def state(self) -> State: ...
+
+    def load(self, state: State) -> None: ...
+
+
+class FixedWeights:
+    """Weights that stay as they are."""
+
+    def __init__(self, weights_K: Tensor) -> None:
+        self._weights_K = weights_K
+
+    def current(self) -> Tensor:
+        return self._weights_K
+
+    def observe(self, trainer: Trainer, pairs: Pairs, rng: Generator) -> None:
+        """Learn nothing."""
+
+    def state(self) -> State:
+        return {}
+
+    def load(self, state: State) -> None:
+        """Hold nothing."""
+
+
+class Trainer:
+    """A model in training: all that changes from step to step, and its checkpoint."""
+
+    def __init__(
+        self,
+        model: Model,
+        supernet: Supernet,
+        split: Split,
+        settings: Training,
+        metric: Metric,
+    ) -> None:
+        assert settings.learning_rate is not None
+        self.model, self.supernet, self.settings = model, supernet, settings
+        self.split, self.metric = split, metric
+        self.optimizer = model.optimizer(settings.learning_rate)
+        self.rng = torch.Generator().manual_seed(derive(settings.seed, "negatives"))
+        self.order = torch.Generator().manual_seed(derive(settings.seed, "order"))
+        self.users_E = torch.from_numpy(split.train.users_E.copy())
+        self.items_E = torch.from_numpy(split.train.items_E.astype(np.int64))
+        self.ranking = valid_ranking(split, settings, metric)
+        self.epoch, self.stale = 0, 0
+        self.best = -1.0
+        self.best_model: State = {}
+        self.values_U: Values = np.zeros(0)
+        self.best_values_U: Values = np.zeros(0)
+
+    def epochs(
+        self, weights: MixtureWeights, *, stop_early: bool = True
+    ) -> Iterator[Epoch]:
+        """Train, and yield a record after each pass.
+
+        Raises TrainingDiverged as soon as a pass ends in a loss that is no number.
+        The best parameters stay in `best_model`. Stop iterating to stop.
+        """
+        while self.epoch < self.settings.epochs:
+            if stop_early and self.stale >= self.settings.patience:
+                return
+            began = time.perf_counter()
+            loss = self._train_once(weights)
+            self._evaluate()
+            self.epoch += 1
+            yield Epoch(
+                number=self.epoch,
+                loss=loss,
+                metric=float(self.values_U.mean()),
+                best=self.best,
+                seconds=time.perf_counter() - began,
+                pair_updates=len(self.users_E),
+                weights=tuple(weights.current().tolist()),
+            )
+
+    def _train_once(self, weights: MixtureWeights) -> float:
+        sums: list[Tensor] = []
+        order_E = torch.randperm(len(self.users_E), generator=self.order)
+        for steps_B in order_E.split(self.settings.batch_size):
+            pairs = self.pairs(steps_B)
+            weights.observe(self, pairs, self.rng)
+            sums.append(self._step(pairs, weights.current()))
+        loss = float(torch.stack(sums).sum()) / len(self.users_E)
+        if not np.isfinite(loss):
+            raise TrainingDiverged(
+                f"the loss became {loss} in epoch {self.epoch + 1} at learning rate"
+                f" {self.settings.learning_rate:g}; lower it, or raise l2"
+            )
+        return loss
+
+    def _step(self, pairs: Pairs, weights_K: Tensor) -> Tensor:
+        self.optimizer.zero_grad(set_to_none=True)
+        step = self.supernet.step(self.model(), pairs, weights_K, self.rng)
+        loss = self.objective(step.pairs_B, step.penalty_B)
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.optimizer.step()
+        return step.pairs_B.detach().sum()
+
+    def objective(self, pairs_B: Tensor, penalty_B: Tensor) -> Tensor:
+        """Return the mean over pairs of loss plus l2 times penalty."""
+        assert self.settings.l2 is not None
+        return (pairs_B + self.settings.l2 * penalty_B).mean()
+
+    def pairs(self, steps_B: Tensor) -> Pairs:
+        """Return training pairs by their row."""
+        return Pairs(Queries(self.users_E[steps_B], steps_B), self.items_E[steps_B])
+
+    def _evaluate(self) -> None:
+        with torch.no_grad():
+            hits = self.ranking.hits(self.model())
+        self.values_U = hits.values(self.metric)
+        metric = float(self.values_U.mean())
+        if metric > self.best:
+            self.best, self.stale, self.best_values_U = metric, 0, self.values_U
+            self.best_model = {
+                name: tensor.clone() for name, tensor in self.model.state_dict().items()
+            }
+        else:
+            self.stale += 1
+
+    def state(self, weights: MixtureWeights) -> State:
+        """Return a checkpoint, from which training goes on bit by bit."""
+        state = {f"model.{name}": t for name, t in self.model.state_dict().items()}
+        state |= {f"best.{name}": tensor for name, tensor in self.best_model.items()}
+        state |= optimizer_state(self.optimizer)
+        state |= {f"weights.{name}": t for name, t in weights.state().items()}
+        state["rng.negatives"] = self.rng.get_state()
+        state["rng.order"] = self.order.get_state()
+        state["counts"] = torch.tensor([self.epoch, self.stale])
+        state["values"] = torch.from_numpy(self.values_U)
+        state["best_values"] = torch.from_numpy(self.best_values_U)
+        state["best"] = torch.tensor([self.best], dtype=torch.float64)
+        return {name: tensor.clone() for name, tensor in state.items()}
+
+    def start_from(self, state: State, *, with_optimizer: bool) -> None:
+        """Take another training's parameters, and perhaps its optimiser's state."""
+        self.model.load_state_dict(under(state, "model."))
+        if with_optimizer:
+            load_optimizer(self.optimizer, state)
+
+    def load(self, state: State, weights: MixtureWeights) -> None:
+        """Go back to a checkpoint."""
+        self.model.load_state_dict(under(state, "model."))
+        self.best_model = under(state, "best.")
+        load_optimizer(self.optimizer, state)
+        weights.load(under(state, "weights."))
+        self.rng.set_state(state["rng.negatives"])
+        self.order.set_state(state["rng.order"])
+        self.epoch, self.stale = state["counts"].tolist()
+        self.values_U = state["values"].numpy().copy()
+        self.best_values_U = state["best_values"].numpy().copy()
+        self.best = float(state["best"])
+
+
+def under(state: State, prefix: str) -> State:
+    """Return the tensors whose names begin so, without the prefix."""
+    return {n.removeprefix(prefix): t for n, t in state.items() if n.startswith(prefix)}
+
+
+def valid_ranking(split: Split, settings: Training, metric: Metric) -> Ranking:
+    """Return the ranking of the validation users that training looks at."""
+    users = np.flatnonzero(split.valid.degrees_U)
+    if settings.valid_users is not None and len(users) > settings.valid_users:
+        # One sample whatever the seed, so that all trainings are judged on the same.
+        rng = numpy_generator(0, "valid users")
+        users = rng.choice(users, settings.valid_users, replace=False)
+    return Ranking(split.valid, split.train, k=metric.k, users=users)
+

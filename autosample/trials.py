@@ -1,0 +1,264 @@
+"""A trial: one training as a function of its settings, and how several are run."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from functools import cached_property
+from hashlib import sha256
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import torch
+from safetensors.torch import save
+
+from autosample.checkpoints import Checkpoints, NoCheckpoints
+from autosample.config import Config
+from autosample.data.splits import Split
+from autosample.errors import TrainingDiverged
+from autosample.evaluation.metrics import Metric, Values
+from autosample.losses import LossSpec
+from autosample.mixture import LearnedWeights
+from autosample.models import Model, ModelSpec
+from autosample.relaxation import Relaxation
+from autosample.samplers import Observed, SamplerSpec
+from autosample.seeds import derive
+from autosample.state import State, from_bytes
+from autosample.strategies.specs import Mixture
+from autosample.supernet import Supernet, equal_weights
+from autosample.training import (
+    Epoch,
+    FixedWeights,
+    MixtureWeights,
+    Trainer,
+    Training,
+    under,
+)
+
+SAVE_EVERY = 20.0  # seconds between the checkpoints of a running trial
+
+
+class Start(StrEnum):
+    """What a trial takes from the one it starts from."""
+
+    PARAMETERS = "parameters"
+    OPTIMIZER = "parameters and optimiser"
+    EVERYTHING = "everything: it goes on"
+
+
+class Trial(Config):
+    """All that a training is a function of, beside the data."""
+
+    name: str
+    """For people; not part of the digest."""
+    model: ModelSpec
+    loss: LossSpec
+    candidates: tuple[SamplerSpec, ...]
+    """One for an ordinary training, more for a supernet, which weighs them alike."""
+    relaxation: Relaxation = Relaxation.LOSS
+    mixture: Mixture | None = None
+    """How the weights are learned; None: they stay equal."""
+    training: Training
+    metric: str
+    stop_early: bool = True
+    start: str | None = None
+    """Digest of the trial it starts from; None: fresh parameters."""
+    start_with: Start = Start.PARAMETERS
+
+    @cached_property
+    def digest(self) -> str:
+        """Equal trials on equal data give equal results and have equal digests."""
+        return sha256(self.model_dump_json(exclude={"name"}).encode()).hexdigest()[:32]
+
+
+@dataclass(frozen=True)
+class TrialResult:
+    """Where a training ended."""
+
+    trial: Trial
+    state: State
+    """The checkpoint, with the best parameters under `best.`."""
+    history: tuple[Epoch, ...]
+    """Its own passes, not those of the trial it started from."""
+    error: str | None = None
+    """Why it ended early, where it diverged."""
+
+    @property
+    def last_U(self) -> Values:
+        """Validation metric of each user after the last pass."""
+        return self.state["values"].numpy()
+
+    @property
+    def best_U(self) -> Values:
+        """Validation metric of each user after the best pass."""
+        return self.state["best_values"].numpy()
+
+    @property
+    def best(self) -> float:
+        return float(self.state["best"])
+
+    @property
+    def seconds(self) -> float:
+        return sum(epoch.seconds for epoch in self.history)
+
+    @property
+    def pair_updates(self) -> int:
+        return sum(epoch.pair_updates for epoch in self.history)
+
+    @property
+    def usable(self) -> bool:
+        """Whether there are parameters to go on with."""
+        return self.error is None or len(self.best_U) > 0
+
+    def best_model(self, split: Split) -> Model:
+        """Build the model with the best parameters."""
+        model = fresh_model(self.trial, split)
+        model.load_state_dict(under(self.state, "best."))
+        return model
+
+    def to_bytes(self, *, done: bool) -> bytes:
+        about = {
+            "trial": self.trial.model_dump_json(),
+            "history": json.dumps([asdict(epoch) for epoch in self.history]),
+            "error": json.dumps(self.error),
+            "done": json.dumps(done),
+        }
+        tensors = {name: self.state[name].contiguous() for name in sorted(self.state)}
+        return save(tensors, metadata=about)
+
+    @classmethod
+    def from_bytes(cls, raw: bytes) -> tuple[TrialResult, bool]:
+        """Read what `to_bytes` wrote: the result, and whether the trial is done."""
+        size = int.from_bytes(raw[:8], "little")
+        about = json.loads(raw[8 : 8 + size])["__metadata__"]
+        epochs = json.loads(about["history"])
+        history = tuple(
+            Epoch(**(epoch | {"weights": tuple(epoch["weights"])})) for epoch in epochs
+        )
+        trial = Trial.model_validate_json(about["trial"])
+        result = cls(trial, from_bytes(raw), history, json.loads(about["error"]))
+        return result, json.loads(about["done"])
+
+
+class Request(NamedTuple):
+    """A trial to run, and the result it starts from."""
+
+    trial: Trial
+    start: TrialResult | None = None
+
+
+OnEpoch = Callable[[Trial, Epoch], None]
+"""Is called after each pass; raises to stop all trials."""
+
+
+class TrialRunner(Protocol):
+    """Runs independent trials; the answer does not depend on who runs them."""
+
+    @property
+    def parallel(self) -> int:
+        """How many run at a time."""
+        ...
+
+    def run(self, requests: Sequence[Request], on_epoch: OnEpoch) -> list[TrialResult]:
+        """Run trials and return their results in the order of the requests."""
+        ...
+
+
+class InProcessRunner:
+    """Runs trials one after the other, here."""
+
+    parallel = 1
+
+    def __init__(self, split: Split, checkpoints: Checkpoints | None = None) -> None:
+        self.split, self.checkpoints = split, checkpoints or NoCheckpoints()
+
+    def run(self, requests: Sequence[Request], on_epoch: OnEpoch) -> list[TrialResult]:
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)  # as on Ray, so that the answer is the same
+        try:
+            return [
+                run_trial(request, self.split, on_epoch, self.checkpoints)
+                for request in requests
+            ]
+        finally:
+            torch.set_num_threads(threads)
+
+
+def run_trial(
+    request: Request,
+    split: Split,
+    on_epoch: OnEpoch,
+    checkpoints: Checkpoints,
+) -> TrialResult:
+    """Train as the trial says, from its checkpoint where there is one."""
+    trial = request.trial
+    kept = load_result(trial, checkpoints)
+    if kept is not None and kept[1]:
+        return kept[0]
+    trainer, weights = prepare(request, split)
+    history: list[Epoch] = []
+    if kept is not None:
+        trainer.load(kept[0].state, weights)
+        history += kept[0].history
+    error, saved_at = None, time.monotonic()
+    try:
+        for epoch in trainer.epochs(weights, stop_early=trial.stop_early):
+            history.append(epoch)
+            on_epoch(trial, epoch)
+            if time.monotonic() - saved_at > SAVE_EVERY:
+                part = TrialResult(trial, trainer.state(weights), tuple(history))
+                checkpoints.save(trial.digest, part.to_bytes(done=False))
+                saved_at = time.monotonic()
+    except TrainingDiverged as diverged:
+        error = str(diverged)
+    result = TrialResult(trial, trainer.state(weights), tuple(history), error)
+    checkpoints.save(trial.digest, result.to_bytes(done=True))
+    return result
+
+
+def load_result(
+    trial: Trial, checkpoints: Checkpoints
+) -> tuple[TrialResult, bool] | None:
+    """Return what a trial left behind and whether it was done; None if nothing."""
+    raw = checkpoints.load(trial.digest)
+    return None if raw is None else TrialResult.from_bytes(raw)
+
+
+def prepare(request: Request, split: Split) -> tuple[Trainer, MixtureWeights]:
+    """Set a training up as the trial says, up to its first step."""
+    trial = request.trial
+    observed = Observed(split.train)
+    supernet = Supernet(trial.candidates, observed, trial.loss, trial.relaxation)
+    model = fresh_model(trial, split)
+    trainer = Trainer(model, supernet, split, trial.training, Metric(trial.metric))
+    weights = _weights(trial, observed, split)
+    if request.start is not None:
+        state = request.start.state
+        if trial.start_with is Start.EVERYTHING:
+            trainer.load(state, weights)
+        else:
+            keep = trial.start_with is Start.OPTIMIZER
+            trainer.start_from(state, with_optimizer=keep)
+    return trainer, weights
+
+
+def fresh_model(trial: Trial, split: Split) -> Model:
+    """Build the trial's model with the parameters of its seed."""
+    rng = torch.Generator().manual_seed(derive(trial.training.seed, "parameters"))
+    return trial.model.build(split.train, rng)
+
+
+def _weights(trial: Trial, observed: Observed, split: Split) -> MixtureWeights:
+    if trial.mixture is None:
+        return FixedWeights(equal_weights(len(trial.candidates)))
+    steps = int(np.ceil(split.train.num_pairs / trial.training.batch_size))
+    return LearnedWeights(
+        trial.mixture,
+        trial.candidates,
+        observed,
+        trial.loss,
+        steps * trial.training.epochs,
+    )

@@ -1,0 +1,68 @@
+"""The nouns that models, samplers and losses share.
+
+Shapes, the same letters in every file:
+    U users    I items    E observed pairs    D embedding width    L layers
+    B pairs in a batch    M items in a pool   N negatives of a pair
+    K candidate samplers  C columns shared by a batch
+A 1 in their place is a dimension of size one, kept to broadcast.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+from torch import Tensor
+
+
+class Queries(NamedTuple):
+    """What is scored for: a user, or a user's history up to a step."""
+
+    users_B: Tensor
+
+    steps_B: Tensor | None = None
+    """Row of the training pair to be predicted, for models that read histories.
+
+    None asks for the whole history, as an evaluation does.
+    """
+
+
+class Pairs(NamedTuple):
+    """Observed pairs: B queries and the item each of them led to."""
+
+    queries: Queries
+    items_B: Tensor
+
+
+class Rows(NamedTuple):
+    """Embeddings gathered for some ids."""
+
+    scored: Tensor
+    """What scores are made of, (..., D)."""
+
+    free: Tensor
+    """The parameters behind it, which l2 shrinks, (..., D); the same tensor for MF."""
+
+
+class Scorer(Protocol):
+    """One forward pass of a model; a score is the inner product of its rows."""
+
+    @property
+    def num_layers(self) -> int:
+        """L: an item's row is the mean of so many layers."""
+        ...
+
+    def queries(self, queries: Queries) -> Rows:
+        """Return the rows of queries: (B, D)."""
+        ...
+
+    def items(self, items: Tensor) -> Rows:
+        """Return the rows of items of any shape: (..., D)."""
+        ...
+
+    def item_layers(self, items_XL: Tensor) -> Tensor:
+        """Return layer l of the item at [..., l]: (..., L, D)."""
+        ...
+
+    def all_items(self) -> Tensor:
+        """Return the rows of the whole catalogue: (I, D)."""
+        ...

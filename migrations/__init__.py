@@ -1,0 +1,1 @@
+"""The database schema, by Alembic; `python -m migrations` brings it up to date."""

@@ -1,0 +1,6 @@
+"""`python -m migrations`: bring AUTOSAMPLE_DATABASE_URL to the newest schema."""
+
+from autosample.jobs.settings import Settings
+from migrations.upgrade import upgrade
+
+upgrade(Settings().database_url)

@@ -1,0 +1,1 @@
+"""The workers: they claim jobs, run their trials on Ray, and publish."""

@@ -1,0 +1,7 @@
+"""`python -m workers`: one worker."""
+
+from typer import run
+
+from workers.main import worker
+
+run(worker)

@@ -1,0 +1,221 @@
+"""One try at a job: its lease, its progress, and how it ends."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.exc import OperationalError
+
+from autosample import bundle
+from autosample.checkpoints import FolderCheckpoints
+from autosample.data.splits import Split
+from autosample.errors import (
+    AutoSampleError,
+    Cancelled,
+    DataError,
+    Fenced,
+    NotFound,
+    SearchFailed,
+    SpecError,
+)
+from autosample.experiment import Outcome, run
+from autosample.jobs.datasets import SqlDatasetStore
+from autosample.jobs.files import Files
+from autosample.jobs.settings import Settings
+from autosample.jobs.sql import SqlJobStore
+from autosample.jobs.state import Claim, Failure, JobState
+from autosample.progress import Progress, Stage, within
+from autosample.spec import SearchSpec
+from autosample.trials import TrialRunner
+
+_log = logging.getLogger(__name__)
+
+OFTEN = 0.5  # seconds: progress is written at most this often
+BEAT = 1.5  # seconds at most between renewals, which also bring the news of a cancel
+REASONS: Mapping[type[Exception], str] = {
+    DataError: "data",
+    SpecError: "spec",
+    NotFound: "data",
+    SearchFailed: "search",
+    AutoSampleError: "search",
+}
+
+Runners = Callable[[Split, FolderCheckpoints, Callable[[], None]], TrialRunner]
+
+
+class Draining(AutoSampleError):
+    """The worker is being stopped, and its job goes back to the queue."""
+
+
+class Attempt:
+    """Runs a claimed job to an end of some kind."""
+
+    def __init__(
+        self,
+        claim: Claim,
+        store: SqlJobStore,
+        datasets: SqlDatasetStore,
+        settings: Settings,
+        stopping: threading.Event,
+    ) -> None:
+        self.claim, self.store, self.datasets = claim, store, datasets
+        self.settings, self.stopping = settings, stopping
+        self.files: Files = datasets.files
+        self.checkpoints = FolderCheckpoints(self.files.below(f"checkpoints/{self._id}"))
+        self.began = self.written = time.monotonic()
+        self.state, self.fenced = JobState.RUNNING, False
+        self.waiting: list[tuple[str, Mapping[str, Any]]] = []
+        self.over = threading.Event()
+
+    @property
+    def _id(self) -> str:
+        return str(self.claim.job.id)
+
+    def run(self, runners: Runners) -> None:
+        """Run the job and write how it ended, unless it has been taken over."""
+        heart = threading.Thread(target=self._beat, daemon=True)
+        heart.start()
+        try:
+            end = self._attempt(runners)
+            self._insist(end)
+        except Fenced as error:
+            _log.warning("job %s was taken over: %s", self._id, error)
+        finally:
+            self.over.set()
+            heart.join()
+
+    def _attempt(self, runners: Runners) -> Callable[[], None]:
+        """Do the work; returns what writes its end."""
+        try:
+            spec = SearchSpec.model_validate(self.claim.job.spec)
+            dataset = self.datasets.load(spec.dataset)
+            outcome = run(
+                spec,
+                dataset,
+                runners=lambda split: runners(split, self.checkpoints, self.check),
+                tell=self.tell,
+            )
+            return self._publish(outcome)
+        except Fenced:
+            raise
+        except Cancelled:
+            self._clear()
+            return lambda: self.store.cancelled(self.claim)
+        except Draining:
+            return lambda: self.store.release(self.claim)
+        except Exception as error:  # the one boundary: here it becomes a failed job
+            _log.exception("job %s failed", self._id)
+            failure = failure_of(error)
+            return lambda: self.store.fail(self.claim, failure)
+
+    def _publish(self, outcome: Outcome) -> Callable[[], None]:
+        """Write the bundle aside; the end written later makes it visible."""
+        at = within(Stage.PUBLISHING, 0.0)
+        self.tell(Progress(Stage.PUBLISHING, at, "stage"))
+        place = f"jobs/{self._id}/{self.claim.epoch}"
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "bundle"
+            bundle.write(outcome, path)
+            bundle.pack(path, path / bundle.ARCHIVE)
+            self.check()
+            artifacts = self.files.put(path, place)
+        report = outcome.report.model_dump(mode="json")
+
+        def end() -> None:
+            self.store.succeed(self.claim, report, place, artifacts)
+            self._clear(keep=str(self.claim.epoch))
+
+        return end
+
+    def tell(self, progress: Progress) -> None:
+        """Write progress, not too often; raises Fenced, Cancelled or Draining."""
+        self.check()
+        if progress.kind != "tick":
+            self.waiting.append((progress.kind, {"stage": progress.stage, **progress.data}))
+        now = time.monotonic()
+        if progress.kind in ("epoch", "tick") and now - self.written < OFTEN:
+            return
+        passed, left = now - self.began, 1 - progress.fraction
+        remaining = passed * left / progress.fraction if progress.fraction > 0.05 else None  # noqa: PLR2004
+        try:
+            self.state = self.store.tell(
+                self.claim,
+                progress.stage,
+                progress.fraction,
+                self.waiting,
+                remaining=remaining,
+            )
+        except OperationalError:
+            _log.exception("progress of job %s is kept for later", self._id)
+            return
+        self.waiting, self.written = [], now
+        if progress.kind == "stage" and self.settings.drill_pause:
+            self._pause()
+        self.check()
+
+    def check(self) -> None:
+        """Raise what there is reason to stop for."""
+        if self.fenced:
+            raise Fenced(f"epoch {self.claim.epoch} of job {self._id} has passed")
+        if self.state is JobState.CANCELLING:
+            raise Cancelled(f"job {self._id} was called off")
+        if self.stopping.is_set():
+            raise Draining("the worker is being stopped")
+
+    def _pause(self) -> None:
+        until = time.monotonic() + self.settings.drill_pause
+        while time.monotonic() < until:
+            self.check()
+            time.sleep(0.05)
+
+    def _beat(self) -> None:
+        """Renew the lease until the attempt is over or has been taken over."""
+        while not self.over.wait(min(self.settings.lease / 4, BEAT)):
+            try:
+                self.state = self.store.renew(self.claim)
+                self.store.seen(self.claim.worker)
+            except Fenced:
+                self.fenced = True
+                return
+            except OperationalError:
+                _log.exception("the lease of job %s was not renewed", self._id)
+
+    def _insist(self, end: Callable[[], None]) -> None:
+        """Write the end, again and again while the database is away.
+
+        A cancel that came too late for the work still wins over its result.
+        """
+        while True:
+            try:
+                return end()
+            except Fenced:
+                if self.store.get(self.claim.job.id).state is JobState.CANCELLING:
+                    return self.store.cancelled(self.claim)
+                raise
+            except OperationalError:
+                _log.exception("the end of job %s was not written", self._id)
+                time.sleep(self.settings.poll)
+
+    def _clear(self, keep: str | None = None) -> None:
+        """Delete checkpoints, and what earlier attempts wrote aside."""
+        try:
+            self.checkpoints.clear()
+            for name in self.files.names(f"jobs/{self._id}"):
+                if name != keep:
+                    self.files.delete(f"jobs/{self._id}/{name}")
+        except OSError:
+            _log.exception("files of job %s were left behind", self._id)
+
+
+def failure_of(error: Exception) -> Failure:
+    """Put an error into words for the job's owner."""
+    for kind in type(error).__mro__:
+        if kind in REASONS:
+            return Failure(reason=REASONS[kind], detail=str(error))
+    return Failure(reason="internal", detail=f"{type(error).__name__}: {error}")

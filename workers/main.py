@@ -1,0 +1,86 @@
+"""A worker: claims jobs one after the other until it is told to stop."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+from typing import Annotated
+from uuid import uuid4
+
+import typer
+from sqlalchemy.exc import OperationalError
+
+from autosample.jobs.datasets import SqlDatasetStore
+from autosample.jobs.engine import connect
+from autosample.jobs.files import Files
+from autosample.jobs.settings import Settings
+from autosample.jobs.sql import SqlJobStore
+from migrations.upgrade import upgrade
+from workers import watchdog
+from workers.attempt import Attempt
+from workers.trials import RayPool, RayRunner
+
+_log = logging.getLogger(__name__)
+
+
+def worker(
+    with_parent: Annotated[
+        bool, typer.Option(hidden=True, help="Stop when standard input closes.")
+    ] = False,
+) -> None:
+    """Run jobs until stopped; a running one goes back to the queue."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    stopping = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopping.set())
+    if with_parent:
+        threading.Thread(target=_follow_parent, args=(stopping,), daemon=True).start()
+    settings = Settings()
+    if settings.embedded:
+        upgrade(settings.database_url)
+    guard = watchdog.start()
+    # Ray may take the signal handlers; ours are for draining.
+    pool = RayPool(settings)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopping.set())
+    try:
+        work(settings, pool, stopping)
+    finally:
+        pool.shutdown()
+        assert guard.stdin is not None
+        guard.stdin.close()
+        guard.wait()
+
+
+def work(settings: Settings, pool: RayPool, stopping: threading.Event) -> None:
+    """Claim and run jobs until told to stop."""
+    name = f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:6]}"
+    engine = connect(settings.database_url)
+    store = SqlJobStore(engine, lease=settings.lease, attempts=settings.attempts)
+    datasets = SqlDatasetStore(engine, Files(settings.artifacts))
+    _log.info("worker %s is ready for jobs, %d trials at a time", name, pool.size)
+    while not stopping.is_set():
+        try:
+            store.seen(name)
+            store.reap()
+            claim = store.claim(name)
+        except OperationalError:
+            _log.exception("the database cannot be asked; trying again")
+            claim = None
+        if claim is None:
+            stopping.wait(settings.poll)
+            continue
+        _log.info("job %s, attempt %d", claim.job.id, claim.job.attempts)
+        attempt = Attempt(claim, store, datasets, settings, stopping)
+        attempt.run(lambda *given: RayRunner(pool, *given))
+        _log.info("job %s is %s", claim.job.id, store.get(claim.job.id).state)
+    engine.dispose()
+
+
+def _follow_parent(stopping: threading.Event) -> None:
+    sys.stdin.buffer.read()
+    stopping.set()
