@@ -1,0 +1,38 @@
+# Everything needed is installed into .venv by the targets themselves.
+PYTHON ?= python3
+BIN := .venv/bin
+DATA ?=
+TEST ?=
+KEEP ?=
+
+.PHONY: demo test check format bench install clean
+
+install: .venv/installed
+
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "AutoSample needs Python 3.11 or newer")'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[service,dev]'
+	touch $@
+
+demo: install
+	$(BIN)/python -m autosample.demo --data '$(DATA)' --test '$(TEST)' $(if $(KEEP),--keep)
+
+test: install
+	$(BIN)/python -m pytest
+
+check: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: install
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: install
+	$(BIN)/python -m benchmarks.jobs
+	$(BIN)/python -m benchmarks.step
+
+clean:
+	rm -rf .venv .demo .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

@@ -61,10 +61,10 @@ def install(app: FastAPI) -> None:
 
 
 def _own(_: Request, error: Exception) -> JSONResponse:
-    status, kind = next(
-        STATUS[each] for each in type(error).__mro__ if each in STATUS
+    status, kind = next(STATUS[each] for each in type(error).__mro__ if each in STATUS)
+    headers = (
+        {"WWW-Authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else None
     )
-    headers = {"WWW-Authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else None
     return problem(status, kind, str(error), headers=headers)
 
 

@@ -81,7 +81,9 @@ def serve(
     settings = Settings()
     check_bind(host, settings)
     app = create_app(settings)
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(
+        level=logging.INFO, format="%(levelname)s %(name)s: %(message)s"
+    )
     beside = WorkerProcess() if worker else None
     try:
         if beside:

@@ -27,7 +27,13 @@ from autosample.experiment import Outcome
 SCHEMA = 1
 ARCHIVE = "bundle.zip"
 MANIFEST = "manifest.json"
-REQUIRED = ("config.json", "sampler.json", "model.safetensors", "users.parquet", "items.parquet")
+REQUIRED = (
+    "config.json",
+    "sampler.json",
+    "model.safetensors",
+    "users.parquet",
+    "items.parquet",
+)
 
 
 def write(outcome: Outcome, folder: Path, *, seen: bool = True) -> None:
@@ -39,14 +45,19 @@ def write(outcome: Outcome, folder: Path, *, seen: bool = True) -> None:
     trace, costs = report.pop("trace"), report.pop("costs")
     verification = report["verification"]
     costs["verification"] = verification.pop("cost") if verification else None
-    trial = outcome.trial.model_dump(mode="json", exclude={"name", "start", "start_with"})
+    trial = outcome.trial.model_dump(
+        mode="json", exclude={"name", "start", "start_with"}
+    )
     _json(folder / "config.json", trial)
     _json(folder / "sampler.json", outcome.sampler.model_dump(mode="json"))
     _json(folder / "metrics.json", report)
     _json(folder / "trace.json", {"costs": costs, "trace": trace})
     _json(folder / "environment.json", environment(outcome))
     (folder / "model.safetensors").write_bytes(_weights(outcome))
-    for name, ids in (("users", outcome.dataset.users), ("items", outcome.dataset.items)):
+    for name, ids in (
+        ("users", outcome.dataset.users),
+        ("items", outcome.dataset.items),
+    ):
         pq.write_table(
             pa.table({"row": pa.array(range(len(ids)), pa.int32()), "id": ids}),
             folder / f"{name}.parquet",
@@ -67,11 +78,18 @@ def verify(folder: Path) -> dict[str, Any]:
         files: dict[str, dict[str, Any]] = manifest["files"]
         told = (manifest["schema"], manifest["digest"])
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise BundleError(f"{folder} is not a bundle: no readable {MANIFEST}") from error
+        raise BundleError(
+            f"{folder} is not a bundle: no readable {MANIFEST}"
+        ) from error
     if told[0] != SCHEMA:
         raise BundleError(f"bundle schema {told[0]} is not known here, only {SCHEMA}")
     if told[1] != _digest_of(files):
         raise BundleError(f"{MANIFEST} has been altered: its digest does not fit")
+    _check_files(folder, files)
+    return manifest
+
+
+def _check_files(folder: Path, files: dict[str, dict[str, Any]]) -> None:
     there = {each.name for each in folder.iterdir()} - {MANIFEST}
     for name in sorted(there ^ files.keys()):
         what = "is missing" if name in files else "does not belong to the bundle"
@@ -82,7 +100,6 @@ def verify(folder: Path) -> dict[str, Any]:
     for name, facts in files.items():
         if _facts(folder / name) != facts:
             raise BundleError(f"{name} has been altered: its sha256 does not fit")
-    return manifest
 
 
 def pack(folder: Path, archive: Path) -> None:

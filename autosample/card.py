@@ -19,7 +19,8 @@ tags: [recommendation, implicit-feedback, negative-sampling]
 | validation | {valid} |
 | test | {test} |
 
-The test split was opened once, after every decision. Full ranking; training{masked} items are left out.
+The test split was opened once, after every decision. Full ranking; training items
+(and, for the test, validation items) are left out.
 
 ## Candidates
 
@@ -27,11 +28,13 @@ The test split was opened once, after every decision. Full ranking; training{mas
 |---|---|---|---|---|
 {candidates}
 
-Intervals are over users. Candidates measured after different numbers of passes left the race at different rungs.
+Intervals are over users. Candidates measured after different numbers of passes left the
+race at different rungs.
 
 ## Data
 
-{users} users, {items} items; {train} training, {valid_pairs} validation and {test_pairs} test pairs ({split}).
+{users} users, {items} items; {train} training, {valid_pairs} validation and
+{test_pairs} test pairs ({split}).
 
 ## Use
 
@@ -54,7 +57,6 @@ def model_card(report: Report) -> str:
         rule="---|" * len(names),
         valid=_row(report.valid, names),
         test=_row(report.test, names),
-        masked=" (and, for the test, validation)",
         metric=report.spec.metric,
         candidates="\n".join(_candidate(each) for each in report.candidates),
         users=report.dataset.users,
@@ -74,8 +76,17 @@ def _candidate(each: CandidateReport) -> str:
     if each.metric is None:
         return f"| {each.name} | {each.error or 'not measured'} | | | {each.epochs} |"
     gap = each.versus_uniform
-    against = "" if gap is None else f"{gap.difference:+.4f} [{gap.low:+.4f}, {gap.high:+.4f}]"
-    return (
-        f"| {each.name} | {each.metric.mean:.4f}"
-        f" | {each.metric.low:.4f} to {each.metric.high:.4f} | {against} | {each.epochs} |"
+    against = (
+        ""
+        if gap is None
+        else f"{gap.difference:+.4f} [{gap.low:+.4f}, {gap.high:+.4f}]"
     )
+    metric = each.metric
+    cells = (
+        each.name,
+        f"{metric.mean:.4f}",
+        f"{metric.low:.4f} to {metric.high:.4f}",
+        against,
+        str(each.epochs),
+    )
+    return f"| {' | '.join(cells)} |"

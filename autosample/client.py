@@ -75,7 +75,9 @@ class Client:
         """Queue a search; sent again after a broken connection, it is queued once."""
         headers = {"Idempotency-Key": key or uuid4().hex}
         body = {"dataset": dataset} | spec
-        return Job(self, self._ask("POST", "/v1/jobs", json=body, headers=headers)["id"])
+        return Job(
+            self, self._ask("POST", "/v1/jobs", json=body, headers=headers)["id"]
+        )
 
     def job(self, id: str) -> Job:
         return Job(self, id)
@@ -137,9 +139,9 @@ class Job:
     def events(self, after: int = 0) -> list[Json]:
         """Return what happened after an event."""
         wanted = {"after": after}
-        found: list[Json] = self._client._ask("GET", self._path("/events"), params=wanted)[
-            "events"
-        ]
+        found: list[Json] = self._client._ask(
+            "GET", self._path("/events"), params=wanted
+        )["events"]
         return found
 
     def wait(

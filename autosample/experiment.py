@@ -18,7 +18,8 @@ from autosample.evaluation.metrics import Metric, Values
 from autosample.evaluation.ranking import Hits, Ranking
 from autosample.evaluation.significance import compare
 from autosample.models import Model
-from autosample.progress import Progress, Report as Tell, Stage, silent, within
+from autosample.progress import Progress, Stage, silent, within
+from autosample.progress import Report as Tell
 from autosample.report import (
     Costs,
     Report,
@@ -168,7 +169,9 @@ def _scratch_trainings(
         for seed in spec.seeds
     ]
     epochs = len(requests) * spec.training.epochs
-    results = runner.run(requests, _counting(Stage.EVALUATING, (0.0, 0.8), epochs, tell))
+    results = runner.run(
+        requests, _counting(Stage.EVALUATING, (0.0, 0.8), epochs, tell)
+    )
     half = len(spec.seeds)
     return {"chosen": results[:half], "uniform": results[half:]}
 

@@ -69,4 +69,3 @@ def make_spec(dataset: str, fields: dict[str, Any]) -> SearchSpec:
         return SearchSpec.model_validate({"dataset": dataset} | fields)
     except ValidationError as error:
         raise SpecError(told(error)) from error
-

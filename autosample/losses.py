@@ -3,7 +3,7 @@
 A separable loss is a sum over negatives, so a mixture is one weighted sum:
     sum_k a_k L_k = sum_j (sum_k a_k w_kj) * loss(s_ui, s_uj)
 A listwise loss has one partition sum a candidate, all from one set of exponentials:
-    sum_k a_k L_k = sum_k a_k log(1 + Z_k e^{-s_ui/t}),   Z_k = N_k sum_j w_kj e^{s_uj/t}
+    sum_k a_k L_k = sum_k a_k log(1 + Z_k e^{-s_ui/t}),  Z_k = N_k sum_j w_kj e^{s_uj/t}
 Both are exact. (Mixing columns inside one partition sum is another law.)
 """
 

@@ -1,13 +1,13 @@
 """Mixture weights learned by the one-step-unrolled gradient (DARTS: Liu et al., ICLR
 2019, arXiv:1806.09055; for samplers: Lyu et al., 2023, arXiv:2311.03526).
 
-A step of size r on sum_k a_k L_k changes the validation loss V by -r <grad V, sum_k a_k
-grad L_k>, so dV/da_k = -r <grad V, grad L_k>. The inner product is the slope of L_k along
-grad V, taken by a central difference on the same negatives: two forward passes whatever
-the number of candidates, and nothing to know of the model.
+A step of size r on sum_k a_k L_k changes the validation loss V by
+-r <grad V, sum_k a_k grad L_k>, so dV/da_k = -r <grad V, grad L_k>. The inner product
+is the slope of L_k along grad V, taken by a central difference on the same negatives:
+two forward passes a candidate, and nothing to know of the model.
 
-V is the loss on validation pairs against uniform negatives: a law that the weights cannot
-change, since descending on the mixture's own loss picks the easiest sampler.
+V is the loss on validation pairs against uniform negatives: a law that the weights
+cannot change, since descending on the mixture's own loss picks the easiest sampler.
 """
 
 from __future__ import annotations
@@ -91,7 +91,9 @@ class LearnedWeights:
                 parameter.copy_(base)  # not shifted back, which would round
         return (sides[0] - sides[1]) / (2 * shift)
 
-    def _valid_gradients(self, trainer: Trainer, size: int, rng: Generator) -> list[Tensor]:
+    def _valid_gradients(
+        self, trainer: Trainer, size: int, rng: Generator
+    ) -> list[Tensor]:
         valid = trainer.split.valid
         at = torch.randint(valid.num_pairs, (size,), generator=rng).numpy()
         pairs = Pairs(
@@ -127,5 +129,6 @@ class LearnedWeights:
         }
         if moments:
             groups = self.optimizer.state_dict()["param_groups"]
-            self.optimizer.load_state_dict({"state": {0: moments}, "param_groups": groups})
-
+            self.optimizer.load_state_dict(
+                {"state": {0: moments}, "param_groups": groups}
+            )

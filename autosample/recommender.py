@@ -48,7 +48,7 @@ class Recommender:
     ) -> list[Recommendation]:
         """Return the k best items for a user, best first, none of them seen.
 
-        Raises NotFound on an unknown user; with `only_new` false, seen items may return.
+        Raises NotFound on an unknown user; with `only_new` false seen items may return.
         """
         row = self._row(user)
         scores_I = self.item_embeddings @ self.user_embeddings[row]
@@ -69,7 +69,9 @@ class Recommender:
             wanted = None
         row = -1 if wanted is None else pc.index(self.users, wanted).as_py()
         if row < 0:
-            raise NotFound(f"user {user!r} is not among the {len(self.users)} trained on")
+            raise NotFound(
+                f"user {user!r} is not among the {len(self.users)} trained on"
+            )
         return int(row)
 
 

@@ -101,7 +101,9 @@ def verdict(
         return Verdict(text=text, basis=Basis.NONE, gain=None, significant=False)
     gain = verified or searched
     if gain is None:
-        text = f"{label} won; uniform was not measured beside it, so no gain is claimed."
+        text = (
+            f"{label} won; uniform was not measured beside it, so no gain is claimed."
+        )
         return Verdict(text=text, basis=Basis.NONE, gain=None, significant=False)
     basis = Basis.VERIFIED if verified else Basis.SEARCH
     where = (

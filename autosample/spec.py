@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from hashlib import sha256
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from autosample.config import Config
 from autosample.data.splits import SplitSpec
 from autosample.errors import SpecError
+from autosample.evaluation.metrics import Metric
 from autosample.losses import BPR, Loss, LossSpec
 from autosample.models import MF, ModelSpec
 from autosample.relaxation import Relaxation
@@ -38,6 +39,16 @@ PRESETS: tuple[type[Sampler], ...] = (
 )
 
 
+def _default_by_name(value: Any) -> Any:
+    return None if value == "default" else value
+
+
+Candidates = Annotated[
+    Annotated[tuple[SamplerSpec, ...], Field(min_length=1, max_length=64)] | None,
+    BeforeValidator(_default_by_name),
+]
+
+
 class SearchSpec(Config):
     """A search: data, model, loss, the samplers that compete, and how."""
 
@@ -50,10 +61,8 @@ class SearchSpec(Config):
     loss: LossSpec = BPR()
     """One loss for all candidates."""
 
-    candidates: Annotated[
-        tuple[SamplerSpec, ...], Field(min_length=1, max_length=64)
-    ] | Literal["default"] = "default"
-    """Samplers that compete, or "default" for one of each preset."""
+    candidates: Candidates = None
+    """Samplers that compete; null or "default": one of each preset."""
 
     strategy: StrategySpec = Race()
     """How the winner is found."""
@@ -86,7 +95,8 @@ class SearchSpec(Config):
     and compare them by user; billed apart from the search."""
 
     seeds: Annotated[
-        tuple[Annotated[int, Field(ge=0, lt=2**53)], ...], Field(min_length=1, max_length=32)
+        tuple[Annotated[int, Field(ge=0, lt=2**53)], ...],
+        Field(min_length=1, max_length=32),
     ] = (0, 1, 2)
     """Seeds of `verify` and of the exhaustive strategy."""
 
@@ -118,7 +128,7 @@ class SearchSpec(Config):
     @property
     def samplers(self) -> tuple[Sampler, ...]:
         """The candidates, written out."""
-        if self.candidates == "default":
+        if self.candidates is None:
             return default_candidates(self.loss)
         return self.candidates
 
@@ -149,8 +159,6 @@ def default_candidates(loss: Loss) -> tuple[Sampler, ...]:
 
 
 def _metric(text: str) -> str:
-    from autosample.evaluation.metrics import Metric
-
     try:
         return str(Metric(text))
     except SpecError as error:

@@ -85,35 +85,44 @@ class Supernet:
     ) -> StepLoss:
         """Return the loss of each pair under the mixture of candidates."""
         queries = scorer.queries(pairs.queries)
-        context = _context(scorer, pairs, queries)
+        context = context_of(scorer, pairs, queries)
         if self.relaxation is Relaxation.SAMPLED and len(self.candidates) > 1:
             return self._sampled_step(context, queries, weights_K, rng)
-        chosen = self._choose(context, range(len(self.candidates)), rng)
-        positive, negatives = _gather(scorer, queries, context, chosen, rng)
-        return self._mixed(positive, negatives, weights_K)
+        chosen = self.choose(context, range(len(self.candidates)), rng)
+        return self.losses(context, queries, chosen, weights_K, rng)
 
-    def _choose(
+    def choose(
         self, context: QueryContext, members: Sequence[int], rng: Generator
-    ) -> list[_Chosen]:
+    ) -> list[ChosenSlots]:
+        """Draw the pools that some candidates need, and let each choose."""
         candidates = [self.candidates[k] for k in members]
         used = {candidate.block for candidate in candidates}
         drawn = {at: self._draw(at, context, rng) for at in sorted(used)}
-        return [_choose(candidate, drawn[candidate.block], rng) for candidate in candidates]
+        return [
+            _choose(candidate, drawn[candidate.block], rng) for candidate in candidates
+        ]
 
-    def _draw(self, at: int, context: QueryContext, rng: Generator) -> _Drawn:
+    def _draw(self, at: int, context: QueryContext, rng: Generator) -> Drawn:
         block = self.blocks[at]
         pool = block.proposal.draw(context, block.size, rng)
         scores = context.score(pool.items) if block.needs_scores else None
         if not block.needs_layers:
-            return _Drawn(pool, scores, None)
+            return Drawn(pool, scores, None)
         if context.scorer.num_layers > 1:
-            return _Drawn(pool, scores, context.score_layers(pool.items))
+            return Drawn(pool, scores, context.score_layers(pool.items))
         scores = context.score(pool.items) if scores is None else scores
-        return _Drawn(pool, scores, scores[..., None])  # one layer is the pooled row
+        return Drawn(pool, scores, scores[..., None])  # one layer is the pooled row
 
-    def _mixed(
-        self, positive: _Positive, negatives: list[Negatives], weights: Tensor
+    def losses(
+        self,
+        context: QueryContext,
+        queries: Rows,
+        chosen: list[ChosenSlots],
+        weights: Tensor,
+        rng: Generator,
     ) -> StepLoss:
+        """Score what was chosen, with gradient, and mix the candidates' losses."""
+        positive, negatives = _gather(context.scorer, queries, context, chosen, rng)
         if self.relaxation is Relaxation.INSTANCE:
             scored = [_mixed_instance(negatives, weights)]
             losses_B = self.loss.mixture(positive.scores_B, scored, weights.new_ones(1))
@@ -139,21 +148,27 @@ class Supernet:
                 continue
             part = context.part(rows)
             mine = Rows(queries.scored[rows], queries.free[rows])
-            chosen = self._choose(part, [k], rng)
-            positive, negatives = _gather(context.scorer, mine, part, chosen, rng)
-            steps.append(self._mixed(positive, negatives, weights_K.new_ones(1)))
+            chosen = self.choose(part, [k], rng)
+            one = weights_K.new_ones(1)
+            steps.append(self.losses(part, mine, chosen, one, rng))
             at.append(rows)
         back = torch.cat(at).argsort()
-        return StepLoss(*(torch.cat(column)[back] for column in zip(*steps, strict=True)))
+        return StepLoss(
+            *(torch.cat(column)[back] for column in zip(*steps, strict=True))
+        )
 
 
-class _Drawn(NamedTuple):
+class Drawn(NamedTuple):
+    """A block of columns, drawn and scored."""
+
     pool: Pool
     scores: Tensor | None
     layer_scores: Tensor | None
 
 
-class _Chosen(NamedTuple):
+class ChosenSlots(NamedTuple):
+    """What one candidate uses of its pool."""
+
     pool: Pool
     slots: Tensor
     """(B, N), or (B, N, L) where each layer chooses by itself."""
@@ -177,7 +192,8 @@ def _block(proposal: ProposalConfig, parts: list[Parts], observed: Observed) -> 
 
 
 @torch.no_grad()
-def _context(scorer: Scorer, pairs: Pairs, queries: Rows) -> QueryContext:
+def context_of(scorer: Scorer, pairs: Pairs, queries: Rows) -> QueryContext:
+    """Return what samplers may know of a batch."""
     rows_BD = queries.scored.detach()
     positives_BD = scorer.items(pairs.items_B).scored
     return QueryContext(
@@ -190,23 +206,23 @@ def _context(scorer: Scorer, pairs: Pairs, queries: Rows) -> QueryContext:
     )
 
 
-def _choose(candidate: Candidate, drawn: _Drawn, rng: Generator) -> _Chosen:
+def _choose(candidate: Candidate, drawn: Drawn, rng: Generator) -> ChosenSlots:
     parts = candidate.parts
     pool = drawn.pool.first(parts.pool)
     if parts.synthesis is None:
         scores = drawn.scores if parts.choice.needs_scores else None
         chosen = parts.choice.choose(_view(pool, scores, drawn), rng)
-        return _Chosen(pool, *chosen, parts)
+        return ChosenSlots(pool, *chosen, parts)
     assert drawn.layer_scores is not None
     each: list[Chosen] = [
         parts.choice.choose(_view(pool, scores_BM, drawn), rng)
         for scores_BM in drawn.layer_scores.unbind(-1)
     ]
     slots_BNL = torch.stack([chosen.slots_BN for chosen in each], -1)
-    return _Chosen(pool, slots_BNL, each[0].weights_BN, parts)
+    return ChosenSlots(pool, slots_BNL, each[0].weights_BN, parts)
 
 
-def _view(pool: Pool, scores: Tensor | None, drawn: _Drawn) -> ScoredPool:
+def _view(pool: Pool, scores: Tensor | None, drawn: Drawn) -> ScoredPool:
     size = pool.items.shape[1]
     rows = next(
         len(each)
@@ -225,17 +241,19 @@ def _gather(
     scorer: Scorer,
     queries: Rows,
     context: QueryContext,
-    chosen: list[_Chosen],
+    chosen: list[ChosenSlots],
     rng: Generator,
 ) -> tuple[_Positive, list[Negatives]]:
-    """Score positives and all chosen slots with gradient, in as few gathers as can be."""
-    plain = [each for each in chosen if not each.parts.synthesis and not each.pool.shared]
+    """Score positives and all chosen slots with gradient, in few gathers."""
+    plain = [
+        each for each in chosen if not each.parts.synthesis and not each.pool.shared
+    ]
     columns = [context.positives_B[:, None]]
     columns += [each.pool.items.gather(1, each.slots) for each in plain]
     rows = scorer.items(torch.cat(columns, 1))
     widths = [column.shape[1] for column in columns]
-    scores = inner(queries.scored, rows.scored).split(widths, 1)
-    squares = rows.free.square().sum(-1).split(widths, 1)
+    scores = torch.split(inner(queries.scored, rows.scored), widths, 1)
+    squares = torch.split(rows.free.square().sum(-1), widths, 1)
     own = queries.free.square().sum(-1)
     positive = _Positive(scores[0][:, 0], own + squares[0][:, 0])
     found = {
@@ -250,19 +268,29 @@ def _gather(
 
 
 def _shared(
-    scorer: Scorer, queries: Rows, context: QueryContext, chosen: _Chosen, rng: Generator
+    scorer: Scorer,
+    queries: Rows,
+    context: QueryContext,
+    chosen: ChosenSlots,
+    rng: Generator,
 ) -> Negatives:
     """Score shared columns by one product, whatever was chosen of them."""
     rows = scorer.items(chosen.pool.items)
     scores_BC = inner(queries.scored, rows.scored)
     squares_BC = rows.free.square().sum(-1).expand_as(scores_BC)
     return Negatives(
-        scores_BC.gather(1, chosen.slots), chosen.weights, squares_BC.gather(1, chosen.slots)
+        scores_BC.gather(1, chosen.slots),
+        chosen.weights,
+        squares_BC.gather(1, chosen.slots),
     )
 
 
 def _synthetic(
-    scorer: Scorer, queries: Rows, context: QueryContext, chosen: _Chosen, rng: Generator
+    scorer: Scorer,
+    queries: Rows,
+    context: QueryContext,
+    chosen: ChosenSlots,
+    rng: Generator,
 ) -> Negatives:
     """Score made negatives; l2 shrinks the first layer of what they are made of."""
     assert chosen.parts.synthesis is not None
@@ -293,4 +321,3 @@ def _mixed_instance(negatives: list[Negatives], weights: Tensor) -> Scored:
 def equal_weights(count: int) -> Tensor:
     """Return the mixture in which all candidates weigh the same: (K,)."""
     return torch.full((count,), 1 / count)
-

@@ -34,8 +34,8 @@ class Training(Config):
     learning_rate: PositiveFloat | None = None
     """None: what suits the model."""
     l2: NonNegativeFloat | None = None
-    """Shrinks the rows a pair uses, in units of its loss; None: what suits the model."""
-    patience: PositiveInt = 10
+    """Shrinks the rows a pair uses, in units of its loss; None: suits the model."""
+    patience: PositiveInt = 20
     """Epochs without a better validation metric before training stops."""
     valid_users: PositiveInt | None = 5000
     """Validation users ranked after each epoch, a fixed random sample; None: all."""
@@ -151,10 +151,10 @@ class Trainer:
     def _train_once(self, weights: MixtureWeights) -> float:
         sums: list[Tensor] = []
         order_E = torch.randperm(len(self.users_E), generator=self.order)
-        for steps_B in order_E.split(self.settings.batch_size):
+        for steps_B in torch.split(order_E, self.settings.batch_size):
             pairs = self.pairs(steps_B)
             weights.observe(self, pairs, self.rng)
-            sums.append(self._step(pairs, weights.current()))
+            sums.append(self.step(pairs, weights.current()))
         loss = float(torch.stack(sums).sum()) / len(self.users_E)
         if not np.isfinite(loss):
             raise TrainingDiverged(
@@ -163,7 +163,8 @@ class Trainer:
             )
         return loss
 
-    def _step(self, pairs: Pairs, weights_K: Tensor) -> Tensor:
+    def step(self, pairs: Pairs, weights_K: Tensor) -> Tensor:
+        """Train on some pairs; returns the sum of their losses."""
         self.optimizer.zero_grad(set_to_none=True)
         step = self.supernet.step(self.model(), pairs, weights_K, self.rng)
         loss = self.objective(step.pairs_B, step.penalty_B)
@@ -240,4 +241,3 @@ def valid_ranking(split: Split, settings: Training, metric: Metric) -> Ranking:
         rng = numpy_generator(0, "valid users")
         users = rng.choice(users, settings.valid_users, replace=False)
     return Ranking(split.valid, split.train, k=metric.k, users=users)
-

@@ -67,7 +67,9 @@ class Attempt:
         self.claim, self.store, self.datasets = claim, store, datasets
         self.settings, self.stopping = settings, stopping
         self.files: Files = datasets.files
-        self.checkpoints = FolderCheckpoints(self.files.below(f"checkpoints/{self._id}"))
+        self.checkpoints = FolderCheckpoints(
+            self.files.below(f"checkpoints/{self._id}")
+        )
         self.began = self.written = time.monotonic()
         self.state, self.fenced = JobState.RUNNING, False
         self.waiting: list[tuple[str, Mapping[str, Any]]] = []
@@ -137,12 +139,16 @@ class Attempt:
         """Write progress, not too often; raises Fenced, Cancelled or Draining."""
         self.check()
         if progress.kind != "tick":
-            self.waiting.append((progress.kind, {"stage": progress.stage, **progress.data}))
+            self.waiting.append(
+                (progress.kind, {"stage": progress.stage, **progress.data})
+            )
         now = time.monotonic()
         if progress.kind in ("epoch", "tick") and now - self.written < OFTEN:
             return
         passed, left = now - self.began, 1 - progress.fraction
-        remaining = passed * left / progress.fraction if progress.fraction > 0.05 else None  # noqa: PLR2004
+        remaining = (
+            passed * left / progress.fraction if progress.fraction > 0.05 else None
+        )
         try:
             self.state = self.store.tell(
                 self.claim,

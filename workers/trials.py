@@ -70,8 +70,9 @@ class RayPool:
             logging_level=logging.ERROR,
             runtime_env={"env_vars": {"OMP_NUM_THREADS": "1"}},
         )
-        made = ray.remote(num_cpus=1, max_concurrency=2)(TrialActor)
-        self._make: Callable[[], Any] = made.remote
+        actor: Any = ray.remote(TrialActor)
+        # Two threads: one trains, the other answers `poll`.
+        self._make = actor.options(num_cpus=1, max_concurrency=2).remote
         self._idle = [self._make() for _ in range(self.size)]
         ray.get([actor.ready.remote() for actor in self._idle])
 

@@ -1,8 +1,8 @@
 """Ends what a dead worker left running.
 
-Ray's own processes outlive a killed driver by a minute and more. The watchdog is told of
-the worker's end by a pipe that closes, however it ends, and then kills every process that
-carries the worker's token in its environment.
+Ray's own processes outlive a killed driver by a minute and more. The watchdog is told
+of the worker's end by a pipe that closes, however it ends, and then kills every process
+that carries the worker's token in its environment.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ ROUNDS = 20  # of a quarter of a second: children may still be starting others
 
 
 def start() -> subprocess.Popen[bytes]:
-    """Start a watchdog for this process; what is started from now on carries its token."""
+    """Start a watchdog; what this process starts from now on carries its token."""
     token = uuid4().hex
     watchdog = subprocess.Popen(
         [sys.executable, "-m", "workers.watchdog", token],

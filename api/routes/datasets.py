@@ -76,10 +76,11 @@ def parse_options(text: str) -> ReadOptions:
 
 
 def _saved(upload: UploadFile, folder: Path, at: int) -> Path:
-    """Copy an upload under a name of ours; only a known suffix is taken from its own."""
+    """Copy an upload under a name of ours; a known suffix is kept of its own."""
     name = (upload.filename or "").lower()
+    stem = "train" if at == 0 else "test"
     suffix = Path(name.removesuffix(".gz")).suffix
-    path = folder / f"{'train' if at == 0 else 'test'}{suffix if suffix in SUFFIXES else ''}"
+    path = folder / f"{stem}{suffix if suffix in SUFFIXES else ''}"
     with path.open("wb") as target:
         shutil.copyfileobj(upload.file, target)
     if path.stat().st_size == 0:

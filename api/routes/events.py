@@ -75,4 +75,3 @@ async def _stream(
 
 def _rendered(event: Event) -> str:
     return f"id: {event.id}\nevent: {event.kind}\ndata: {event.model_dump_json()}\n\n"
-

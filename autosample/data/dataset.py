@@ -18,7 +18,7 @@ from autosample.data.filters import at_least, k_core
 from autosample.data.interactions import Bools, Interactions, Ints
 from autosample.data.options import ReadOptions
 from autosample.data.readers import read
-from autosample.data.table import Table
+from autosample.data.table import Table, id_column, number_column
 from autosample.errors import DataError
 
 
@@ -104,7 +104,10 @@ class Dataset:
 
 
 def load_dataset(
-    path: Path | str, options: ReadOptions | None = None, *, test: Path | str | None = None
+    path: Path | str,
+    options: ReadOptions | None = None,
+    *,
+    test: Path | str | None = None,
 ) -> Dataset:
     """Read a file of interactions, perhaps with a test file, into a data set.
 
@@ -125,10 +128,14 @@ def from_tables(tables: list[Table], options: ReadOptions) -> Dataset:
     users_P, users = _compact([table.users for table in kept])
     items_P, items = _compact([table.items for table in kept])
     parts = [
-        _pairs(table, (users_P[at], items_P[at]), (len(users), len(items)), options.ordered)
+        _pairs(
+            table, (users_P[at], items_P[at]), (len(users), len(items)), options.ordered
+        )
         for at, table in enumerate(kept)
     ]
-    counts["duplicates"] = sum(t.num_rows for t in kept) - sum(p.num_pairs for p in parts)
+    counts["duplicates"] = sum(t.num_rows for t in kept) - sum(
+        p.num_pairs for p in parts
+    )
     train, test = parts[0], parts[1] if len(parts) > 1 else None
     core = k_core(train, options.k_core)
     counts["outside_k_core"] = train.num_pairs - core.num_pairs
@@ -148,8 +155,6 @@ def from_arrays(
     options: ReadOptions | None = None,
 ) -> Dataset:
     """Build a data set from columns in memory: lists, NumPy, pandas or Arrow."""
-    from autosample.data.table import id_column, number_column
-
     table = Table(
         id_column(pa.array(users), "users"),
         id_column(pa.array(items), "items"),
@@ -260,7 +265,10 @@ def _told(counts: dict[str, int]) -> str:
 
 
 def _write_pairs(pairs: Interactions, path: Path) -> None:
-    columns = {"user": pairs.users_E.astype(np.int32), "item": pairs.items_E}
+    columns: dict[str, Any] = {
+        "user": pairs.users_E.astype(np.int32),
+        "item": pairs.items_E,
+    }
     if pairs.times_E is not None:
         columns["time"] = pairs.times_E
     pq.write_table(pa.table(columns), path)

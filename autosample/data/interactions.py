@@ -155,15 +155,16 @@ class Interactions:
 
 def _checked(ids_E: NDArray[Any], count: int, noun: str) -> Ints:
     ids_E = np.asarray(ids_E)
-    if ids_E.ndim != 1 or not (ids_E.size == 0 or np.issubdtype(ids_E.dtype, np.integer)):
+    if ids_E.ndim != 1 or not (
+        ids_E.size == 0 or np.issubdtype(ids_E.dtype, np.integer)
+    ):
         raise DataError(
             f"{noun} ids must be one row of integers, not {ids_E.dtype} of shape"
             f" {ids_E.shape}"
         )
     if ids_E.size and not 0 <= int(ids_E.min()) <= int(ids_E.max()) < count:
         raise DataError(
-            f"{noun} ids must lie in 0..{count - 1}, found"
-            f" {ids_E.min()}..{ids_E.max()}"
+            f"{noun} ids must lie in 0..{count - 1}, found {ids_E.min()}..{ids_E.max()}"
         )
     return ids_E.astype(np.int64)
 
@@ -171,7 +172,11 @@ def _checked(ids_E: NDArray[Any], count: int, noun: str) -> Ints:
 def _order(users_E: Ints, items_E: Ints, times: Floats | None, ordered: bool) -> Ints:
     if times is not None:
         return np.lexsort((times, users_E))  # stable: ties keep their arrival
-    return np.argsort(users_E, kind="stable") if ordered else np.lexsort((items_E, users_E))
+    return (
+        np.argsort(users_E, kind="stable")
+        if ordered
+        else np.lexsort((items_E, users_E))
+    )
 
 
 def _first_of_each(keys_E: Ints) -> Ints:

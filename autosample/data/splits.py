@@ -152,7 +152,9 @@ def _refuse_test_file(dataset: Dataset, split: SplitConfig) -> None:
         )
 
 
-def _ranks(pairs: Interactions, key_E: np.ndarray[tuple[int], np.dtype[np.float64]]) -> Ints:
+def _ranks(
+    pairs: Interactions, key_E: np.ndarray[tuple[int], np.dtype[np.float64]]
+) -> Ints:
     """Rank of each pair within its user by ascending key."""
     order = np.lexsort((key_E, pairs.users_E))
     rank_E = np.empty(pairs.num_pairs, np.int64)
@@ -169,4 +171,6 @@ def _share_of_each(degrees_U: Ints, share: float, rng: np.random.Generator) -> I
 def _by_rank(pairs: Interactions, rank_E: Ints, test_U: Ints, valid_U: Ints) -> Split:
     test_E = rank_E < test_U[pairs.users_E]
     valid_E = ~test_E & (rank_E < (test_U + valid_U)[pairs.users_E])
-    return Split(pairs.take(~test_E & ~valid_E), pairs.take(valid_E), pairs.take(test_E))
+    return Split(
+        pairs.take(~test_E & ~valid_E), pairs.take(valid_E), pairs.take(test_E)
+    )

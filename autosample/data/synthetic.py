@@ -93,10 +93,10 @@ def _hidden(
 
 
 def checkerboard(size: int = 20) -> Dataset:
-    """Users like the items of their own parity, all but one: any model can tell.
+    """Users like the items of their own parity: any model can tell.
 
     After implicit's test matrix (Frederickson, github.com/benfred/implicit).
     """
     users, items = np.indices((size, size)).reshape(2, -1)
-    keep = ((users + items) % 2 == 0) & (users != items)
+    keep = (users + items) % 2 == 0
     return from_arrays(users[keep], items[keep])

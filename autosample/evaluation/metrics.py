@@ -29,12 +29,12 @@ def precision(hits_UK: Bools, relevant_U: Ints) -> Values:
 
 
 def hit(hits_UK: Bools, relevant_U: Ints) -> Values:
-    return hits_UK.any(1).astype(np.float64)
+    return np.asarray(hits_UK.any(1), np.float64)
 
 
 def mrr(hits_UK: Bools, relevant_U: Ints) -> Values:
     first_U = hits_UK.argmax(1)
-    return np.where(hits_UK.any(1), 1 / (first_U + 1.0), 0.0)
+    return np.asarray(np.where(hits_UK.any(1), 1 / (first_U + 1.0), 0.0))
 
 
 def ndcg(hits_UK: Bools, relevant_U: Ints) -> Values:
@@ -74,5 +74,7 @@ class Metric(str):
     def of(self, hits_UK: Bools, relevant_U: Ints) -> Values:
         """Return the metric of each user from hits by rank: (U,)."""
         if hits_UK.shape[1] < self.k:
-            raise SpecError(f"{self} needs {self.k} ranks, and {hits_UK.shape[1]} exist")
+            raise SpecError(
+                f"{self} needs {self.k} ranks, and {hits_UK.shape[1]} exist"
+            )
         return METRICS[self.name](hits_UK[:, : self.k], relevant_U)

@@ -60,7 +60,10 @@ class Ranking:
 
     def _block(self, users_U: Ints) -> tuple[Tensor, Tensor, Ints]:
         """Return users, flat positions to mask in a (U, I) block, and the users."""
-        starts, ends = self.masked.starts_U1[users_U], self.masked.starts_U1[users_U + 1]
+        starts, ends = (
+            self.masked.starts_U1[users_U],
+            self.masked.starts_U1[users_U + 1],
+        )
         rows = np.repeat(np.arange(len(users_U)), ends - starts)
         pairs = _ranges(starts, ends)
         flat = rows * self.masked.num_items + self.masked.items_E[pairs]

@@ -42,7 +42,9 @@ class SqlDatasetStore:
     def __init__(self, engine: Engine, files: Files) -> None:
         self.engine, self.reader, self.files = engine, reader(engine), files
 
-    def add(self, id: str, name: str, dataset: Dataset, options: ReadOptions) -> DatasetInfo:
+    def add(
+        self, id: str, name: str, dataset: Dataset, options: ReadOptions
+    ) -> DatasetInfo:
         """Keep a data set; one that is there already stays as it is."""
         with tempfile.TemporaryDirectory() as folder:
             dataset.save(Path(folder))

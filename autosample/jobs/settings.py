@@ -6,12 +6,19 @@ from pathlib import Path
 from typing import Self
 
 from platformdirs import user_data_path
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, SecretStr, model_validator
+from pydantic import (
+    Field,
+    NonNegativeFloat,
+    PositiveFloat,
+    PositiveInt,
+    SecretStr,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class Settings(BaseSettings):
-    """Every setting of the service; each is an environment variable AUTOSAMPLE_<NAME>."""
+    """Every setting of the service; each is a variable AUTOSAMPLE_<NAME>."""
 
     model_config = SettingsConfigDict(
         env_prefix="AUTOSAMPLE_", frozen=True, use_attribute_docstrings=True
@@ -41,7 +48,7 @@ class Settings(BaseSettings):
     """Bytes of Ray's shared memory, where the worker starts Ray itself."""
 
     drill_pause: NonNegativeFloat = 0.0
-    """Seconds to wait at the start of each stage: for drills that kill a worker there."""
+    """Seconds to wait at the start of each stage: for drills that kill a worker."""
 
     @model_validator(mode="after")
     def _fill_in(self) -> Self:

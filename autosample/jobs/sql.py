@@ -60,7 +60,9 @@ LOST = "the worker was lost {n} times: killed, frozen or cut off; the limit is {
 class SqlJobStore:
     """Jobs, attempts and events in SQLite or Postgres."""
 
-    def __init__(self, engine: Engine, *, lease: float = 60.0, attempts: int = 3) -> None:
+    def __init__(
+        self, engine: Engine, *, lease: float = 60.0, attempts: int = 3
+    ) -> None:
         self.engine, self.reader = engine, reader(engine)
         self.lease, self.max_attempts = lease, attempts
 
@@ -78,7 +80,9 @@ class SqlJobStore:
                 if key and (row := _by_key(db, key)):
                     return _replayed(row, asked, key)
                 _require_dataset(db, body["dataset"])
-                row = _one(db, insert(jobs).values(**_new(body, key, asked)).returning(jobs))
+                row = _one(
+                    db, insert(jobs).values(**_new(body, key, asked)).returning(jobs)
+                )
                 _log(db, row["id"], 0, [("state", {"state": JobState.QUEUED})])
                 return job_of(row)
         except IntegrityError:
@@ -94,7 +98,11 @@ class SqlJobStore:
             return job_of(_find(db, id))
 
     def page(
-        self, *, state: JobState | None = None, limit: int = 50, token: str | None = None
+        self,
+        *,
+        state: JobState | None = None,
+        limit: int = 50,
+        token: str | None = None,
     ) -> Page:
         """Return jobs, newest first; ValueError on a token that is not one of ours."""
         query = select(jobs).order_by(jobs.c.created.desc(), jobs.c.id.desc())
@@ -331,7 +339,12 @@ class SqlJobStore:
         failure: Failure | None = None,
     ) -> None:
         finished = now() if to.is_final else None
-        common = {"state": to, "worker": None, "lease_until": None, "estimated_end": None}
+        common = {
+            "state": to,
+            "worker": None,
+            "lease_until": None,
+            "estimated_end": None,
+        }
         with self.engine.begin() as db:
             held = [state for state in before(to) if state in ACTIVE]
             self._fenced(db, claim, held, **common, finished=finished, **values)
@@ -344,7 +357,9 @@ class SqlJobStore:
     def _moved(self, db: Connection, change: Update, id: UUID, to: JobState) -> Job:
         row = _maybe(db, change.returning(jobs))
         if row is None:
-            raise IllegalMove(f"job {id} is {_find(db, id)['state']} and cannot be {to}")
+            raise IllegalMove(
+                f"job {id} is {_find(db, id)['state']} and cannot be {to}"
+            )
         _log(db, id, row["epoch"], [("state", {"state": row["state"]})])
         return job_of(row)
 
@@ -426,7 +441,9 @@ def _require_dataset(db: Connection, id: str) -> None:
 
 def _published(row: RowMapping) -> RowMapping:
     if row["state"] != JobState.SUCCEEDED:
-        raise NotFinished(f"job {row['id']} is {row['state']}, so there is no result yet")
+        raise NotFinished(
+            f"job {row['id']} is {row['state']}, so there is no result yet"
+        )
     return row
 
 

@@ -5,6 +5,7 @@ The graph is propagated once a step, for positives and all negatives together.
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -51,9 +52,9 @@ class LightGraphConvolution(Model):
         self.register_buffer("adjacency", normalized_adjacency(train), persistent=False)
 
     def forward(self) -> GraphScorer:
-        layers = [self.embeddings]
+        layers: list[Tensor] = [self.embeddings]
         for _ in range(self.hops):
-            layers.append(_Propagate.apply(self.adjacency, layers[-1]))
+            layers.append(_propagated(self.adjacency, layers[-1]))
         return GraphScorer(layers, _mean(layers), self.num_users)
 
     def optimizer(self, learning_rate: float) -> optim.Optimizer:
@@ -105,8 +106,13 @@ class _Propagate(torch.autograd.Function):
         return adjacency @ nodes
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[None, Tensor]:  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor) -> tuple[None, Tensor]:
         return None, ctx.adjacency @ grad
+
+
+def _propagated(adjacency: Tensor, nodes: Tensor) -> Tensor:
+    made: Tensor = _Propagate.apply(adjacency, nodes)  # type: ignore[no-untyped-call]
+    return made
 
 
 def normalized_adjacency(train: Interactions) -> Tensor:
@@ -121,12 +127,15 @@ def normalized_adjacency(train: Interactions) -> Tensor:
     scale = 1 / np.sqrt(np.maximum(degrees, 1))
     rows = np.repeat(np.arange(len(degrees)), degrees)
     values = (scale[rows] * scale[columns]).astype(np.float32)
-    return torch.sparse_csr_tensor(
-        torch.from_numpy(starts),
-        torch.from_numpy(columns),
-        torch.from_numpy(values),
-        size=(len(degrees), len(degrees)),
-    )
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta")
+        return torch.sparse_csr_tensor(
+            torch.from_numpy(starts),
+            torch.from_numpy(columns),
+            torch.from_numpy(values),
+            size=(len(degrees), len(degrees)),
+            check_invariants=False,
+        )
 
 
 def _mean(layers: list[Tensor]) -> Tensor:

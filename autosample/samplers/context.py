@@ -12,7 +12,7 @@ from autosample.types import Scorer
 
 @dataclass(frozen=True)
 class QueryContext:
-    """B queries of a batch, with the model as it stands; nothing here has a gradient."""
+    """B queries of a batch, with the model as it stands; nothing has a gradient."""
 
     users_B: Tensor
     """Whose observed items are never drawn."""

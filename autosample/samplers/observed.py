@@ -42,10 +42,10 @@ class Observed:
         """Tell which pairs were observed: (B, M), for items (B, M) or (1, M)."""
         keys_BM = users_B[:, None] * self.num_items + items_BM
         spots_BM = self._hash(keys_BM)
-        bytes_BM = self._filter[spots_BM >> 3]
+        bytes_BM = self._filter.take(spots_BM >> 3)
         seen_BM = (bytes_BM >> (spots_BM & 7).to(torch.uint8) & 1).bool()
-        at = seen_BM.nonzero(as_tuple=True)
-        seen_BM[at] = self._searched(keys_BM[at])
+        maybe = seen_BM.view(-1).nonzero()[:, 0]
+        seen_BM.view(-1)[maybe] = self._searched(keys_BM.take(maybe))
         return seen_BM
 
     def _searched(self, keys_X: Tensor) -> Tensor:

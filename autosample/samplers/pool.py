@@ -26,7 +26,7 @@ class Pool:
         return self.items.shape[0] == 1
 
     def first(self, size: int) -> Pool:
-        """Return the first columns, which are a pool of that size in their own right."""
+        """Return the first columns, a pool of that size in their own right."""
         if size >= self.items.shape[1]:
             return self
         return Pool(

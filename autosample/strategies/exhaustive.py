@@ -77,18 +77,15 @@ def _report(
     chosen: Sampler,
 ) -> CandidateReport:
     uniform = next((s for s in sound if isinstance(s, UniformSampler)), None)
-    mine = sound.get(sampler)
-    compared = mine is not None and uniform is not None and sampler != uniform
+    mine, gap = sound.get(sampler), None
+    if mine is not None and uniform is not None and sampler != uniform:
+        gap = compare(mine, sound[uniform], comparisons=max(len(sound) - 1, 1))
     return CandidateReport(
         sampler=sampler.model_dump(mode="json"),
         name=sampler.label,
         metric=None if mine is None else estimate(mine),
         epochs=sum(len(result.history) for result in results),
-        versus_uniform=compare(
-            mine, sound[uniform], comparisons=max(len(sound) - 1, 1)  # type: ignore[arg-type, index]
-        )
-        if compared
-        else None,
+        versus_uniform=gap,
         weight=float(sampler == chosen),
         error=_error(results),
     )

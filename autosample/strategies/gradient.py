@@ -27,8 +27,9 @@ def mixture(task: Task, settings: Mixture) -> SearchResult:
     if result.error is not None:
         raise SearchFailed(f"the supernet failed: {result.error}")
     for epoch in result.history:
-        weights = {s.label: w for s, w in zip(samplers, epoch.weights, strict=True)}
-        task.trace.append({"kind": "weights", "epoch": epoch.number, "weights": weights})
+        labels = [sampler.label for sampler in samplers]
+        shown = dict(zip(labels, epoch.weights, strict=True))
+        task.trace.append({"kind": "weights", "epoch": epoch.number, "weights": shown})
     weights = result.history[-1].weights
     chosen = samplers[weights.index(max(weights))]
     retrain = task.trial(

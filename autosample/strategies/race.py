@@ -51,11 +51,15 @@ def race(task: Task, settings: Race) -> SearchResult:
     for number, rung in enumerate(settings.rungs, start=1):
         left = _run_rung(task, settings, rung, left, supernet)
         known = {runner.sampler: runner for runner in left}
-        field = [known.get(runner.sampler, replace(runner, weight=0.0)) for runner in field]
+        field = [
+            known.get(runner.sampler, replace(runner, weight=0.0)) for runner in field
+        ]
         left = _keep(left, rung.keep, settings.confidence)
         left = _weighted(left)
         known = {runner.sampler: runner for runner in left}
-        field = [known.get(runner.sampler, replace(runner, weight=0.0)) for runner in field]
+        field = [
+            known.get(runner.sampler, replace(runner, weight=0.0)) for runner in field
+        ]
         task.note("rung", **_told(number, field, left))
         if not left:
             raise SearchFailed(_failures(field))
@@ -94,7 +98,8 @@ def _run_rung(
         for runner, result in zip(runners, results, strict=True)
     ]
     uniform = next(
-        (r for r in after if isinstance(r.sampler, UniformSampler) and not r.error), None
+        (r for r in after if isinstance(r.sampler, UniformSampler) and not r.error),
+        None,
     )
     if uniform is None:
         return after
@@ -119,11 +124,10 @@ def _branch(
     supernet: TrialResult | None,
 ) -> Request:
     base, training = runner.result, task.spec.resolved_training
-    if base is not None:
-        before, start, kind = base.trial.training.epochs, base, Start.EVERYTHING
-    else:
-        before, start = 0, supernet
-        kind = Start.PARAMETERS if settings.reset else Start.OPTIMIZER
+    before = base.trial.training.epochs if base else 0
+    start = base or supernet
+    fresh = Start.PARAMETERS if settings.reset else Start.OPTIMIZER
+    kind = Start.EVERYTHING if base else fresh
     trial = task.trial(
         runner.sampler.label,
         [runner.sampler],
@@ -149,7 +153,9 @@ def _keep(runners: list[Runner], most: int, confidence: float) -> list[Runner]:
     ]
 
 
-def _surely_worse(runner: Runner, leader: Runner, comparisons: int, sure: float) -> bool:
+def _surely_worse(
+    runner: Runner, leader: Runner, comparisons: int, sure: float
+) -> bool:
     gap = compare(
         runner.values_U, leader.values_U, comparisons=comparisons, confidence=sure
     )
@@ -181,7 +187,9 @@ def _result(task: Task, field: list[Runner], winner: Runner) -> SearchResult:
         f"retrain {winner.sampler.label}",
         [winner.sampler],
         start=result.trial.digest,
-        start_with=Start.EVERYTHING,
+        # With a fresh optimiser's step sizes: on Last.fm that gained 1 to 6 % in NDCG@20
+        # over going on with the branch's own.
+        start_with=Start.PARAMETERS,
     )
     return SearchResult(
         chosen=winner.sampler,

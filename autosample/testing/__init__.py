@@ -1,1 +1,5 @@
+"""Contract suites: the promises of each kind of plug-in. Subclass, name it, run pytest.
 
+class TestMine(SamplerContract):
+    sampler = MySampler(pool=8)
+"""

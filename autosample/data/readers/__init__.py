@@ -39,7 +39,9 @@ def tell_format(path: Path) -> Format:
     for suffix, found in by_name.items():
         if name.endswith(suffix):
             return found
-    spaced = not any(sign in line for line in lines for sign in (b",", b"\t", b";", b"|"))
+    spaced = not any(
+        sign in line for line in lines for sign in (b",", b"\t", b";", b"|")
+    )
     return Format.LIGHTGCN if spaced else Format.CSV
 
 

@@ -63,7 +63,9 @@ def find_columns(names: Sequence[str], options: ReadOptions) -> dict[str, str]:
     found: dict[str, str] = {}
     for noun, usual in USUAL_NAMES.items():
         asked = getattr(options, noun)
-        column = asked if asked in names else _usual(names, usual) if not asked else None
+        column = (
+            asked if asked in names else _usual(names, usual) if not asked else None
+        )
         if column is not None:
             found[noun] = column
         elif asked is not None or noun in ("user", "item"):

@@ -30,7 +30,9 @@ def parse_csv(raw: bytes, name: str, options: ReadOptions) -> Table:
     first = next(line for line in raw.split(b"\n", 20) if line.strip()).decode()
     delimiter = _delimiter(first, options)
     cells = next(csv.reader([first.rstrip("\r")], delimiter=delimiter))
-    header = options.header if options.header is not None else _is_header(cells, options)
+    header = (
+        options.header if options.header is not None else _is_header(cells, options)
+    )
     names = cells if header else [str(n) for n in range(len(cells))]
     if len(set(names)) < len(names):
         raise DataError(f"{name} names a column twice: {', '.join(map(repr, names))}")

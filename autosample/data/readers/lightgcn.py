@@ -38,7 +38,9 @@ def read_lightgcn(path: Path, options: ReadOptions) -> Table:
     )
 
 
-def _ids(line: bytes, number: int, name: str) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+def _ids(
+    line: bytes, number: int, name: str
+) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     try:
         return np.array(line.split(), dtype=np.int64)
     except (ValueError, OverflowError) as error:

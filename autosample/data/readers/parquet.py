@@ -22,7 +22,9 @@ def read_parquet(path: Path, options: ReadOptions) -> Table:
         columns = find_columns(file.schema_arrow.names, options)
         table = file.read(columns=list(columns.values()))
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise DataError(f"{path.name} is not a readable Parquet file: {error}") from error
+        raise DataError(
+            f"{path.name} is not a readable Parquet file: {error}"
+        ) from error
     if table.num_rows == 0:
         raise DataError(f"{path.name} has no rows")
     return to_table(_times_as_seconds(table, columns), columns)

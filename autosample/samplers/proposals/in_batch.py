@@ -35,7 +35,9 @@ class InBatch:
         batch = context.batch_items
         order = torch.randperm(len(batch), generator=rng, device=batch.device)
         # A batch smaller than the pool (the last of an epoch) repeats its items.
-        items_1C = batch[order[torch.arange(size, device=batch.device) % len(batch)]][None]
+        items_1C = batch[order[torch.arange(size, device=batch.device) % len(batch)]][
+            None
+        ]
         seen_BC = self.observed.contains(context.users_B, items_1C)
         pop_1C = self.observed.popularity_I[items_1C].float()
         log_q_1C = log_share(pop_1C / max(len(self.observed.keys_E), 1))

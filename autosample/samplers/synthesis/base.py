@@ -17,5 +17,7 @@ class Synthesis(Config, ABC):
     """
 
     @abstractmethod
-    def embed(self, layers_BNLD: Tensor, positives_BLD: Tensor, rng: Generator) -> Tensor:
-        """Make N embeddings for each pair from chosen and positive layers: (B, N, D)."""
+    def embed(
+        self, layers_BNLD: Tensor, positives_BLD: Tensor, rng: Generator
+    ) -> Tensor:
+        """Make N embeddings a pair from chosen and positive layers: (B, N, D)."""

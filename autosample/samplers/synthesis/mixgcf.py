@@ -20,7 +20,9 @@ class MixGCF(Synthesis):
 
     kind: Literal["mixgcf"] = "mixgcf"
 
-    def embed(self, layers_BNLD: Tensor, positives_BLD: Tensor, rng: Generator) -> Tensor:
+    def embed(
+        self, layers_BNLD: Tensor, positives_BLD: Tensor, rng: Generator
+    ) -> Tensor:
         batch, _, layers, _ = layers_BNLD.shape
         share_B1L1 = torch.rand(
             (batch, 1, layers, 1), generator=rng, device=layers_BNLD.device

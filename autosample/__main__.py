@@ -1,0 +1,5 @@
+"""`python -m autosample`: the command line."""
+
+from autosample.cli import main
+
+main()

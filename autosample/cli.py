@@ -1,0 +1,213 @@
+"""The command line: `autosample search FILE`, and what the service adds to it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+from rich.table import Table
+
+from autosample.data.options import Format, ReadOptions
+from autosample.errors import AutoSampleError, SpecError
+from autosample.validation import told
+
+app = typer.Typer(
+    help="Finds the negative sampler that fits a recommender and its data.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+BAD_INPUT = 2
+
+Column = Annotated[str | None, typer.Option(help="Column name, or position from 0.")]
+
+
+@app.command()
+def search(
+    file: Annotated[
+        Path, typer.Argument(help="CSV, TSV, Parquet, LightGCN or .inter.")
+    ],
+    test: Annotated[Path | None, typer.Option(help="File of test pairs.")] = None,
+    model: Annotated[str | None, typer.Option(help="mf or lightgcn.")] = None,
+    loss: Annotated[str | None, typer.Option(help="bpr or sampled_softmax.")] = None,
+    candidates: Annotated[
+        str | None, typer.Option(help="Sampler kinds, by commas, or `default`.")
+    ] = None,
+    strategy: Annotated[
+        str | None, typer.Option(help="race, mixture or exhaustive.")
+    ] = None,
+    metric: Annotated[str | None, typer.Option(help="As in ndcg@20.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Passes at most.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Of the search.")] = None,
+    verify: Annotated[
+        bool | None,
+        typer.Option(help="Train winner and uniform from scratch and compare."),
+    ] = None,
+    seeds: Annotated[
+        str | None, typer.Option(help="Of --verify and exhaustive, as in 0,1,2.")
+    ] = None,
+    spec: Annotated[
+        Path | None, typer.Option(help="A SearchSpec as JSON; options come on top.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="New folder for the bundle.")] = None,
+    format: Annotated[Format | None, typer.Option(help="Of the file.")] = None,
+    user: Column = None,
+    item: Column = None,
+    rating: Column = None,
+    timestamp: Column = None,
+    header: Annotated[bool | None, typer.Option(help="First row is names.")] = None,
+    ordered: Annotated[bool, typer.Option(help="Rows are in time order.")] = False,
+    min_rating: Annotated[float | None, typer.Option(help="Drop rows below.")] = None,
+    k_core: Annotated[int, typer.Option(help="Drop the rarer, repeatedly.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report.")] = False,
+) -> None:
+    """Search for the sampler that fits a file, in this process."""
+    read = _options(
+        format=format, user=user, item=item, rating=rating, timestamp=timestamp,
+        header=header, ordered=ordered, min_rating=min_rating, k_core=k_core,
+    )  # fmt: skip
+    training = _given(epochs=epochs, seed=seed)
+    fields = _read_spec(spec) if spec else {}
+    fields |= _given(
+        model=_kind(model),
+        loss=_kind(loss),
+        candidates=_kinds(candidates),
+        strategy=_kind(strategy),
+        metric=metric,
+        training=(fields.get("training", {}) | training) if training else None,
+        verify=verify,
+        seeds=_numbers(seeds),
+    )
+    _search(file, test, read, fields, out, as_json)
+
+
+@app.command()
+def catalogue(
+    as_json: Annotated[bool, typer.Option("--json", help="With schemas.")] = False,
+) -> None:
+    """List samplers, models, losses and strategies."""
+    from autosample.catalogue import catalogue as parts
+
+    found = parts()
+    if as_json:
+        told = {
+            part: [entry.model_dump(mode="json") for entry in entries]
+            for part, entries in found.items()
+        }
+        typer.echo(json.dumps(told, indent=1))
+        return
+    for part, entries in found.items():
+        table = Table("kind", "what it is", "paper", title=part, title_justify="left")
+        for entry in entries:
+            table.add_row(entry.kind, entry.description, entry.paper)
+        Console().print(table)
+
+
+@app.command()
+def verify(bundle: Annotated[Path, typer.Argument(help="Folder or zip.")]) -> None:
+    """Check that a bundle is whole and unchanged; exit code 2 if not."""
+    from autosample.recommender import load
+
+    model = load(bundle)
+    typer.echo(
+        f"{bundle} is whole: {len(model.users)} users, {len(model.items)} items,"
+        f" sampler {model.sampler.label}"
+    )
+
+
+def main() -> None:
+    """Run a command; bad input is one line and exit code 2."""
+    from autosample.jobs_cli import jobs
+
+    app.add_typer(jobs, name="jobs")
+    for point in entry_points(group="autosample.commands"):
+        app.command(point.name)(point.load())
+    try:
+        app()
+    except AutoSampleError as error:
+        typer.echo(f"autosample: {error}", err=True)
+        sys.exit(BAD_INPUT)
+
+
+def _search(
+    file: Path,
+    test: Path | None,
+    options: ReadOptions,
+    fields: dict[str, Any],
+    out: Path | None,
+    as_json: bool,
+) -> None:
+    from autosample.data.dataset import load_dataset
+    from autosample.display import LiveProgress, show_report, show_stats
+    from autosample.library import make_spec
+    from autosample.library import search as run
+
+    console = Console(stderr=as_json)
+    target = out or Path(f"{file.stem}-bundle")
+    if target.exists() and any(target.iterdir()):
+        raise SpecError(f"{target} is not empty; name a new folder with --out")
+    fields.pop("dataset", None)
+    make_spec(file.name, fields)
+    dataset = load_dataset(file, options, test=test)
+    show_stats(console, dataset.stats.model_dump())
+    with LiveProgress(console) as live:
+
+        def tell(progress: Any) -> None:
+            live.at(progress.stage, progress.fraction)
+            live.event(progress.kind, progress.data)
+
+        result = run(dataset, tell=tell, **fields)
+        live.at("done", 1.0)
+    result.save(target)
+    report = result.report.model_dump(mode="json")
+    show_report(console, report)
+    console.print(f"bundle: {target}", highlight=False)
+    if as_json:
+        typer.echo(json.dumps(report, indent=1))
+
+
+def _options(**fields: Any) -> ReadOptions:
+    try:
+        return ReadOptions(**fields)
+    except ValidationError as error:
+        raise SpecError(told(error)) from error
+
+
+def _given(**fields: Any) -> dict[str, Any]:
+    """Leave out what was not given, so that the spec's own default holds."""
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _kind(text: str | None) -> Any:
+    return None if text is None else {"kind": text}
+
+
+def _kinds(text: str | None) -> Any:
+    if text is None or text == "default":
+        return text
+    return [{"kind": kind.strip()} for kind in text.split(",") if kind.strip()]
+
+
+def _numbers(text: str | None) -> list[int] | None:
+    if text is None:
+        return None
+    try:
+        return [int(word) for word in text.split(",")]
+    except ValueError:
+        raise SpecError(f"seeds must be integers by commas, not {text!r}") from None
+
+
+def _read_spec(path: Path) -> dict[str, Any]:
+    try:
+        fields = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise SpecError(f"{path} is not readable as JSON: {error}") from error
+    if not isinstance(fields, dict):
+        raise SpecError(f"{path} must hold an object of SearchSpec fields")
+    return fields

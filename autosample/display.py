@@ -1,0 +1,127 @@
+"""What people see in a terminal: live progress, and the result as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Self
+
+from rich.console import Console
+from rich.markup import escape
+from rich.panel import Panel
+from rich.progress import (
+    BarColumn,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.progress import Progress as Bars
+from rich.table import Table
+
+Json = Mapping[str, Any]
+
+
+class LiveProgress:
+    """One bar for the whole, and a line for each thing worth remembering."""
+
+    def __init__(self, console: Console) -> None:
+        self._bars = Bars(
+            TextColumn("[bold]{task.description:<11}"),
+            BarColumn(),
+            TaskProgressColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[note]}"),
+            console=console,
+        )
+        self._bar = self._bars.add_task("queued", total=1.0, note="")
+
+    def __enter__(self) -> Self:
+        self._bars.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._bars.stop()
+
+    def at(self, stage: str, fraction: float) -> None:
+        """Move the bar."""
+        self._bars.update(self._bar, description=stage, completed=fraction)
+
+    def event(self, kind: str, data: Json) -> None:
+        """Show something that happened."""
+        if kind == "epoch":
+            self._bars.update(self._bar, note=escape(_epoch(data)))
+        elif line := _line(kind, data):
+            self._bars.console.print(f"  {escape(line)}", highlight=False)
+
+
+def _epoch(data: Json) -> str:
+    return f"{data['trial']}: pass {data['epoch']}, metric {data['metric']:.4f}"
+
+
+def _line(kind: str, data: Json) -> str | None:
+    if kind == "rung":
+        shown = sorted(data["metrics"].items(), key=lambda item: -item[1])
+        metrics = ", ".join(f"{name} {value:.4f}" for name, value in shown)
+        return f"rung {data['rung']}: {metrics} -> kept {', '.join(data['kept'])}"
+    if kind == "stage" and "candidates" in data:
+        return f"candidates: {', '.join(data['candidates'])}"
+    if kind == "stage" and "chosen" in data:
+        return f"retraining with {data['chosen']}"
+    return data.get("text") if kind == "note" else None
+
+
+def show_report(console: Console, report: Json) -> None:
+    """Print the candidates, the metrics and the verdict."""
+    metric = report["spec"]["metric"]
+    table = Table("sampler", f"validation {metric}", "95 % interval", "against uniform")
+    table.add_column("passes", justify="right")
+    for each in report["candidates"]:
+        table.add_row(
+            *_row(each), style="bold" if each["weight"] == _top(report) else ""
+        )
+    console.print(table)
+    for part in ("valid", "test"):
+        told = "  ".join(f"{name} {value:.4f}" for name, value in report[part].items())
+        console.print(f"{part:>5}: {told}", highlight=False)
+    console.print(
+        Panel(escape(report["verdict"]["text"]), title="Verdict", expand=False)
+    )
+
+
+def show_stats(console: Console, stats: Json) -> None:
+    """Print what was read and what was dropped."""
+    dropped = {
+        name: stats[name]
+        for name in ("below_min_rating", "duplicates", "outside_k_core", "test_dropped")
+        if stats[name]
+    }
+    told = ", ".join(f"{n:,} {name.replace('_', ' ')}" for name, n in dropped.items())
+    console.print(
+        f"{stats['users']:,} users, {stats['items']:,} items, {stats['pairs']:,} pairs"
+        + (f", {stats['test_pairs']:,} test pairs" if stats["test_pairs"] else "")
+        + (f" (dropped: {told})" if told else ""),
+        highlight=False,
+    )
+
+
+def _top(report: Json) -> float:
+    return float(max(each["weight"] for each in report["candidates"]))
+
+
+def _row(each: Json) -> tuple[str, ...]:
+    name, passes = escape(each["name"]), str(each["epochs"])
+    metric, gap = each["metric"], each["versus_uniform"]
+    if metric is None:
+        return name, escape(each["error"] or "-"), "", "", passes
+    interval = f"{metric['low']:.4f} .. {metric['high']:.4f}"
+    against = ""
+    if gap is not None:
+        against = f"{gap['difference']:+.4f} ({gap['low']:+.4f} .. {gap['high']:+.4f})"
+    return name, f"{metric['mean']:.4f}", interval, against, passes

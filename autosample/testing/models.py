@@ -1,0 +1,93 @@
+"""The promises every model keeps."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+import torch
+
+from autosample.data.dataset import Dataset
+from autosample.data.splits import Split
+from autosample.data.synthetic import checkerboard
+from autosample.evaluation.metrics import Metric
+from autosample.losses import BPR
+from autosample.models import Model, ModelConfig
+from autosample.samplers import Observed, UniformSampler
+from autosample.supernet import Supernet, equal_weights
+from autosample.testing import toys
+from autosample.training import FixedWeights, Trainer, Training
+from autosample.types import Queries
+
+
+class ModelContract:
+    """Subclass with a model's settings; `training` should suit it."""
+
+    config: ClassVar[ModelConfig]
+    training: ClassVar[Training] = Training(epochs=60, batch_size=32, patience=60)
+
+    def _model(self, seed: int = 0) -> Model:
+        return self.config.build(toys.TRAIN, torch.Generator().manual_seed(seed))
+
+    def test_scores_are_inner_products_of_rows(self) -> None:
+        scorer = self._model()()
+        users, items = torch.tensor([0, 3]), torch.tensor([[1, 2], [0, 5]])
+        rows = scorer.queries(Queries(users)).scored
+        assert rows.shape[0] == 2
+        assert scorer.items(items).scored.shape == (2, 2, rows.shape[1])
+        assert scorer.all_items().shape == (toys.TRAIN.num_items, rows.shape[1])
+        torch.testing.assert_close(
+            scorer.items(items).scored, scorer.all_items()[items]
+        )
+
+    def test_an_items_row_is_the_mean_of_its_layers(self) -> None:
+        scorer = self._model()()
+        items = torch.tensor([[4], [0]])
+        layers = scorer.item_layers(items[..., None].expand(-1, -1, scorer.num_layers))
+        assert layers.shape[:3] == (2, 1, scorer.num_layers)
+        torch.testing.assert_close(layers.mean(2), scorer.items(items).scored)
+
+    def test_what_it_exports_gives_the_same_scores(self) -> None:
+        model = self._model()
+        exported, scorer = model.export(), model()
+        users = torch.arange(toys.TRAIN.num_users)
+        ours = scorer.queries(Queries(users)).scored @ scorer.all_items().T
+        torch.testing.assert_close(exported["users"] @ exported["items"].T, ours)
+
+    def test_the_same_seed_makes_the_same_model(self) -> None:
+        ours, theirs = self._model(3).state_dict(), self._model(3).state_dict()
+        assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+        other = self._model(4).state_dict()
+        assert not all(torch.equal(ours[name], other[name]) for name in ours)
+
+    def test_the_global_generator_is_left_alone(self) -> None:
+        before = torch.get_rng_state()
+        self._model()
+        assert torch.equal(before, torch.get_rng_state())
+
+    def test_its_settings_survive_json(self) -> None:
+        text = self.config.model_dump_json()
+        assert type(self.config).model_validate_json(text) == self.config
+
+    def test_it_learns_a_checkerboard(self) -> None:
+        """The held-out item is the only one of the user's parity left to rank."""
+        split = _parity_split(checkerboard(20))
+        model = self.config.build(split.train, torch.Generator().manual_seed(0))
+        settings = self.training.model_copy(
+            update={"learning_rate": type(self.config).learning_rate, "l2": 1e-4}
+        )
+        supernet = Supernet([UniformSampler()], Observed(split.train), BPR())
+        trainer = Trainer(model, supernet, split, settings, Metric("hit@1"))
+        for epoch in trainer.epochs(FixedWeights(equal_weights(1))):
+            if epoch.best > 0.95:
+                return
+        raise AssertionError(f"the best hit@1 was {trainer.best:.2f}")
+
+
+def _parity_split(dataset: Dataset) -> Split:
+    """Hold one pair of each user out; all others of its parity stay."""
+    pairs = dataset.train
+    rng = np.random.default_rng(0)
+    held_E = np.zeros(pairs.num_pairs, np.bool_)
+    held_E[rng.integers(pairs.starts_U1[:-1], pairs.starts_U1[1:])] = True
+    return Split(pairs.take(~held_E), pairs.take(held_E), pairs.take(held_E))

@@ -1,0 +1,79 @@
+"""Small data and scorers whose right answers are known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from autosample.data.interactions import Interactions
+from autosample.samplers.context import QueryContext
+from autosample.types import Pairs, Queries, Rows, Scorer
+
+TRAIN = Interactions.from_pairs(
+    np.array([0, 0, 1, 2, 2, 2]),
+    np.array([0, 1, 2, 3, 4, 5]),
+    num_users=4,
+    num_items=6,
+)
+"""Four users, six items; user 3 has touched nothing, item 5 was touched once."""
+
+
+@dataclass(frozen=True)
+class LayeredScorer:
+    """Random embeddings of L layers; a query's row is its user's."""
+
+    users_UD: Tensor
+    layers_LID: Tensor
+
+    @property
+    def num_layers(self) -> int:
+        return len(self.layers_LID)
+
+    def queries(self, queries: Queries) -> Rows:
+        rows = self.users_UD[queries.users_B]
+        return Rows(rows, rows)
+
+    def items(self, items: Tensor) -> Rows:
+        return Rows(self.all_items()[items], self.layers_LID[0][items])
+
+    def item_layers(self, items_XL: Tensor) -> Tensor:
+        found = [layer[items_XL[..., at]] for at, layer in enumerate(self.layers_LID)]
+        return torch.stack(found, dim=-2)
+
+    def all_items(self) -> Tensor:
+        return self.layers_LID.mean(0)
+
+
+def scorer(layers: int = 1, width: int = 8, seed: int = 5) -> LayeredScorer:
+    """Return a scorer over the toy's users and items, with gradients."""
+    rng = torch.Generator().manual_seed(seed)
+    users = torch.randn(TRAIN.num_users, width, generator=rng, dtype=torch.double)
+    items = torch.randn(
+        layers, TRAIN.num_items, width, generator=rng, dtype=torch.double
+    )
+    return LayeredScorer(users.requires_grad_(), items.requires_grad_())
+
+
+def pairs(repeat: int = 1) -> Pairs:
+    """Return the toy's training pairs, as a batch."""
+    users_B = torch.from_numpy(TRAIN.users_E.copy()).repeat(repeat)
+    items_B = torch.from_numpy(TRAIN.items_E.astype(np.int64)).repeat(repeat)
+    steps_B = torch.arange(TRAIN.num_pairs).repeat(repeat)
+    return Pairs(Queries(users_B, steps_B), items_B)
+
+
+def context(scorer: Scorer, batch: Pairs) -> QueryContext:
+    """Return what a sampler sees of a batch."""
+    rows_BD = scorer.queries(batch.queries).scored.detach()
+    positives_BD = scorer.items(batch.items_B).scored.detach()
+    return QueryContext(
+        users_B=batch.queries.users_B,
+        positives_B=batch.items_B,
+        rows_BD=rows_BD,
+        positive_scores_B=(rows_BD * positives_BD).sum(1),
+        batch_items=batch.items_B,
+        scorer=scorer,
+    )

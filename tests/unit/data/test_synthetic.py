@@ -1,0 +1,47 @@
+import numpy as np
+
+from autosample.data.synthetic import Synthetic
+
+
+def test_sizes_are_as_asked() -> None:
+    """Degrees are Poisson: their mean over 600 users lies within 5 sigma."""
+    stats = Synthetic(users=600, items=400, pairs_per_user=20).build().dataset.stats
+    assert stats.users == 600
+    assert 390 <= stats.items <= 400
+    assert abs(stats.pairs / 600 - 20) < 5 * (20 / 600) ** 0.5
+
+
+def test_users_prefer_their_own_cluster() -> None:
+    made = Synthetic(clusters=4, loyalty=5.0).build()
+    users = made.dataset.users.to_numpy()[made.dataset.train.users_E]
+    items = made.dataset.items.to_numpy()[made.dataset.train.items_E]
+    own = made.user_cluster[users] == made.item_cluster[items]
+    assert own.mean() > 0.9
+
+
+def test_popularity_is_skewed_when_asked() -> None:
+    def top_share(skew: float) -> float:
+        pop = Synthetic(skew=skew, loyalty=0).build().dataset.train.popularity_I
+        return float(np.sort(pop)[::-1][:40].sum() / pop.sum())
+
+    assert top_share(1.2) > 2 * top_share(0.0)
+
+
+def test_planted_false_negatives_are_liked_and_never_observed() -> None:
+    made = Synthetic(false_negatives=0.4, loyalty=6.0).build()
+    hidden, seen = made.hidden, made.dataset.train
+    assert not seen.contains(
+        hidden.users_E, hidden.items_E[:, None].astype(np.int64)
+    ).any()
+    share = hidden.num_pairs / (hidden.num_pairs + seen.num_pairs)
+    assert abs(share - 0.4) < 0.02
+    users = made.dataset.users.to_numpy()[hidden.users_E]
+    items = made.dataset.items.to_numpy()[hidden.items_E]
+    assert (made.user_cluster[users] == made.item_cluster[items]).mean() > 0.5
+
+
+def test_the_seed_decides_everything() -> None:
+    first, again, other = (
+        Synthetic(seed=seed).build().dataset.fingerprint for seed in (1, 1, 2)
+    )
+    assert first == again != other
