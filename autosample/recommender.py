@@ -67,7 +67,9 @@ class Recommender:
             wanted = pa.scalar(user, self.users.type)
         except (pa.ArrowInvalid, pa.ArrowTypeError):
             wanted = None
-        row = -1 if wanted is None else pc.index(self.users, wanted).as_py()
+        # Arrow would take 3.5 for 3.
+        known = wanted is not None and wanted.as_py() == user
+        row = pc.index(self.users, wanted).as_py() if known else -1
         if row < 0:
             raise NotFound(
                 f"user {user!r} is not among the {len(self.users)} trained on"

@@ -9,11 +9,13 @@ of its row, so their ids grow in the order in which they become visible.
 from __future__ import annotations
 
 import json
+import secrets
+import time
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from sqlalchemy import (
     Connection,
@@ -364,6 +366,16 @@ class SqlJobStore:
         return job_of(row)
 
 
+def uuid7() -> UUID:
+    """Return a UUID that sorts by time, to a quarter of a microsecond (RFC 9562).
+
+    SQLite's clock counts milliseconds; ids settle the order within one.
+    """
+    millis, rest = divmod(time.time_ns(), 1_000_000)
+    head = millis << 16 | 0x7000 | rest * 4096 // 1_000_000
+    return UUID(int=head << 64 | 0b10 << 62 | secrets.randbits(62))
+
+
 def job_of(row: RowMapping) -> Job:
     """Return a row as a job."""
     times = ("created", "started", "finished", "estimated_end")
@@ -374,7 +386,7 @@ def job_of(row: RowMapping) -> Job:
 
 def _new(body: dict[str, Any], key: str | None, asked: str) -> dict[str, Any]:
     return {
-        "id": uuid4(),
+        "id": uuid7(),
         "state": JobState.QUEUED,
         "progress": 0.0,
         "spec": body,
