@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated, Any
@@ -121,15 +122,21 @@ def verify(bundle: Annotated[Path, typer.Argument(help="Folder or zip.")]) -> No
     )
 
 
-def main() -> None:
-    """Run a command; bad input is one line and exit code 2."""
+@cache
+def complete() -> typer.Typer:
+    """Return all commands: those of the library, the service's, and plug-ins'."""
     from autosample.jobs_cli import jobs
 
     app.add_typer(jobs, name="jobs")
     for point in entry_points(group="autosample.commands"):
         app.command(point.name)(point.load())
+    return app
+
+
+def main() -> None:
+    """Run a command; bad input is one line and exit code 2."""
     try:
-        app()
+        complete()()
     except AutoSampleError as error:
         typer.echo(f"autosample: {error}", err=True)
         sys.exit(BAD_INPUT)

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, Self
 from uuid import uuid4
 
-import httpx
+import httpx2
 
 from autosample.errors import ServiceError
 
@@ -29,10 +29,10 @@ class Client:
         url: str = "http://127.0.0.1:8000",
         *,
         key: str | None = None,
-        transport: httpx.BaseTransport | None = None,
+        transport: httpx2.BaseTransport | None = None,
     ) -> None:
         headers = {"Authorization": f"Bearer {key}"} if key else {}
-        self._http = httpx.Client(
+        self._http = httpx2.Client(
             base_url=url, headers=headers, timeout=600.0, transport=transport
         )
 
@@ -102,13 +102,13 @@ class Client:
         body: Json = response.json() if response.content else {}
         return body
 
-    def _send(self, method: str, path: str, **request: Any) -> httpx.Response:
+    def _send(self, method: str, path: str, **request: Any) -> httpx2.Response:
         """Send, again if it did not arrive; a job's key makes that safe."""
         for left in reversed(range(TRIES)):
             try:
                 response = self._http.request(method, path, **request)
                 break
-            except httpx.TransportError as error:
+            except httpx2.TransportError as error:
                 if not left:
                     where = self._http.base_url
                     raise ServiceError(f"no answer from {where}: {error}") from error
@@ -186,7 +186,7 @@ class Job:
         return f"/v1/jobs/{self.id}{rest}"
 
 
-def _problem(response: httpx.Response) -> ServiceError:
+def _problem(response: httpx2.Response) -> ServiceError:
     try:
         body = response.json()
         detail = str(body["detail"])

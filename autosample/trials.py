@@ -121,26 +121,25 @@ class TrialResult:
 
     def to_bytes(self, *, done: bool) -> bytes:
         about = {
-            "trial": self.trial.model_dump_json(),
-            "history": json.dumps([asdict(epoch) for epoch in self.history]),
-            "error": json.dumps(self.error),
-            "done": json.dumps(done),
+            "trial": self.trial.model_dump(mode="json"),
+            "history": [asdict(epoch) for epoch in self.history],
+            "error": self.error,
+            "done": done,
         }
         tensors = {name: self.state[name].contiguous() for name in sorted(self.state)}
-        return save(tensors, metadata=about)
+        return save(tensors, metadata={"about": json.dumps(about)})
 
     @classmethod
     def from_bytes(cls, raw: bytes) -> tuple[TrialResult, bool]:
         """Read what `to_bytes` wrote: the result, and whether the trial is done."""
         size = int.from_bytes(raw[:8], "little")
-        about = json.loads(raw[8 : 8 + size])["__metadata__"]
-        epochs = json.loads(about["history"])
+        about = json.loads(json.loads(raw[8 : 8 + size])["__metadata__"]["about"])
         history = tuple(
-            Epoch(**(epoch | {"weights": tuple(epoch["weights"])})) for epoch in epochs
+            Epoch(**(epoch | {"weights": tuple(epoch["weights"])}))
+            for epoch in about["history"]
         )
-        trial = Trial.model_validate_json(about["trial"])
-        result = cls(trial, from_bytes(raw), history, json.loads(about["error"]))
-        return result, json.loads(about["done"])
+        trial = Trial.model_validate(about["trial"])
+        return cls(trial, from_bytes(raw), history, about["error"]), about["done"]
 
 
 class Request(NamedTuple):

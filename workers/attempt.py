@@ -36,6 +36,7 @@ from autosample.trials import TrialRunner
 
 _log = logging.getLogger(__name__)
 
+SOME = 0.05  # progress from which an end can be estimated
 OFTEN = 0.5  # seconds: progress is written at most this often
 BEAT = 1.5  # seconds at most between renewals, which also bring the news of a cancel
 REASONS: Mapping[type[Exception], str] = {
@@ -73,6 +74,7 @@ class Attempt:
         self.began = self.written = time.monotonic()
         self.state, self.fenced = JobState.RUNNING, False
         self.waiting: list[tuple[str, Mapping[str, Any]]] = []
+        self.last = Progress(Stage.PREPARING, 0.0, "stage")
         self.over = threading.Event()
 
     @property
@@ -107,12 +109,15 @@ class Attempt:
         except Fenced:
             raise
         except Cancelled:
+            self._flush()
             self._clear()
             return lambda: self.store.cancelled(self.claim)
         except Draining:
+            self._flush()
             return lambda: self.store.release(self.claim)
         except Exception as error:  # the one boundary: here it becomes a failed job
             _log.exception("job %s failed", self._id)
+            self._flush()
             failure = failure_of(error)
             return lambda: self.store.fail(self.claim, failure)
 
@@ -138,6 +143,7 @@ class Attempt:
     def tell(self, progress: Progress) -> None:
         """Write progress, not too often; raises Fenced, Cancelled or Draining."""
         self.check()
+        self.last = progress
         if progress.kind != "tick":
             self.waiting.append(
                 (progress.kind, {"stage": progress.stage, **progress.data})
@@ -145,25 +151,24 @@ class Attempt:
         now = time.monotonic()
         if progress.kind in ("epoch", "tick") and now - self.written < OFTEN:
             return
-        passed, left = now - self.began, 1 - progress.fraction
-        remaining = (
-            passed * left / progress.fraction if progress.fraction > 0.05 else None
-        )
+        self._flush()
+        self.written = now
+        if progress.kind == "stage" and self.settings.drill_pause:
+            self._pause()
+        self.check()
+
+    def _flush(self) -> None:
+        """Write where it is and what has happened; kept for later if that fails."""
+        at, passed = self.last.fraction, time.monotonic() - self.began
+        remaining = passed * (1 - at) / at if at > SOME else None
         try:
             self.state = self.store.tell(
-                self.claim,
-                progress.stage,
-                progress.fraction,
-                self.waiting,
-                remaining=remaining,
+                self.claim, self.last.stage, at, self.waiting, remaining=remaining
             )
         except OperationalError:
             _log.exception("progress of job %s is kept for later", self._id)
             return
-        self.waiting, self.written = [], now
-        if progress.kind == "stage" and self.settings.drill_pause:
-            self._pause()
-        self.check()
+        self.waiting = []
 
     def check(self) -> None:
         """Raise what there is reason to stop for."""

@@ -187,8 +187,8 @@ def _result(task: Task, field: list[Runner], winner: Runner) -> SearchResult:
         f"retrain {winner.sampler.label}",
         [winner.sampler],
         start=result.trial.digest,
-        # With a fresh optimiser's step sizes: on Last.fm that gained 1 to 6 % in NDCG@20
-        # over going on with the branch's own.
+        # With a fresh optimiser's step sizes: on Last.fm that gained 1 to 6 % in
+        # NDCG@20 over going on with the branch's own.
         start_with=Start.PARAMETERS,
     )
     return SearchResult(

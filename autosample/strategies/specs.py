@@ -31,6 +31,7 @@ class Race(Config):
         Rung(epochs=2, keep=4),
         Rung(epochs=4, keep=2),
     )
+    """Rounds, each with fewer candidates and more passes; the best of the last wins."""
     reset: bool = True
     """Forget the optimiser's step sizes where branches part: easy samplers have small
     gradients and would inherit steps made small by the hard ones."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ FILES = {
     "users.parquet",
 }  # fmt: skip
 CLOCKS = {"trace.json", "environment.json", "manifest.json"}
-SMALL = {
+SMALL: dict[str, Any] = {
     "candidates": [{"kind": "uniform"}, {"kind": "dns", "pool": 4}],
     "training": {"epochs": 4},
     "strategy": {"kind": "race", "warmup": 1, "rungs": [{"epochs": 1, "keep": 1}]},

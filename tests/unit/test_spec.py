@@ -81,7 +81,7 @@ def test_a_bad_field_is_named(fields: dict[str, Any], message: str) -> None:
 
 def test_settings_cannot_be_changed() -> None:
     with pytest.raises(ValidationError, match="frozen"):
-        SearchSpec(dataset="x").dataset = "y"
+        SearchSpec(dataset="x").dataset = "y"  # type: ignore[misc]
 
 
 def test_labels_name_what_is_not_default() -> None:

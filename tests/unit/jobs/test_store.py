@@ -82,7 +82,7 @@ def test_an_unknown_job_is_said_to_be_unknown(jobs: SqlJobStore) -> None:
         jobs.events,
     ):
         with pytest.raises(UnknownJob):
-            ask(uuid4())  # type: ignore[operator]
+            ask(uuid4())
 
 
 def test_a_job_needs_a_data_set_that_is_there(jobs: SqlJobStore) -> None:

@@ -1,0 +1,139 @@
+"""The command line as a user runs it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+import autosample.cli
+
+CSV = "user,item\n" + "".join(
+    f"{user},{(user * 7 + n * n) % 40}\n" for user in range(40) for n in range(8)
+)
+QUICK = ["--candidates", "uniform,dns", "--epochs", "3"]
+
+
+def run(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "autosample", *words]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+
+
+@dataclass
+class Done:
+    """How a command ended."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def here(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., Done]:
+    """Run a command in this process, which has torch loaded already."""
+
+    def run(*words: str) -> Done:
+        monkeypatch.chdir(folder)
+        monkeypatch.setattr(sys, "argv", ["autosample", *words])
+        with pytest.raises(SystemExit) as ended:
+            autosample.cli.main()
+        code = ended.value.code
+        assert isinstance(code, int)
+        return Done(code, *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "mine.csv").write_text(CSV)
+    return tmp_path
+
+
+def test_a_search_prints_the_verdict_and_leaves_a_bundle(folder: Path) -> None:
+    done = run("search", "mine.csv", *QUICK, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert "40 users, 40 items, 280 pairs (dropped: 40 duplicates)" in done.stdout
+    assert "Verdict" in done.stdout
+    assert "bundle: mine-bundle" in done.stdout
+    checked = run("verify", "mine-bundle", cwd=folder)
+    assert checked.returncode == 0
+    assert "is whole: 40 users" in checked.stdout
+
+
+def test_json_goes_to_standard_output_alone(here: Callable[..., Done]) -> None:
+    done = here("search", "mine.csv", *QUICK, "--json", "--out", "b")
+    report = json.loads(done.stdout)
+    assert report["spec"]["training"]["epochs"] == 3
+    assert [each["name"] for each in report["candidates"]] == ["uniform", "dns"]
+
+
+def test_a_spec_file_is_followed_and_options_come_on_top(
+    folder: Path, here: Callable[..., Done]
+) -> None:
+    spec = {"candidates": [{"kind": "uniform"}], "training": {"epochs": 9, "seed": 5}}
+    (folder / "spec.json").write_text(json.dumps(spec))
+    done = here("search", "mine.csv", "--spec", "spec.json", "--epochs", "2", "--json")
+    training = json.loads(done.stdout)["spec"]["training"]
+    assert (training["epochs"], training["seed"]) == (2, 5)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["search", "nowhere.csv"], "cannot read nowhere.csv"),
+        (["search", "mine.csv", "--user", "who"], "no column 'who' for user"),
+        (["search", "mine.csv", "--metric", "ndcg@0"], "'ndcg@0' is not a metric"),
+        (["search", "mine.csv", "--metric", "ndcg@99"], "needs 99 ranks"),
+        (
+            ["search", "mine.csv", "--candidates", "dnx"],
+            "candidates.0: Input tag 'dnx'",
+        ),
+        (["search", "mine.csv", "--candidates", "dns,dns"], "dns is listed twice"),
+        (["search", "mine.csv", "--seeds", "a"], "seeds must be integers"),
+        (["search", "mine.csv", "--spec", "no.json"], "no.json is not readable"),
+        (["search", "mine.csv", "--k-core", "-1"], "k_core"),
+        (["search", "mine.csv", "--out", "."], "is not empty"),
+        (["verify", "."], "is not a bundle"),
+        (["serve", "--host", "0.0.0.0"], "AUTOSAMPLE_ADMIN_KEY"),
+        (["jobs", "list", "--url", "http://127.0.0.1:9"], "no answer from"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_bad_input_is_one_line_and_exit_code_2(
+    folder: Path, here: Callable[..., Done], words: list[str], message: str
+) -> None:
+    done = here(*words)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert not (folder / "mine-bundle").exists()
+
+
+def test_an_altered_bundle_is_refused(folder: Path, here: Callable[..., Done]) -> None:
+    here("search", "mine.csv", *QUICK, "--out", "b")
+    (folder / "b" / "sampler.json").write_text('{"kind": "uniform"}')
+    done = here("verify", "b")
+    assert done.returncode == 2
+    assert "sampler.json has been altered" in done.stderr
+
+
+def test_the_catalogue_is_a_table_or_json(here: Callable[..., Done]) -> None:
+    assert "mixgcf" in here("catalogue").stdout
+    found = json.loads(here("catalogue", "--json").stdout)
+    assert set(found) == {"samplers", "models", "losses", "strategies"}
+    assert "properties" in found["samplers"][0]["json_schema"]
+
+
+def test_every_command_explains_itself(here: Callable[..., Done]) -> None:
+    told = here("--help").stdout
+    for command in ("search", "serve", "worker", "jobs", "catalogue", "verify"):
+        assert command in told
+        assert here(command, "--help").returncode == 0

@@ -1,0 +1,187 @@
+"""Every strategy finds a planted answer and survives failures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from autosample.data.dataset import Dataset
+from autosample.data.splits import Split
+from autosample.data.synthetic import Synthetic
+from autosample.errors import SearchFailed
+from autosample.experiment import prepare
+from autosample.library import make_spec
+from autosample.samplers import DNS, PopularitySampler, UniformSampler
+from autosample.strategies.base import SearchResult, Task
+from autosample.strategies.run import search
+from autosample.training import Epoch
+from autosample.trials import InProcessRunner, OnEpoch, Request, Trial, TrialResult
+
+RACE = {
+    "kind": "race",
+    "warmup": 3,
+    "rungs": [{"epochs": 2, "keep": 2}, {"epochs": 3, "keep": 1}],
+}
+MIXTURE = {"kind": "mixture", "epochs": 8, "every": 2}
+EXHAUSTIVE = {"kind": "exhaustive"}
+DATA = Synthetic(users=300, items=200, pairs_per_user=15).build().dataset
+
+
+def task(dataset: Dataset, runner: Any = None, **fields: Any) -> Task:
+    spec = make_spec("made", {"seeds": [0], "training": {"epochs": 25}} | fields)
+    split = prepare(spec, dataset)
+    return Task(spec, split, runner or InProcessRunner(split), lambda *_: None)
+
+
+def run(dataset: Dataset, **fields: Any) -> SearchResult:
+    return search(task(dataset, **fields))
+
+
+@pytest.mark.parametrize("strategy", [RACE, EXHAUSTIVE], ids=lambda s: s["kind"])
+def test_a_sampler_that_hurts_is_not_chosen(strategy: dict[str, Any]) -> None:
+    """Popularity^4 pushes the popular items, which are the likely ones, far down."""
+    bad, good = PopularitySampler(alpha=4.0), UniformSampler()
+    found = run(DATA, strategy=strategy, candidates=[bad, good])
+    assert found.chosen == good
+    by_name = {each.name: each for each in found.candidates}
+    gap = by_name[bad.label].versus_uniform
+    assert gap is not None
+    assert gap.high < 0
+
+
+@pytest.mark.parametrize(
+    "strategy", [RACE, EXHAUSTIVE, MIXTURE], ids=lambda s: s["kind"]
+)
+@pytest.mark.parametrize("relaxation", ["loss", "instance", "sampled"])
+def test_every_strategy_reports_one_result_for_all_candidates(
+    strategy: dict[str, Any], relaxation: str
+) -> None:
+    found = run(
+        DATA,
+        strategy=strategy,
+        relaxation=relaxation,
+        candidates=[
+            {"kind": "uniform"},
+            {"kind": "dns", "pool": 4},
+            {"kind": "mixgcf", "pool": 4},
+        ],
+        training={"epochs": 6},
+    )
+    names = [each.name for each in found.candidates]
+    assert names == ["uniform", "dns(pool=4)", "mixgcf(pool=4)"]
+    assert found.chosen.label in names
+    assert sum(each.weight for each in found.candidates) == pytest.approx(1.0)
+    assert found.cost.epochs > 0
+    assert found.cost.pair_updates > 0
+    assert found.start.trial.candidates == (found.chosen,)
+    assert found.trace
+
+
+@pytest.mark.parametrize(
+    "strategy", [RACE, EXHAUSTIVE, MIXTURE], ids=lambda s: s["kind"]
+)
+def test_the_same_seed_searches_the_same(strategy: dict[str, Any]) -> None:
+    fields = {"strategy": strategy, "candidates": [UniformSampler(), DNS(pool=4)]}
+    first, again = run(DATA, **fields), run(DATA, **fields)
+    assert first.candidates == again.candidates
+    assert first.start.trial.digest == again.start.trial.digest
+
+
+class Failing:
+    """A runner whose trainings of some samplers diverge."""
+
+    parallel = 1
+
+    def __init__(self, split: Split, bad: Sequence[str]) -> None:
+        self.inner, self.bad = InProcessRunner(split), bad
+
+    def run(self, requests: Sequence[Request], on_epoch: OnEpoch) -> list[TrialResult]:
+        results = self.inner.run(requests, on_epoch)
+        return [
+            replace(result, error="the loss became nan")
+            if any(s.label in self.bad for s in result.trial.candidates)
+            else result
+            for result in results
+        ]
+
+
+def failing(bad: Sequence[str], **fields: Any) -> Task:
+    made = task(DATA, candidates=[UniformSampler(), DNS(pool=4)], **fields)
+    made.runner = Failing(made.split, bad)
+    return made
+
+
+@pytest.mark.parametrize("strategy", [RACE, EXHAUSTIVE], ids=lambda s: s["kind"])
+def test_a_diverging_candidate_ends_with_a_reason_and_the_search_goes_on(
+    strategy: dict[str, Any],
+) -> None:
+    found = search(failing(["dns(pool=4)"], strategy=strategy))
+    assert found.chosen == UniformSampler()
+    errors = {each.name: each.error for each in found.candidates}
+    assert errors == {"uniform": None, "dns(pool=4)": "the loss became nan"}
+
+
+@pytest.mark.parametrize("strategy", [RACE, EXHAUSTIVE], ids=lambda s: s["kind"])
+def test_a_search_without_survivors_says_why(strategy: dict[str, Any]) -> None:
+    with pytest.raises(SearchFailed, match=r"uniform: the loss became nan"):
+        search(failing(["uniform", "dns(pool=4)"], strategy=strategy))
+
+
+def test_a_really_diverging_search_says_what_to_lower() -> None:
+    wild = {"epochs": 5, "learning_rate": 1e30}
+    with pytest.raises(SearchFailed, match="lower it, or raise l2"):
+        run(DATA, training=wild, strategy=RACE, candidates=[UniformSampler(), DNS()])
+
+
+def test_a_race_drops_candidates_rung_by_rung() -> None:
+    candidates = [UniformSampler(), *(DNS(pool=n) for n in (2, 4, 8))]
+    made = task(DATA, strategy=RACE, candidates=candidates)
+    trained: list[str] = []
+    inner = made.runner
+
+    class Counting:
+        parallel = 1
+
+        def run(
+            self, requests: Sequence[Request], on_epoch: OnEpoch
+        ) -> list[TrialResult]:
+            trained.extend(request.trial.name for request in requests)
+            return inner.run(requests, on_epoch)
+
+    made.runner = Counting()
+    found = search(made)
+    assert trained[0] == "supernet"
+    assert len(trained[1:5]) == 4
+    assert len(trained[5:]) <= 2
+    assert [step["rung"] for step in found.trace if step["kind"] == "rung"] == [1, 2][
+        : (len(trained[5:]) and 2) or 1
+    ]
+
+
+def test_progress_grows_to_the_whole() -> None:
+    made = task(DATA, strategy=RACE, candidates=[UniformSampler(), DNS(pool=4)])
+    told: list[float] = []
+    made.tell = lambda _, fraction, __: told.append(fraction)
+    search(made)
+    assert told == sorted(told)
+    assert told[-1] <= 1.0
+
+
+def test_stopping_a_search_stops_it_at_once() -> None:
+    class Enough(Exception):
+        """Raised by the listener."""
+
+    made = task(DATA, strategy=RACE, candidates=[UniformSampler(), DNS(pool=4)])
+    heard: list[Epoch | Trial] = []
+
+    def tell(kind: str, _: float, data: Any) -> None:
+        heard.append(data)
+        raise Enough
+
+    made.tell = tell
+    with pytest.raises(Enough):
+        search(made)
+    assert len(heard) == 1
