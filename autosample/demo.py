@@ -25,7 +25,9 @@ from autosample.recommender import load
 
 PATIENCE = 60.0  # seconds for the service to answer
 HOME = Path(".demo")
-MADE = Synthetic(users=1500, items=3000, pairs_per_user=30, clusters=60, loyalty=6.0)
+MADE = Synthetic(
+    users=2000, items=6000, pairs_per_user=30, clusters=30, loyalty=6.0, skew=1.0
+)
 
 
 def demo(

@@ -80,7 +80,7 @@ def _line(kind: str, data: Json) -> str | None:
 def show_report(console: Console, report: Json) -> None:
     """Print the candidates, the metrics and the verdict."""
     metric = report["spec"]["metric"]
-    table = Table("sampler", f"validation {metric}", "95 % interval", "against uniform")
+    table = Table("sampler", f"validation {metric} ± 95 %", "against uniform")
     table.add_column("passes", justify="right")
     for each in report["candidates"]:
         table.add_row(
@@ -119,9 +119,11 @@ def _row(each: Json) -> tuple[str, ...]:
     name, passes = escape(each["name"]), str(each["epochs"])
     metric, gap = each["metric"], each["versus_uniform"]
     if metric is None:
-        return name, escape(each["error"] or "-"), "", "", passes
-    interval = f"{metric['low']:.4f} .. {metric['high']:.4f}"
-    against = ""
-    if gap is not None:
-        against = f"{gap['difference']:+.4f} ({gap['low']:+.4f} .. {gap['high']:+.4f})"
-    return name, f"{metric['mean']:.4f}", interval, against, passes
+        return name, escape(each["error"] or "-"), "", passes
+    against = "" if gap is None else _plus_minus(gap["difference"], gap, "+.4f")
+    return name, _plus_minus(metric["mean"], metric, ".4f"), against, passes
+
+
+def _plus_minus(value: float, interval: Json, form: str) -> str:
+    half = (interval["high"] - interval["low"]) / 2
+    return f"{value:{form}} ± {half:.4f}"

@@ -84,5 +84,6 @@ def work(settings: Settings, pool: RayPool, stopping: threading.Event) -> None:
 
 
 def _follow_parent(stopping: threading.Event) -> None:
-    sys.stdin.buffer.read()
+    while os.read(sys.stdin.fileno(), 1024):  # a pipe to a parent that never writes
+        pass
     stopping.set()

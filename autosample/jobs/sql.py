@@ -272,7 +272,8 @@ class SqlJobStore:
 
     def release(self, claim: Claim) -> None:
         """Give a job back to the queue: its worker is being stopped."""
-        undo = {"attempts": jobs.c.attempts - 1}  # being stopped is nobody's fault
+        # Being stopped is nobody's fault, so the attempt does not count.
+        undo = {"attempts": jobs.c.attempts - 1, "stage": None}
         self._end(claim, JobState.QUEUED, undo)
 
     def cancelled(self, claim: Claim) -> None:
@@ -287,7 +288,7 @@ class SqlJobStore:
         cancelling = jobs.c.state == JobState.CANCELLING
         change = update(jobs).where(jobs.c.state.in_(ACTIVE), expired)
         to_queue = change.where(~cancelling, ~spent).values(
-            state=JobState.QUEUED, estimated_end=None
+            state=JobState.QUEUED, stage=None, estimated_end=None
         )
         to_failed = change.where(~cancelling, spent).values(
             state=JobState.FAILED, failure=lost.model_dump(), finished=now()

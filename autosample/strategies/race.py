@@ -49,6 +49,7 @@ def race(task: Task, settings: Race) -> SearchResult:
     field = [Runner(sampler, weight=1 / len(samplers)) for sampler in samplers]
     left = field
     for number, rung in enumerate(settings.rungs, start=1):
+        ran = {runner.sampler for runner in left}
         left = _run_rung(task, settings, rung, left, supernet)
         known = {runner.sampler: runner for runner in left}
         field = [
@@ -60,7 +61,7 @@ def race(task: Task, settings: Race) -> SearchResult:
         field = [
             known.get(runner.sampler, replace(runner, weight=0.0)) for runner in field
         ]
-        task.note("rung", **_told(number, field, left))
+        task.note("rung", **_told(number, field, left, ran))
         if not left:
             raise SearchFailed(_failures(field))
         if len(left) == 1:
@@ -214,11 +215,14 @@ def _report(runner: Runner, task: Task) -> CandidateReport:
     )
 
 
-def _told(number: int, field: list[Runner], left: list[Runner]) -> dict[str, object]:
+def _told(
+    number: int, field: list[Runner], left: list[Runner], ran: set[Sampler]
+) -> dict[str, object]:
+    measured = [each for each in field if each.sampler in ran and not each.error]
     return {
         "rung": number,
         "kept": [runner.sampler.label for runner in left],
-        "metrics": {r.sampler.label: round(r.metric, 6) for r in field if r.result},
+        "metrics": {r.sampler.label: round(r.metric, 6) for r in measured},
         "weights": {r.sampler.label: round(r.weight, 6) for r in field},
         "errors": {r.sampler.label: r.error for r in field if r.error},
     }

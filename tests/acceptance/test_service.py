@@ -1,0 +1,164 @@
+"""The service as a whole: real processes, real Ray, real kills."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pyarrow as pa
+import pyarrow.csv as pv
+import pytest
+
+import autosample
+from autosample.data.synthetic import Synthetic
+from autosample.errors import ServiceError
+from tests.acceptance.service import Service, wait_for
+
+pytestmark = pytest.mark.slow
+
+SPEC: dict[str, Any] = {
+    "candidates": [{"kind": "uniform"}, {"kind": "dns", "pool": 4}, {"kind": "mixgcf"}],
+    "training": {"epochs": 6},
+    "strategy": {"kind": "race", "warmup": 2, "rungs": [{"epochs": 2, "keep": 1}]},
+}
+LONG: dict[str, Any] = {"training": {"epochs": 5000, "patience": 5000}}
+STAGES = ("preparing", "searching", "retraining", "evaluating", "publishing")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    dataset = Synthetic(users=150, items=100, pairs_per_user=12).build().dataset
+    path = tmp_path_factory.mktemp("made") / "made.csv"
+    columns = {"user": dataset.train.users_E, "item": dataset.train.items_E}
+    pv.write_csv(pa.table(columns), path)
+    return path
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[Service]:
+    service = Service(tmp_path / "home")
+    yield service
+    service.stop()
+
+
+def test_one_command_serves_jobs_from_upload_to_bundle(
+    service: Service, made: Path, tmp_path: Path
+) -> None:
+    """Then a failing job, a cancelled one, and nothing left behind at the end."""
+    server = service.serve()
+    client = service.client
+    dataset = client.upload(made)["id"]
+
+    job = client.submit(dataset, **SPEC, verify=True, seeds=[0])
+    events = [*_streamed(service, job.id)]
+    assert events[-1]["data"]["state"] == "succeeded"
+    ids = [event["id"] for event in events]
+    assert ids == sorted(set(ids))
+    stages = [e["data"]["stage"] for e in events if e["kind"] == "stage"]
+    assert tuple(dict.fromkeys(stages)) == STAGES
+    report = job.result()
+    assert report["verdict"]["text"]
+    model = autosample.load(job.download(tmp_path / "b.zip"))
+    assert model.sampler.model_dump(mode="json") == report["chosen"]
+    assert len(model.recommend(0, 5)) == 5
+    sampler = job.download(tmp_path / "sampler.json", "sampler.json")
+    assert json.loads(sampler.read_text()) == report["chosen"]
+
+    wild = client.submit(dataset, **SPEC | {"training": {"learning_rate": 1e30}})
+    with pytest.raises(ServiceError, match="lower it, or raise l2"):
+        wild.wait()
+
+    endless = client.submit(dataset, **SPEC | LONG)
+    wait_for(lambda: endless.status()["stage"] == "retraining", 60, "retraining")
+    began = time.monotonic()
+    endless.cancel()
+    wait_for(lambda: endless.status()["state"] == "cancelled", 30, "the cancel")
+    assert time.monotonic() - began < 5
+
+    after = client.submit(dataset, **SPEC)
+    assert after.wait().status()["state"] == "succeeded"
+
+    server.send_signal(signal.SIGINT)
+    server.wait(30)
+    wait_for(lambda: not service.processes(), 10, "all processes to end")
+
+
+def _streamed(service: Service, id: str) -> Iterator[dict[str, Any]]:
+    url = f"{service.url}/v1/jobs/{id}/events"
+    with httpx2.stream("GET", url, timeout=120) as response:
+        for line in response.iter_lines():
+            if line.startswith("data: "):
+                yield json.loads(line[6:])
+
+
+def test_a_worker_killed_in_each_stage_costs_nothing_but_time(
+    tmp_path: Path, made: Path
+) -> None:
+    """One job, SIGKILL in all five stages in turn; it ends as if nothing had been."""
+    service = Service(tmp_path / "home", drill_pause=1.0)
+    try:
+        service.serve("--no-worker")
+        client = service.client
+        dataset = client.upload(made)["id"]
+        job = client.submit(dataset, **SPEC)
+        for stage in STAGES:
+            worker = service.worker()
+            wait_for(lambda s=stage: job.status()["stage"] == s, 90, stage)  # type: ignore[misc]
+            worker.kill()
+            worker.wait()
+            wait_for(lambda: job.status()["state"] == "queued", 15, "the reaper")
+            wait_for(lambda: len(service.processes()) == 1, 10, "orphans to end")
+        service.worker()
+        job.wait()
+        control = client.submit(dataset, **SPEC).wait()
+        states = [e["data"]["state"] for e in _all_events(job) if e["kind"] == "state"]
+        assert states.count("succeeded") == 1
+        assert states.count("running") == len(STAGES) + 1
+        folders = list((service.home / "files" / "jobs" / job.id).iterdir())
+        assert len(folders) == 1  # one published result, nothing left of the others
+        killed, whole = (
+            {each["name"]: each["sha256"] for each in ended.artifacts()}
+            for ended in (job, control)
+        )
+        for name in ("model.safetensors", "sampler.json", "metrics.json"):
+            assert killed[name] == whole[name]
+        model = autosample.load(job.download(tmp_path / "b.zip"))
+        assert len(model.recommend(0, 5)) == 5
+    finally:
+        service.stop()
+
+
+def _all_events(job: Any) -> list[dict[str, Any]]:
+    events: list[dict[str, Any]] = []
+    while new := job.events(after=events[-1]["id"] if events else 0):
+        events += new
+    return events
+
+
+def test_on_postgres_a_stopped_worker_hands_its_job_to_another(
+    tmp_path: Path, made: Path, postgres_url: str
+) -> None:
+    """SIGTERM drains: the job is queued at once, without a lost attempt."""
+    service = Service(tmp_path / "home", database_url=postgres_url, lease=60, trials=1)
+    try:
+        assert service.start("migrations").wait(60) == 0, service.log()
+        service.serve("--no-worker")
+        job = service.client.submit(service.client.upload(made)["id"], **SPEC | LONG)
+        first = service.worker()
+        wait_for(lambda: job.status()["stage"] == "retraining", 90, "retraining")
+        first.terminate()
+        assert first.wait(20) == 0
+        left = job.status()
+        assert (left["state"], left["attempts"]) == ("queued", 0)
+        service.worker()
+        wait_for(lambda: job.status()["stage"] == "retraining", 90, "retraining")
+        assert job.status()["epoch"] == 2  # a second claim
+        job.cancel()
+        wait_for(lambda: job.status()["state"] == "cancelled", 15, "the cancel")
+    finally:
+        service.stop()
