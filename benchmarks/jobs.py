@@ -19,6 +19,7 @@ import sys
 import tempfile
 import threading
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +83,9 @@ def run(name: str, verify: bool) -> dict[str, Any]:
         try:
             with Client(f"http://127.0.0.1:{port}") as client:
                 _await(client)
-                return _measured(client, name, train, test, spec, verify, memory)
+                asked = spec | {"verify": verify}
+                found = _measured(client, (train, test), asked)
+                return {"job": name, "peak_mb": round(memory.peak / 2**20)} | found
         finally:
             memory.over.set()
             server.send_signal(signal.SIGINT)
@@ -100,27 +103,19 @@ def _await(client: Client) -> None:
 
 
 def _measured(
-    client: Client,
-    name: str,
-    train: Path,
-    test: Path | None,
-    spec: dict[str, Any],
-    verify: bool,
-    memory: Memory,
+    client: Client, files: tuple[Path, Path | None], spec: dict[str, Any]
 ) -> dict[str, Any]:
     began = time.perf_counter()
-    dataset = client.upload(train, test=test)
+    dataset = client.upload(files[0], test=files[1])
     uploaded = time.perf_counter() - began
     began = time.perf_counter()
-    job = client.submit(dataset["id"], **spec, verify=verify)
+    job = client.submit(dataset["id"], **spec)
     job.wait()
     wall = time.perf_counter() - began
     report = job.result()
     found: dict[str, Any] = {
-        "job": name,
         "upload_s": round(uploaded, 1),
         "wall_s": round(wall, 1),
-        "peak_mb": round(memory.peak / 2**20),
         "stages_s": _stages(job),
         "chosen": report["chosen_label"],
         "candidates": {
@@ -145,11 +140,7 @@ def _stages(job: Any) -> dict[str, float]:
     for event in events:
         when = time.mktime(time.strptime(event["time"][:19], "%Y-%m-%dT%H:%M:%S"))
         starts.setdefault(event["data"].get("stage", event["data"].get("state")), when)
-    names = list(starts)
-    return {
-        name: starts[after] - starts[name]
-        for name, after in zip(names, names[1:], strict=False)
-    }
+    return {name: starts[after] - starts[name] for name, after in pairwise(starts)}
 
 
 def main() -> None:

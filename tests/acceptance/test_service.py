@@ -51,10 +51,23 @@ def test_one_command_serves_jobs_from_upload_to_bundle(
 ) -> None:
     """Then a failing job, a cancelled one, and nothing left behind at the end."""
     server = service.serve()
-    client = service.client
-    dataset = client.upload(made)["id"]
+    dataset = service.client.upload(made)["id"]
+    _succeeds(service, dataset, tmp_path)
+    wild = service.client.submit(
+        dataset, **SPEC | {"training": {"learning_rate": 1e30}}
+    )
+    with pytest.raises(ServiceError, match="lower it, or raise l2"):
+        wild.wait()
+    _cancels(service, dataset)
+    after = service.client.submit(dataset, **SPEC)
+    assert after.wait().status()["state"] == "succeeded"
+    server.send_signal(signal.SIGINT)
+    server.wait(30)
+    wait_for(lambda: not service.processes(), 10, "all processes to end")
 
-    job = client.submit(dataset, **SPEC, verify=True, seeds=[0])
+
+def _succeeds(service: Service, dataset: str, tmp_path: Path) -> None:
+    job = service.client.submit(dataset, **SPEC, verify=True, seeds=[0])
     events = [*_streamed(service, job.id)]
     assert events[-1]["data"]["state"] == "succeeded"
     ids = [event["id"] for event in events]
@@ -69,23 +82,14 @@ def test_one_command_serves_jobs_from_upload_to_bundle(
     sampler = job.download(tmp_path / "sampler.json", "sampler.json")
     assert json.loads(sampler.read_text()) == report["chosen"]
 
-    wild = client.submit(dataset, **SPEC | {"training": {"learning_rate": 1e30}})
-    with pytest.raises(ServiceError, match="lower it, or raise l2"):
-        wild.wait()
 
-    endless = client.submit(dataset, **SPEC | LONG)
+def _cancels(service: Service, dataset: str) -> None:
+    endless = service.client.submit(dataset, **SPEC | LONG)
     wait_for(lambda: endless.status()["stage"] == "retraining", 60, "retraining")
     began = time.monotonic()
     endless.cancel()
     wait_for(lambda: endless.status()["state"] == "cancelled", 30, "the cancel")
     assert time.monotonic() - began < 5
-
-    after = client.submit(dataset, **SPEC)
-    assert after.wait().status()["state"] == "succeeded"
-
-    server.send_signal(signal.SIGINT)
-    server.wait(30)
-    wait_for(lambda: not service.processes(), 10, "all processes to end")
 
 
 def _streamed(service: Service, id: str) -> Iterator[dict[str, Any]]:
