@@ -9,10 +9,7 @@ of its row, so their ids grow in the order in which they become visible.
 from __future__ import annotations
 
 import json
-import secrets
-import time
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 from uuid import UUID
@@ -36,12 +33,23 @@ from sqlalchemy.exc import IntegrityError
 from autosample.errors import (
     Fenced,
     IllegalMove,
-    KeyReused,
-    NotFinished,
-    UnknownDataset,
-    UnknownJob,
 )
 from autosample.jobs.engine import reader
+from autosample.jobs.rows import (
+    by_key,
+    close_attempt,
+    find,
+    job_of,
+    log_events,
+    maybe,
+    moment,
+    new_row,
+    one,
+    place_of,
+    published,
+    replayed,
+    require_dataset,
+)
 from autosample.jobs.state import (
     Artifact,
     Claim,
@@ -52,7 +60,7 @@ from autosample.jobs.state import (
     Page,
     before,
 )
-from autosample.jobs.tables import attempts, datasets, events, jobs, now, workers
+from autosample.jobs.tables import attempts, events, jobs, now, workers
 from autosample.progress import Stage
 
 ACTIVE = (JobState.RUNNING, JobState.CANCELLING)
@@ -79,25 +87,25 @@ class SqlJobStore:
         asked = sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
         try:
             with self.engine.begin() as db:
-                if key and (row := _by_key(db, key)):
-                    return _replayed(row, asked, key)
-                _require_dataset(db, body["dataset"])
-                row = _one(
-                    db, insert(jobs).values(**_new(body, key, asked)).returning(jobs)
+                if key and (row := by_key(db, key)):
+                    return replayed(row, asked, key)
+                require_dataset(db, body["dataset"])
+                row = one(
+                    db, insert(jobs).values(**new_row(body, key, asked)).returning(jobs)
                 )
-                _log(db, row["id"], 0, [("state", {"state": JobState.QUEUED})])
+                log_events(db, row["id"], 0, [("state", {"state": JobState.QUEUED})])
                 return job_of(row)
         except IntegrityError:
             # Another request with this key came in between: answer as it was answered.
             with self.engine.begin() as db:
-                if key and (row := _by_key(db, key)):
-                    return _replayed(row, asked, key)
+                if key and (row := by_key(db, key)):
+                    return replayed(row, asked, key)
             raise
 
     def get(self, id: UUID) -> Job:
         """Return a job; raises UnknownJob."""
         with self.reader.begin() as db:
-            return job_of(_find(db, id))
+            return job_of(find(db, id))
 
     def page(
         self,
@@ -111,7 +119,7 @@ class SqlJobStore:
         if state is not None:
             query = query.where(jobs.c.state == state)
         if token is not None:
-            created, id = _parsed(token)
+            created, id = place_of(token)
             place = tuple_(jobs.c.created, jobs.c.id)
             query = query.where(place < tuple_(literal(created), literal(id)))
         with self.reader.begin() as db:
@@ -125,23 +133,25 @@ class SqlJobStore:
         """Return what happened to a job after an event, oldest first."""
         query = select(events).where(events.c.job == id, events.c.id > after)
         with self.reader.begin() as db:
-            _find(db, id)
+            find(db, id)
             rows = db.execute(query.order_by(events.c.id).limit(limit)).mappings()
             return [
-                Event(id=r["id"], kind=r["kind"], time=_at(r["time"]), data=r["data"])
+                Event(
+                    id=r["id"], kind=r["kind"], time=moment(r["time"]), data=r["data"]
+                )
                 for r in rows
             ]
 
     def result(self, id: UUID) -> dict[str, Any]:
         """Return the report of a succeeded job; raises NotFinished."""
         with self.reader.begin() as db:
-            report: dict[str, Any] = _published(_find(db, id))["result"]
+            report: dict[str, Any] = published(find(db, id))["result"]
             return report
 
     def artifacts(self, id: UUID) -> tuple[str, list[Artifact]]:
         """Return the folder and the files of a succeeded job; raises NotFinished."""
         with self.reader.begin() as db:
-            row = _published(_find(db, id))
+            row = published(find(db, id))
             return row["folder"], [Artifact(**each) for each in row["artifacts"]]
 
     def attempts(self, id: UUID) -> list[dict[str, Any]]:
@@ -169,7 +179,7 @@ class SqlJobStore:
     def retry(self, id: UUID) -> Job:
         """Queue a failed or cancelled job again, with all attempts before it."""
         with self.engine.begin() as db:
-            _require_dataset(db, _find(db, id)["dataset"])
+            require_dataset(db, find(db, id)["dataset"])
             change = (
                 update(jobs)
                 .where(jobs.c.id == id)
@@ -181,7 +191,7 @@ class SqlJobStore:
     def delete(self, id: UUID) -> None:
         """Forget a job that has ended; IllegalMove while it has not."""
         with self.engine.begin() as db:
-            state = JobState(_find(db, id)["state"])
+            state = JobState(find(db, id)["state"])
             gone = delete(jobs).where(jobs.c.id == id, jobs.c.state == state)
             if not state.is_final or db.execute(gone).rowcount == 0:
                 raise IllegalMove(f"job {id} is {state}; cancel it before deleting it")
@@ -214,7 +224,7 @@ class SqlJobStore:
             )
         )
         with self.engine.begin() as db:
-            row = _maybe(db, take.returning(jobs))
+            row = maybe(db, take.returning(jobs))
             if row is None:
                 return None
             db.execute(
@@ -223,7 +233,7 @@ class SqlJobStore:
                 )
             )
             told = {"state": JobState.RUNNING, "attempt": row["attempts"]}
-            _log(db, row["id"], row["epoch"], [("state", told)])
+            log_events(db, row["id"], row["epoch"], [("state", told)])
             return Claim(job_of(row), worker)
 
     def renew(self, claim: Claim) -> JobState:
@@ -247,7 +257,7 @@ class SqlJobStore:
             row = self._fenced(
                 db, claim, ACTIVE, stage=stage, progress=progress, estimated_end=end
             )
-            _log(db, claim.job.id, claim.epoch, happened)
+            log_events(db, claim.job.id, claim.epoch, happened)
             return JobState(row["state"])
 
     def succeed(
@@ -302,9 +312,9 @@ class SqlJobStore:
                 freed = each.values(worker=None, lease_until=None).returning(jobs)
                 for row in db.execute(freed).mappings().all():
                     moved.append(row["id"])
-                    _close_attempt(db, row["id"], row["epoch"], "lost", lost)
+                    close_attempt(db, row["id"], row["epoch"], "lost", lost)
                     told = {"state": row["state"], "reason": "lost"}
-                    _log(db, row["id"], row["epoch"], [("state", told)])
+                    log_events(db, row["id"], row["epoch"], [("state", told)])
         return moved
 
     def seen(self, worker: str) -> None:
@@ -329,7 +339,7 @@ class SqlJobStore:
             .where(jobs.c.state.in_(tuple(states)))
             .values(**values)
         )
-        row = _maybe(db, change.returning(jobs))
+        row = maybe(db, change.returning(jobs))
         if row is None:
             raise Fenced(f"epoch {claim.epoch} of job {claim.job.id} has passed")
         return row
@@ -351,130 +361,15 @@ class SqlJobStore:
         with self.engine.begin() as db:
             held = [state for state in before(to) if state in ACTIVE]
             self._fenced(db, claim, held, **common, finished=finished, **values)
-            _close_attempt(db, claim.job.id, claim.epoch, to, failure)
+            close_attempt(db, claim.job.id, claim.epoch, to, failure)
             told: dict[str, Any] = {"state": to}
             if failure is not None:
                 told["failure"] = failure.model_dump()
-            _log(db, claim.job.id, claim.epoch, [("state", told)])
+            log_events(db, claim.job.id, claim.epoch, [("state", told)])
 
     def _moved(self, db: Connection, change: Update, id: UUID, to: JobState) -> Job:
-        row = _maybe(db, change.returning(jobs))
+        row = maybe(db, change.returning(jobs))
         if row is None:
-            raise IllegalMove(
-                f"job {id} is {_find(db, id)['state']} and cannot be {to}"
-            )
-        _log(db, id, row["epoch"], [("state", {"state": row["state"]})])
+            raise IllegalMove(f"job {id} is {find(db, id)['state']} and cannot be {to}")
+        log_events(db, id, row["epoch"], [("state", {"state": row["state"]})])
         return job_of(row)
-
-
-def uuid7() -> UUID:
-    """Return a UUID that sorts by time, to a quarter of a microsecond (RFC 9562).
-
-    SQLite's clock counts milliseconds; ids settle the order within one.
-    """
-    millis, rest = divmod(time.time_ns(), 1_000_000)
-    head = millis << 16 | 0x7000 | rest * 4096 // 1_000_000
-    return UUID(int=head << 64 | 0b10 << 62 | secrets.randbits(62))
-
-
-def job_of(row: RowMapping) -> Job:
-    """Return a row as a job."""
-    times = ("created", "started", "finished", "estimated_end")
-    plain = ("id", "state", "stage", "progress", "spec", "attempts", "epoch", "worker")
-    values: dict[str, Any] = {name: row[name] for name in (*plain, "failure")}
-    return Job(**values, **{name: _at(row[name]) for name in times})
-
-
-def _new(body: dict[str, Any], key: str | None, asked: str) -> dict[str, Any]:
-    return {
-        "id": uuid7(),
-        "state": JobState.QUEUED,
-        "progress": 0.0,
-        "spec": body,
-        "dataset": body["dataset"],
-        "attempts": 0,
-        "epoch": 0,
-        "created": now(),
-        "idempotency_key": key,
-        "request_hash": asked,
-    }
-
-
-def _log(
-    db: Connection,
-    job: UUID,
-    epoch: int,
-    happened: Iterable[tuple[str, Mapping[str, Any]]],
-) -> None:
-    for kind, data in happened:
-        db.execute(
-            insert(events).values(
-                job=job, epoch=epoch, kind=kind, time=now(), data=dict(data)
-            )
-        )
-
-
-def _close_attempt(
-    db: Connection, job: UUID, epoch: int, outcome: str, failure: Failure | None
-) -> None:
-    db.execute(
-        update(attempts)
-        .where(attempts.c.job == job, attempts.c.epoch == epoch)
-        .values(
-            ended=now(),
-            outcome=outcome,
-            failure=failure.model_dump() if failure else None,
-        )
-    )
-
-
-def _find(db: Connection, id: UUID) -> RowMapping:
-    row = _maybe(db, select(jobs).where(jobs.c.id == id))
-    if row is None:
-        raise UnknownJob(f"no job {id}")
-    return row
-
-
-def _by_key(db: Connection, key: str) -> RowMapping | None:
-    return _maybe(db, select(jobs).where(jobs.c.idempotency_key == key))
-
-
-def _replayed(row: RowMapping, asked: str, key: str) -> Job:
-    if row["request_hash"] != asked:
-        raise KeyReused(f"idempotency key {key!r} came with another request before")
-    return job_of(row)
-
-
-def _require_dataset(db: Connection, id: str) -> None:
-    """Lock the data set, so that it is not deleted before the job is there."""
-    held = select(datasets.c.id).where(datasets.c.id == id).with_for_update(read=True)
-    if db.scalar(held) is None:
-        raise UnknownDataset(f"no data set {id!r}; upload it first")
-
-
-def _published(row: RowMapping) -> RowMapping:
-    if row["state"] != JobState.SUCCEEDED:
-        raise NotFinished(
-            f"job {row['id']} is {row['state']}, so there is no result yet"
-        )
-    return row
-
-
-def _one(db: Connection, statement: Any) -> RowMapping:
-    return db.execute(statement).mappings().one()
-
-
-def _maybe(db: Connection, statement: Any) -> RowMapping | None:
-    return db.execute(statement).mappings().one_or_none()
-
-
-def _at(seconds: float | None) -> datetime | None:
-    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
-
-
-def _parsed(token: str) -> tuple[float, UUID]:
-    created, _, id = token.partition("_")
-    try:
-        return float(created), UUID(hex=id)
-    except ValueError:
-        raise ValueError(f"{token!r} is not a page token") from None

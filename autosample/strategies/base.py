@@ -128,5 +128,6 @@ def epoch_data(trial: Trial, epoch: Epoch) -> dict[str, Any]:
     }
     if len(epoch.weights) > 1:
         labels = [sampler.label for sampler in trial.candidates]
-        data["weights"] = dict(zip(labels, epoch.weights, strict=True))
+        rounded = [round(weight, 6) for weight in epoch.weights]
+        data["weights"] = dict(zip(labels, rounded, strict=True))
     return data
