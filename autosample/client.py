@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import httpx2
 
-from autosample.errors import ServiceError
+from autosample.errors import DataError, ServiceError
 
 POLL = 0.5  # seconds between looks at a job
 TRIES = 5  # of a request that did not reach the service
@@ -55,7 +55,14 @@ class Client:
     ) -> Json:
         """Upload interactions, perhaps with a test file; options are ReadOptions."""
         paths = {"file": Path(path)} | ({"test_file": Path(test)} if test else {})
-        files = {name: (each.name, each.read_bytes()) for name, each in paths.items()}
+        try:
+            files = {
+                name: (each.name, each.read_bytes()) for name, each in paths.items()
+            }
+        except OSError as error:
+            raise DataError(
+                f"cannot read {error.filename}: {error.strerror}"
+            ) from error
         data = {"options": json.dumps(options)}
         return self._ask("POST", "/v1/datasets", files=files, data=data)
 

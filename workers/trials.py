@@ -57,7 +57,8 @@ class RayPool:
 
     def __init__(self, settings: Settings) -> None:
         self.size = settings.trials or os.cpu_count() or 1
-        start: dict[str, Any] = {"address": settings.ray_address}
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing leaves here
+        start: dict[str, Any] = {"address": settings.ray_address or "local"}
         if settings.ray_address is None:
             start |= {
                 "num_cpus": self.size,

@@ -1,7 +1,7 @@
 """Real data: models are as good as well-trained ones are known to be.
 
-Orientation on the LightGCN split of Last.fm, test NDCG@20: well-trained uniform MF about
-.185, hard samplers .19 to .20; one run differs from the next by some .01.
+Orientation on the LightGCN split of Last.fm, test NDCG@20: well-trained uniform MF
+about .185, hard samplers .19 to .20; one run differs from the next by some .01.
 """
 
 from __future__ import annotations
