@@ -1,10 +1,11 @@
 """Whole jobs through REST on real data: wall time, peak memory, quality.
 
-    python -m benchmarks.jobs [--only gowalla] [--verify] [--out results.json]
+    python -m benchmarks.jobs [--only gowalla] [--verify dns] [--out results.json]
 
 A service of its own per run; memory is the sum of the proportional set sizes of all its
-processes (API, worker, Ray), looked at every second. With --verify, winner and plain
-uniform are trained from scratch under three seeds and compared on the test split.
+processes (API, worker, Ray), looked at every second. With --verify KIND the search is
+left out: that sampler, as a search chose it, and plain uniform are trained from scratch
+under three seeds and compared on the test split.
 """
 
 from __future__ import annotations
@@ -34,6 +35,12 @@ JOBS: dict[str, tuple[str, dict[str, Any]]] = {
     "lastfm": ("lastfm", {}),
     "lastfm-lightgcn": ("lastfm", {"model": {"kind": "lightgcn"}}),
     "gowalla": ("gowalla", {}),
+}
+
+NO_SEARCH: dict[str, Any] = {
+    "verify": True,
+    "warm_start": False,
+    "strategy": {"kind": "race", "warmup": 0, "rungs": [{"epochs": 1, "keep": 1}]},
 }
 
 
@@ -66,9 +73,11 @@ def _held(process: psutil.Process) -> int:
         return 0
 
 
-def run(name: str, verify: bool) -> dict[str, Any]:
+def run(name: str, verify: str | None) -> dict[str, Any]:
     """Run one job on a service of its own and return what it took."""
     data, spec = JOBS[name]
+    if verify:
+        spec = spec | NO_SEARCH | {"candidates": [{"kind": verify}]}
     train, test = paths(data)
     with tempfile.TemporaryDirectory() as home, socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -83,8 +92,7 @@ def run(name: str, verify: bool) -> dict[str, Any]:
         try:
             with Client(f"http://127.0.0.1:{port}") as client:
                 _await(client)
-                asked = spec | {"verify": verify}
-                found = _measured(client, (train, test), asked)
+                found = _measured(client, (train, test), spec)
                 return {"job": name, "peak_mb": round(memory.peak / 2**20)} | found
         finally:
             memory.over.set()
@@ -146,7 +154,7 @@ def _stages(job: Any) -> dict[str, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", action="append", choices=sorted(JOBS))
-    parser.add_argument("--verify", action="store_true")
+    parser.add_argument("--verify", metavar="KIND")
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
     found = []
