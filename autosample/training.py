@@ -195,7 +195,10 @@ class Trainer:
             self.stale += 1
 
     def state(self, weights: MixtureWeights) -> State:
-        """Return a checkpoint, from which training goes on bit by bit."""
+        """Return a checkpoint, from which training goes on bit by bit.
+
+        Tensors are the live ones: store them before the next step changes them.
+        """
         state = {f"model.{name}": t for name, t in self.model.state_dict().items()}
         state |= {f"best.{name}": tensor for name, tensor in self.best_model.items()}
         state |= optimizer_state(self.optimizer)
@@ -204,9 +207,9 @@ class Trainer:
         state["rng.order"] = self.order.get_state()
         state["counts"] = torch.tensor([self.epoch, self.stale])
         state["values"] = torch.from_numpy(self.values_U)
-        state["best_values"] = torch.from_numpy(self.best_values_U)
+        state["best_values"] = torch.from_numpy(self.best_values_U.copy())
         state["best"] = torch.tensor([self.best], dtype=torch.float64)
-        return {name: tensor.clone() for name, tensor in state.items()}
+        return state
 
     def start_from(self, state: State, *, with_optimizer: bool) -> None:
         """Take another training's parameters, and perhaps its optimiser's state."""

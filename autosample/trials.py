@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
 from hashlib import sha256
@@ -18,7 +18,7 @@ from safetensors.torch import save
 from autosample.checkpoints import Checkpoints, NoCheckpoints
 from autosample.config import Config
 from autosample.data.splits import Split
-from autosample.errors import TrainingDiverged
+from autosample.errors import SearchFailed, TrainingDiverged
 from autosample.evaluation.metrics import Metric, Values
 from autosample.losses import LossSpec
 from autosample.mixture import LearnedWeights
@@ -79,26 +79,42 @@ class TrialResult:
     """Where a training ended."""
 
     trial: Trial
-    state: State
-    """The checkpoint, with the best parameters under `best.`."""
     history: tuple[Epoch, ...]
     """Its own passes, not those of the trial it started from."""
+    last_U: Values
+    """Validation metric of each user after the last pass."""
+    best_U: Values
+    """Validation metric of each user after the best pass."""
+    best: float
+    """The mean of the latter."""
+    fetch: Callable[[], State] = field(repr=False)
+    """Gives the checkpoint, from memory or from where it is kept."""
     error: str | None = None
     """Why it ended early, where it diverged."""
 
-    @property
-    def last_U(self) -> Values:
-        """Validation metric of each user after the last pass."""
-        return self.state["values"].numpy()
+    @classmethod
+    def of(
+        cls,
+        trial: Trial,
+        state: State,
+        history: tuple[Epoch, ...],
+        error: str | None = None,
+    ) -> TrialResult:
+        """Make a result whose checkpoint is in memory."""
+        return cls(
+            trial=trial,
+            history=history,
+            last_U=state["values"].numpy(),
+            best_U=state["best_values"].numpy(),
+            best=float(state["best"]),
+            fetch=lambda: state,
+            error=error,
+        )
 
     @property
-    def best_U(self) -> Values:
-        """Validation metric of each user after the best pass."""
-        return self.state["best_values"].numpy()
-
-    @property
-    def best(self) -> float:
-        return float(self.state["best"])
+    def state(self) -> State:
+        """The checkpoint, with the best parameters under `best.`."""
+        return self.fetch()
 
     @property
     def seconds(self) -> float:
@@ -139,7 +155,17 @@ class TrialResult:
             for epoch in about["history"]
         )
         trial = Trial.model_validate(about["trial"])
-        return cls(trial, from_bytes(raw), history, about["error"]), about["done"]
+        return cls.of(trial, from_bytes(raw), history, about["error"]), about["done"]
+
+    def without_state(self) -> TrialResult:
+        """Return what is told of it, without parameters: a few KiB instead of MiB."""
+        told = ("values", "best_values", "best")
+        few = {name: self.state[name] for name in told}
+        return replace(self, fetch=lambda: few)
+
+    def kept_in(self, checkpoints: Checkpoints) -> TrialResult:
+        """Return it with its state left where it is kept until asked for."""
+        return replace(self, fetch=lambda: stored(self.trial.digest, checkpoints).state)
 
 
 class Request(NamedTuple):
@@ -208,12 +234,12 @@ def run_trial(
             history.append(epoch)
             on_epoch(trial, epoch)
             if time.monotonic() - saved_at > SAVE_EVERY:
-                part = TrialResult(trial, trainer.state(weights), tuple(history))
+                part = TrialResult.of(trial, trainer.state(weights), tuple(history))
                 checkpoints.save(trial.digest, part.to_bytes(done=False))
                 saved_at = time.monotonic()
     except TrainingDiverged as diverged:
         error = str(diverged)
-    result = TrialResult(trial, trainer.state(weights), tuple(history), error)
+    result = TrialResult.of(trial, trainer.state(weights), tuple(history), error)
     checkpoints.save(trial.digest, result.to_bytes(done=True))
     return result
 
@@ -224,6 +250,14 @@ def load_result(
     """Return what a trial left behind and whether it was done; None if nothing."""
     raw = checkpoints.load(trial.digest)
     return None if raw is None else TrialResult.from_bytes(raw)
+
+
+def stored(digest: str, checkpoints: Checkpoints) -> TrialResult:
+    """Return the result kept under a digest; raises SearchFailed if it is not there."""
+    raw = checkpoints.load(digest)
+    if raw is None:
+        raise SearchFailed(f"checkpoint {digest} is gone; retry the search")
+    return TrialResult.from_bytes(raw)[0]
 
 
 def prepare(request: Request, split: Split) -> tuple[Trainer, MixtureWeights]:

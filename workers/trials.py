@@ -18,7 +18,14 @@ from autosample.data.splits import Split
 from autosample.errors import SearchFailed
 from autosample.jobs.settings import Settings
 from autosample.training import Epoch
-from autosample.trials import OnEpoch, Request, Trial, TrialResult, run_trial
+from autosample.trials import (
+    OnEpoch,
+    Request,
+    Trial,
+    TrialResult,
+    run_trial,
+    stored,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -37,15 +44,14 @@ class TrialActor:
         """Answer once torch is loaded."""
         return True
 
-    def run(
-        self, trial: str, start: bytes | None, split: Split, checkpoints: Checkpoints
-    ) -> bytes:
-        """Run a trial and return its result, as `TrialResult.to_bytes`."""
+    def run(self, text: str, split: Split, checkpoints: Checkpoints) -> bytes:
+        """Run a trial and return what is told of it; its state stays in checkpoints."""
         self._epochs.clear()
-        base = None if start is None else TrialResult.from_bytes(start)[0]
-        request = Request(Trial.model_validate_json(trial), base)
+        trial = Trial.model_validate_json(text)
+        start = stored(trial.start, checkpoints) if trial.start else None
         told: OnEpoch = lambda _, epoch: self._epochs.append(epoch)  # noqa: E731
-        return run_trial(request, split, told, checkpoints).to_bytes(done=True)
+        result = run_trial(Request(trial, start), split, told, checkpoints)
+        return result.without_state().to_bytes(done=True)
 
     def poll(self) -> list[Epoch]:
         """Return the passes made since the last look."""
@@ -102,7 +108,11 @@ class Running:
 
 @dataclass
 class RayRunner:
-    """Runs a job's trials on a pool; `tick` is called often and may raise to stop."""
+    """Runs a job's trials on a pool; `tick` is called often and may raise to stop.
+
+    Parameters travel by way of the checkpoints, which the next attempt needs anyway;
+    through Ray go only settings, the data and what is told of a result.
+    """
 
     pool: RayPool
     split: Split
@@ -150,11 +160,8 @@ class RayRunner:
         return [results[at] for at in range(len(requests))]
 
     def _start(self, actor: Any, request: Request) -> Any:
-        start = request.start
-        raw = None if start is None else start.to_bytes(done=True)
-        return actor.run.remote(
-            request.trial.model_dump_json(), raw, self._split_ref, self.checkpoints
-        )
+        text = request.trial.model_dump_json()
+        return actor.run.remote(text, self._split_ref, self.checkpoints)
 
     def _look(
         self, ref: Any, running: Running, done: bool, trial: Trial, on_epoch: OnEpoch
@@ -163,7 +170,9 @@ class RayRunner:
         try:
             for epoch in ray.get(running.actor.poll.remote()):
                 on_epoch(trial, epoch)
-            return TrialResult.from_bytes(ray.get(ref))[0] if done else None
+            if not done:
+                return None
+            return TrialResult.from_bytes(ray.get(ref))[0].kept_in(self.checkpoints)
         except RayActorError as error:
             _log.warning("the process of trial %s died: %s", trial.name, error)
             return error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -30,10 +31,10 @@ class Observed:
         self._filter = self._build_filter()
 
     def _build_filter(self) -> Tensor:
-        bits = torch.zeros(1 << self._bits, dtype=torch.bool, device=self.device)
-        bits[self._hash(self.keys_E)] = True
-        powers = torch.tensor([1 << n for n in range(8)], device=self.device)
-        return (bits.view(-1, 8) * powers).sum(1).to(torch.uint8)
+        bits = np.zeros(1 << self._bits, np.bool_)
+        bits[self._hash(self.keys_E).cpu().numpy()] = True
+        packed = np.packbits(bits, bitorder="little")
+        return torch.from_numpy(packed).to(self.device)
 
     def _hash(self, keys: Tensor) -> Tensor:
         return (keys * MULTIPLIER >> (64 - self._bits)) & ((1 << self._bits) - 1)
