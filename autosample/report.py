@@ -113,6 +113,8 @@ def verdict(
     )
     significant = gain.low > 0
     found = "beats uniform by" if significant else "no significant gain over uniform:"
+    if gain.high < 0:
+        found = "is worse than uniform, by"
     text = f"{label}: {found} {_percent(gain)} ({where})."
     return Verdict(text=text, basis=basis, gain=gain, significant=significant)
 
