@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from hashlib import sha256
+from hashlib import file_digest, sha256
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +102,8 @@ def dataset_id(files: list[Path], options: ReadOptions) -> str:
     """Return the id of these bytes under these options."""
     digest = sha256(options.model_dump_json().encode())
     for path in files:
-        digest.update(sha256(path.read_bytes()).digest())
+        with path.open("rb") as file:  # read in parts: it may be gigabytes
+            digest.update(file_digest(file, "sha256").digest())
     return digest.hexdigest()[:ID_LENGTH]
 
 
