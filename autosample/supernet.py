@@ -21,7 +21,7 @@ from autosample.samplers.base import Parts
 from autosample.samplers.choices import Chosen
 from autosample.samplers.context import QueryContext, inner
 from autosample.samplers.pool import Pool, ScoredPool
-from autosample.samplers.proposals import Proposal, ProposalConfig
+from autosample.samplers.proposals import Proposal
 from autosample.types import Pairs, Rows, Scorer
 
 
@@ -36,20 +36,10 @@ class StepLoss(NamedTuple):
 
 @dataclass(frozen=True)
 class Candidate:
-    """A sampler taken apart, and which shared block of columns it reads."""
+    """A sampler taken apart, and which of the shared proposals it draws from."""
 
     parts: Parts
-    block: int
-
-
-@dataclass(frozen=True)
-class Block:
-    """One proposal, as wide as its widest candidate."""
-
-    proposal: Proposal
-    size: int
-    needs_scores: bool
-    needs_layers: bool
+    proposal: int
 
 
 @dataclass(frozen=True)
@@ -75,7 +65,7 @@ class Supernet:
         parts = [sampler.parts for sampler in samplers]
         proposals = list(dict.fromkeys(part.proposal for part in parts))
         self.loss, self.relaxation = loss, relaxation
-        self.blocks = [_block(proposal, parts, observed) for proposal in proposals]
+        self.proposals = [proposal.build(observed) for proposal in proposals]
         self.candidates = [
             Candidate(part, proposals.index(part.proposal)) for part in parts
         ]
@@ -94,24 +84,13 @@ class Supernet:
     def choose(
         self, context: QueryContext, members: Sequence[int], rng: Generator
     ) -> list[ChosenSlots]:
-        """Draw the pools that some candidates need, and let each choose."""
+        """Draw one pool a proposal, as wide as these need, and let each choose."""
         candidates = [self.candidates[k] for k in members]
-        used = {candidate.block for candidate in candidates}
-        drawn = {at: self._draw(at, context, rng) for at in sorted(used)}
-        return [
-            _choose(candidate, drawn[candidate.block], rng) for candidate in candidates
-        ]
-
-    def _draw(self, at: int, context: QueryContext, rng: Generator) -> Drawn:
-        block = self.blocks[at]
-        pool = block.proposal.draw(context, block.size, rng)
-        scores = context.score(pool.items) if block.needs_scores else None
-        if not block.needs_layers:
-            return Drawn(pool, scores, None)
-        if context.scorer.num_layers > 1:
-            return Drawn(pool, scores, context.score_layers(pool.items))
-        scores = context.score(pool.items) if scores is None else scores
-        return Drawn(pool, scores, scores[..., None])  # one layer is the pooled row
+        drawn = {}
+        for at in sorted({each.proposal for each in candidates}):
+            users = [each.parts for each in candidates if each.proposal == at]
+            drawn[at] = _draw(self.proposals[at], users, context, rng)
+        return [_choose(each, drawn[each.proposal], rng) for each in candidates]
 
     def losses(
         self,
@@ -181,16 +160,6 @@ class _Positive(NamedTuple):
     squares_B: Tensor
 
 
-def _block(proposal: ProposalConfig, parts: list[Parts], observed: Observed) -> Block:
-    users = [part for part in parts if part.proposal == proposal]
-    return Block(
-        proposal.build(observed),
-        max(part.pool for part in users),
-        any(part.choice.needs_scores and not part.synthesis for part in users),
-        any(part.synthesis is not None for part in users),
-    )
-
-
 @torch.no_grad()
 def context_of(scorer: Scorer, pairs: Pairs, queries: Rows) -> QueryContext:
     """Return what samplers may know of a batch."""
@@ -204,6 +173,22 @@ def context_of(scorer: Scorer, pairs: Pairs, queries: Rows) -> QueryContext:
         batch_items=pairs.items_B,
         scorer=scorer,
     )
+
+
+def _draw(
+    proposal: Proposal, users: list[Parts], context: QueryContext, rng: Generator
+) -> Drawn:
+    """Draw what the widest of its users needs, scored if any of them asks."""
+    pool = proposal.draw(context, max(part.pool for part in users), rng)
+    layered = any(part.synthesis is not None for part in users)
+    one_layer = context.scorer.num_layers == 1  # and then it is the pooled row
+    asked = any(part.choice.needs_scores and not part.synthesis for part in users)
+    scores = context.score(pool.items) if asked or (layered and one_layer) else None
+    if not layered:
+        return Drawn(pool, scores, None)
+    if one_layer and scores is not None:
+        return Drawn(pool, scores, scores[..., None])
+    return Drawn(pool, scores, context.score_layers(pool.items))
 
 
 def _choose(candidate: Candidate, drawn: Drawn, rng: Generator) -> ChosenSlots:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from autosample.data.interactions import Interactions
 from autosample.samplers.context import QueryContext
+from autosample.supernet import context_of
 from autosample.types import Pairs, Queries, Rows, Scorer
 
 TRAIN = Interactions.from_pairs(
@@ -67,13 +68,4 @@ def pairs(repeat: int = 1) -> Pairs:
 
 def context(scorer: Scorer, batch: Pairs) -> QueryContext:
     """Return what a sampler sees of a batch."""
-    rows_BD = scorer.queries(batch.queries).scored.detach()
-    positives_BD = scorer.items(batch.items_B).scored.detach()
-    return QueryContext(
-        users_B=batch.queries.users_B,
-        positives_B=batch.items_B,
-        rows_BD=rows_BD,
-        positive_scores_B=(rows_BD * positives_BD).sum(1),
-        batch_items=batch.items_B,
-        scorer=scorer,
-    )
+    return context_of(scorer, batch, scorer.queries(batch.queries))

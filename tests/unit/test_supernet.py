@@ -17,6 +17,8 @@ from autosample.samplers import (
     SoftmaxSampler,
     UniformSampler,
 )
+from autosample.samplers.context import QueryContext
+from autosample.samplers.pool import Pool
 from autosample.supernet import Supernet, context_of
 from autosample.testing import toys
 
@@ -74,13 +76,33 @@ def gradients_of(scorer: toys.LayeredScorer, values_B: Tensor) -> tuple[Tensor, 
 
 def test_candidates_of_one_proposal_share_its_widest_pool() -> None:
     net = Supernet(SEVEN, OBSERVED, BPR())
-    assert [block.size for block in net.blocks] == [5, 2, 5]
+    assert len(net.proposals) == 3
     batch = toys.pairs(3)
     scorer = toys.scorer()
     context = context_of(scorer, batch, scorer.queries(batch.queries))
     chosen = net.choose(context, range(7), torch.Generator().manual_seed(1))
-    dns, softmax = chosen[3].pool.items, chosen[5].pool.items
+    uniform, dns, softmax = (chosen[k].pool.items for k in (0, 3, 5))
+    assert (uniform.shape[1], dns.shape[1], softmax.shape[1]) == (2, 4, 5)
     assert torch.equal(dns, softmax[:, :4])
+    assert torch.equal(uniform, softmax[:, :2])
+
+
+def test_a_candidate_alone_is_not_charged_for_the_others() -> None:
+    """Uniform draws its own two columns and scores none, whoever else competes."""
+    net = Supernet(SEVEN, OBSERVED, BPR())
+    batch, scorer = toys.pairs(3), toys.scorer()
+    context = context_of(scorer, batch, scorer.queries(batch.queries))
+    drawn: list[int] = []
+    plain = net.proposals[0].draw
+
+    class Spy:
+        def draw(self, context: QueryContext, size: int, rng: torch.Generator) -> Pool:
+            drawn.append(size)
+            return plain(context, size, rng)
+
+    net.proposals[0] = Spy()
+    net.choose(context, [0], torch.Generator().manual_seed(1))
+    assert drawn == [2]
 
 
 def test_one_candidate_mixed_is_that_candidate_alone() -> None:
