@@ -1,6 +1,6 @@
 """Whole jobs through REST on real data: wall time, peak memory, quality.
 
-    python -m benchmarks.jobs [--only gowalla] [--verify dns] [--out results.json]
+    python -m benchmarks.jobs [--only gowalla] [--verify dns] [--epochs 40] [--out results.json]
 
 A service of its own per run; memory is the sum of the proportional set sizes of all its
 processes (API, worker, Ray), looked at every second. With --verify KIND the search is
@@ -73,11 +73,12 @@ def _held(process: psutil.Process) -> int:
         return 0
 
 
-def run(name: str, verify: str | None) -> dict[str, Any]:
+def run(name: str, verify: str | None, extra: dict[str, Any]) -> dict[str, Any]:
     """Run one job on a service of its own and return what it took."""
     data, spec = JOBS[name]
     if verify:
         spec = spec | NO_SEARCH | {"candidates": [{"kind": verify}]}
+    spec = spec | extra
     train, test = paths(data)
     with tempfile.TemporaryDirectory() as home, socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -155,11 +156,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", action="append", choices=sorted(JOBS))
     parser.add_argument("--verify", metavar="KIND")
+    parser.add_argument("--epochs", type=int, help="passes of a training at most")
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
     found = []
     for name in given.only or JOBS:
-        found.append(run(name, given.verify))
+        extra = {"training": {"epochs": given.epochs}} if given.epochs else {}
+        found.append(run(name, given.verify, extra))
         print(json.dumps(found[-1], indent=1), flush=True)
         if given.out:
             given.out.write_text(json.dumps(found, indent=1) + "\n")
