@@ -1,6 +1,6 @@
 """Whole jobs through REST on real data: wall time, peak memory, quality.
 
-    python -m benchmarks.jobs [--only gowalla] [--verify dns] [--epochs 40] [--out results.json]
+    python -m benchmarks.jobs [--only gowalla] [--verify dns] [--epochs 40] [--out F]
 
 A service of its own per run; memory is the sum of the proportional set sizes of all its
 processes (API, worker, Ray), looked at every second. With --verify KIND the search is
