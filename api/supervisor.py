@@ -42,7 +42,8 @@ class WorkerProcess:
     def _spawn(self) -> subprocess.Popen[bytes]:
         # In a session of its own, so that Ctrl-C reaches it through us alone; it stops
         # by itself when the pipe closes, however we end.
-        command = [sys.executable, "-m", "workers", "--with-parent"]
+        # -P: nothing in the folder we were started from can stand in for a module.
+        command = [sys.executable, "-P", "-m", "workers", "--with-parent"]
         return subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
 
     def _keep_alive(self) -> None:

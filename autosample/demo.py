@@ -79,7 +79,8 @@ def _made(console: Console) -> Path:
 
 
 def _start(port: int) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "autosample", "serve", "--port", str(port)]
+    python = [sys.executable, "-P", "-m", "autosample"]
+    command = [*python, "serve", "--port", str(port)]
     env = os.environ | {"AUTOSAMPLE_HOME": str(HOME / "home"), "AUTOSAMPLE_POLL": "0.3"}
     log = (HOME / "service.log").open("wb")
     # In a session of its own: Ctrl-C is ours, and we stop the service in order.

@@ -24,7 +24,7 @@ def start() -> subprocess.Popen[bytes]:
     """Start a watchdog; what this process starts from now on carries its token."""
     token = uuid4().hex
     watchdog = subprocess.Popen(
-        [sys.executable, "-m", "workers.watchdog", token],
+        [sys.executable, "-P", "-m", "workers.watchdog", token],
         stdin=subprocess.PIPE,
         start_new_session=True,
     )

@@ -8,7 +8,6 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -39,10 +38,11 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def port() -> Iterator[int]:
+def port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        yield probe.getsockname()[1]
+        number: int = probe.getsockname()[1]
+    return number
 
 
 def run(text: str, folder: Path) -> None:
@@ -60,7 +60,7 @@ def run(text: str, folder: Path) -> None:
         text=True,
         start_new_session=True,
     )
-    out, _ = process.communicate(timeout=300)
+    out, _ = process.communicate(timeout=180)
     assert process.returncode == 0, out
 
 
@@ -90,10 +90,9 @@ def test_the_service_commands_run(folder: Path, port: int) -> None:
     if shutil.which("curl") is None:
         pytest.skip("curl is not installed")
     [shell], [code] = blocks("sh", service=True), blocks("python", service=True)
-    (folder / "code.py").write_text(code)
-    text = "trap 'kill -INT $(jobs -p) && wait' EXIT\n" + shell + "\npython code.py\n"
+    text = "trap 'kill -INT $(jobs -p) && wait' EXIT\n" + shell + "\npython client.py\n"
     url = f"export AUTOSAMPLE_URL=http://127.0.0.1:{port}\n"
-    (folder / "code.py").write_text(code.replace("8000", str(port)))
+    (folder / "client.py").write_text(code.replace("8000", str(port)))
     run(url + text.replace("8000", str(port)), folder)
     assert (folder / "sampler.json").exists()
     assert (folder / "again.zip").exists()
