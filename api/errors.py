@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from autosample import errors
 
 MEDIA = "application/problem+json"
-TYPE = "https://autosample.dev/problems/"
+TYPE = "urn:autosample:problem:"
 
 STATUS: Mapping[type[Exception], tuple[int, str]] = {
     errors.DataError: (422, "data"),

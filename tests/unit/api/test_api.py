@@ -53,7 +53,7 @@ def is_problem(response: Response, status: int, kind: str) -> dict[str, Any]:
     assert response.status_code == status, response.text
     assert response.headers["content-type"] == "application/problem+json"
     body: dict[str, Any] = response.json()
-    assert body["type"].endswith(f"/{kind}")
+    assert body["type"] == f"urn:autosample:problem:{kind}"
     assert body["status"] == status
     assert body["detail"]
     return body
