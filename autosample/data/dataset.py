@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pydantic import NonNegativeInt
 
@@ -287,10 +286,3 @@ def _read_pairs(
         times_E=table["time"].to_numpy() if timed else None,
         ordered=ordered,
     )
-
-
-def lookup(ids: pa.Array, wanted: list[Any]) -> list[int | None]:
-    """Return the row of each original id, None where there is no such id."""
-    found = pc.index_in(pa.array(wanted, ids.type), value_set=ids)
-    rows: list[int | None] = found.to_pylist()
-    return rows

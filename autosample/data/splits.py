@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Annotated, Literal
 
 import numpy as np
@@ -26,7 +27,7 @@ class Split:
     valid: Interactions
     test: Interactions
 
-    @property
+    @cached_property
     def known(self) -> Interactions:
         """Training and validation pairs: what is masked when the test is opened."""
         return self.train.merged(self.valid)

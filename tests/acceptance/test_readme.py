@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -60,7 +62,11 @@ def run(text: str, folder: Path) -> None:
         text=True,
         start_new_session=True,
     )
-    out, _ = process.communicate(timeout=180)
+    try:
+        out, _ = process.communicate(timeout=180)
+    finally:
+        with contextlib.suppress(ProcessLookupError):  # nothing outlives the test
+            os.killpg(process.pid, signal.SIGKILL)
     assert process.returncode == 0, out
 
 

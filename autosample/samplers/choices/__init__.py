@@ -12,10 +12,7 @@ from autosample.samplers.choices.top import Top
 
 ChoiceSpec = Annotated[First | Hardest | Top | Softmax, Field(discriminator="kind")]
 
-CHOICES: tuple[type[Choice], ...] = (First, Hardest, Top, Softmax)
-
 __all__ = [
-    "CHOICES",
     "Choice",
     "ChoiceSpec",
     "Chosen",

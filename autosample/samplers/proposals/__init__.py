@@ -13,14 +13,7 @@ ProposalSpec = Annotated[
     UniformProposal | PopularityProposal | InBatchProposal, Field(discriminator="kind")
 ]
 
-PROPOSALS: tuple[type[ProposalConfig], ...] = (
-    UniformProposal,
-    PopularityProposal,
-    InBatchProposal,
-)
-
 __all__ = [
-    "PROPOSALS",
     "InBatchProposal",
     "PopularityProposal",
     "Proposal",

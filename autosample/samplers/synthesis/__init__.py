@@ -6,6 +6,4 @@ from autosample.samplers.synthesis.mixgcf import MixGCF
 SynthesisSpec = MixGCF
 """A union with a discriminator as soon as there is a second one."""
 
-SYNTHESES: tuple[type[Synthesis], ...] = (MixGCF,)
-
-__all__ = ["SYNTHESES", "MixGCF", "Synthesis", "SynthesisSpec"]
+__all__ = ["MixGCF", "Synthesis", "SynthesisSpec"]
