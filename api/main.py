@@ -47,6 +47,7 @@ def create_app(settings: Settings) -> FastAPI:
         engine.dispose()
 
     app = FastAPI(
+        separate_input_output_schemas=False,
         title="AutoSample",
         summary="Finds the negative sampler that fits a recommender and its data.",
         version=version("autosample"),

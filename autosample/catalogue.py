@@ -18,17 +18,19 @@ class Entry(Config):
 
     kind: str
     description: str
+    helps: str
+    """When to expect something of it; empty where there is nothing to say."""
     paper: str
     defaults: dict[str, Any]
     json_schema: dict[str, Any]
 
 
 def catalogue() -> dict[str, list[Entry]]:
-    """Return all samplers, models, losses and strategies."""
+    """Return all samplers, models, losses and strategies, plug-ins included."""
     return {
-        "samplers": _entries(SAMPLERS),
-        "models": _entries(MODELS),
-        "losses": _entries(LOSSES),
+        "samplers": _entries(SAMPLERS.all),
+        "models": _entries(MODELS.all),
+        "losses": _entries(LOSSES.all),
         "strategies": _entries(STRATEGIES),
     }
 
@@ -42,7 +44,17 @@ def _entry(config: type[Config]) -> Entry:
     return Entry(
         kind=defaults["kind"],
         description=(inspect.getdoc(config) or "").replace("\n", " "),
+        helps=getattr(config, "helps", ""),
         paper=getattr(config, "paper", ""),
         defaults=defaults,
-        json_schema=config.model_json_schema(),
+        json_schema=_schema(config),
     )
+
+
+def _schema(config: type[Config]) -> dict[str, Any]:
+    """Return its JSON schema, itself on top where it may hold others of its kind."""
+    schema = config.model_json_schema()
+    if "$ref" not in schema:
+        return schema
+    own: dict[str, Any] = schema["$defs"][config.__name__]
+    return own | {"$defs": schema["$defs"]}

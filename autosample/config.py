@@ -3,7 +3,14 @@
 from pydantic import BaseModel
 
 
-class Config(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
+class Config(
+    BaseModel,
+    frozen=True,
+    extra="forbid",
+    use_attribute_docstrings=True,
+    # Unions that plug-ins add to are complete only once everything is imported.
+    defer_build=True,
+):
     """Settings of one part: checked on arrival, never changed, stored as JSON."""
 
     @property
@@ -13,7 +20,8 @@ class Config(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=Tr
         set_here = {
             name: getattr(self, name)
             for name, field in type(self).model_fields.items()
-            if name != "kind" and getattr(self, name) != field.default
+            if name != "kind"
+            and getattr(self, name) != field.get_default(call_default_factory=True)
         }
         if not set_here:
             return kind

@@ -3,6 +3,7 @@
 AutoSampleError
 ├── DataError            interactions, or the file they come from, break a rule
 ├── SpecError            a search cannot be run as it is written
+├── PluginError          an installed plug-in cannot be used
 ├── TrainingDiverged     a loss stopped being a number
 ├── BundleError          a bundle is incomplete, altered or not a bundle
 ├── SearchFailed         no candidate survived
@@ -32,6 +33,10 @@ class DataError(AutoSampleError):
 
 class SpecError(AutoSampleError):
     """A search cannot be run as it is written."""
+
+
+class PluginError(AutoSampleError):
+    """An installed plug-in cannot be used."""
 
 
 class TrainingDiverged(AutoSampleError):

@@ -162,7 +162,7 @@ def _scratch_trainings(
     if not spec.verify or isinstance(found.chosen, UniformSampler):
         return {}
     task = Task(spec, split, runner, lambda *_: None)
-    uniform = UniformSampler(negatives=found.chosen.negatives)
+    uniform = UniformSampler(negatives=found.chosen.most_negatives)
     requests = [
         scratch(task, sampler, seed)
         for sampler in (found.chosen, uniform)

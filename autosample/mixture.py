@@ -17,7 +17,7 @@ import torch
 from torch import Generator, Tensor
 
 from autosample.losses import Loss
-from autosample.samplers import Observed, Sampler, UniformSampler
+from autosample.samplers import Observed, UniformSampler
 from autosample.state import State
 from autosample.strategies.specs import Mixture
 from autosample.supernet import Supernet
@@ -34,17 +34,16 @@ class LearnedWeights:
     def __init__(
         self,
         settings: Mixture,
-        samplers: tuple[Sampler, ...],
+        candidates: int,
         observed: Observed,
         loss: Loss,
         steps: int,
     ) -> None:
         self.settings, self.steps, self.step = settings, max(steps, 1), 0
-        self.logits_K = torch.nn.Parameter(torch.zeros(len(samplers)))
+        self.logits_K = torch.nn.Parameter(torch.zeros(candidates))
         self.optimizer = torch.optim.Adam([self.logits_K], settings.learning_rate)
-        # Each candidate's loss by itself is the mixture with all weight on it.
-        self.each = [Supernet([sampler], observed, loss) for sampler in samplers]
-        self.reference = Supernet([UniformSampler()], observed, loss)
+        uniform = UniformSampler(negatives=loss.default_negatives)
+        self.reference = Supernet([uniform], observed, loss)
 
     @property
     def temperature(self) -> float:
@@ -74,7 +73,7 @@ class LearnedWeights:
         gradients = self._valid_gradients(trainer, len(pairs.items_B), rng)
         norm = torch.sqrt(sum((g.square().sum() for g in gradients), torch.zeros(())))
         if not torch.isfinite(norm) or norm == 0:
-            return torch.zeros(len(self.each))
+            return torch.zeros_like(self.logits_K)
         shift = SHIFT / float(norm)
         seed = int(torch.randint(2**62, (1,), generator=rng))
         parameters = list(trainer.model.parameters())
@@ -109,9 +108,10 @@ class LearnedWeights:
         """Return each candidate's loss on a batch, with negatives set by a seed."""
         scorer, one = trainer.model(), torch.ones(1)
         losses = []
-        for supernet in self.each:
+        for k in range(len(self.logits_K)):
             again = torch.Generator().manual_seed(seed)
-            losses.append(supernet.step(scorer, pairs, one, again).pairs_B.mean())
+            alone = trainer.supernet.only(k)
+            losses.append(alone.step(scorer, pairs, one, again).pairs_B.mean())
         return torch.stack(losses)
 
     def state(self) -> State:

@@ -7,36 +7,22 @@ from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
+from autosample.candidates import default_candidates
+from autosample.compatibility import (
+    model_refusal,
+    relaxation_refusal,
+    sampler_refusal,
+)
 from autosample.config import Config
 from autosample.data.splits import SplitSpec
 from autosample.errors import SpecError
 from autosample.evaluation.metrics import Metric
-from autosample.losses import BPR, Loss, LossSpec
-from autosample.models import MF, ModelSpec
+from autosample.losses import BPR, LossSpec
+from autosample.models import MF, ModelConfig, ModelSpec
 from autosample.relaxation import Relaxation
-from autosample.samplers import (
-    DNS,
-    DNSMN,
-    InBatchSampler,
-    MixGCFSampler,
-    PopularitySampler,
-    Sampler,
-    SamplerSpec,
-    SoftmaxSampler,
-    UniformSampler,
-)
+from autosample.samplers import Sampler, SamplerSpec
 from autosample.strategies.specs import Race, StrategySpec
 from autosample.training import Training
-
-PRESETS: tuple[type[Sampler], ...] = (
-    UniformSampler,
-    PopularitySampler,
-    InBatchSampler,
-    DNS,
-    DNSMN,
-    SoftmaxSampler,
-    MixGCFSampler,
-)
 
 
 def _default_by_name(value: Any) -> Any:
@@ -49,7 +35,7 @@ Candidates = Annotated[
 ]
 
 
-class SearchSpec(Config):
+class SearchSpec(Config, defer_build=False):  # FastAPI wants it whole
     """A search: data, model, loss, the samplers that compete, and how."""
 
     dataset: str = Field(min_length=1, max_length=200)
@@ -62,7 +48,7 @@ class SearchSpec(Config):
     """One loss for all candidates."""
 
     candidates: Candidates = None
-    """Samplers that compete; null or "default": one of each preset."""
+    """Samplers that compete; null or "default": a dozen that differ."""
 
     strategy: StrategySpec = Race()
     """How the winner is found."""
@@ -125,12 +111,32 @@ class SearchSpec(Config):
             raise ValueError(f"candidate {', '.join(sorted(twice))} is listed twice")
         return self
 
+    @model_validator(mode="after")
+    def _parts_go_together(self) -> Self:
+        said = model_refusal(self.model, self.loss)
+        if said is not None:
+            raise ValueError(said)
+        for sampler in self.samplers:
+            said = sampler_refusal(self.loss, sampler)
+            if said is not None:
+                raise ValueError(f"candidate {sampler.label}: {said}")
+        said = relaxation_refusal(self.relaxation, self.loss, self.samplers)
+        if said is not None:
+            raise ValueError(said)
+        return self
+
     @property
     def samplers(self) -> tuple[Sampler, ...]:
         """The candidates, written out."""
         if self.candidates is None:
-            return default_candidates(self.loss)
+            return default_candidates(self.loss, self.relaxation)
         return self.candidates
+
+    @property
+    def resolved_model(self) -> ModelConfig:
+        """The model with the scores that the loss asks for."""
+        cosine = self.loss.cosine if self.model.cosine is None else self.model.cosine
+        return self.model.model_copy(update={"cosine": cosine})
 
     @property
     def resolved_training(self) -> Training:
@@ -145,17 +151,6 @@ class SearchSpec(Config):
     def digest(self) -> str:
         """Equal specs have equal digests."""
         return sha256(self.model_dump_json().encode()).hexdigest()
-
-
-def default_candidates(loss: Loss) -> tuple[Sampler, ...]:
-    """Return one of each preset, with as many negatives as the loss likes."""
-    few = {"negatives": loss.default_negatives}
-    made = []
-    for preset in PRESETS:
-        own = {} if preset is InBatchSampler else few
-        top = {"top": max(4, 2 * loss.default_negatives)} if preset is DNSMN else {}
-        made.append(preset(**own, **top))
-    return tuple(made)
 
 
 def _metric(text: str) -> str:

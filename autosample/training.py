@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -21,7 +21,7 @@ from autosample.models.base import Model
 from autosample.seeds import derive, numpy_generator
 from autosample.state import State, load_optimizer, optimizer_state
 from autosample.supernet import Supernet
-from autosample.types import Pairs, Queries
+from autosample.types import Moment, Pairs, Queries
 
 
 class Training(Config):
@@ -117,9 +117,13 @@ class Trainer:
         self.users_E = torch.from_numpy(split.train.users_E.copy())
         self.items_E = torch.from_numpy(split.train.items_E.astype(np.int64))
         self.ranking = valid_ranking(split, settings, metric)
+        if supernet.kept.learns:
+            with torch.no_grad():
+                supernet.kept.build_makers(model().all_items()[:1])
         self.epoch, self.stale = 0, 0
         self.best = -1.0
         self.best_model: State = {}
+        self.best_sampler: State = {}
         self.values_U: Values = np.zeros(0)
         self.best_values_U: Values = np.zeros(0)
 
@@ -150,6 +154,9 @@ class Trainer:
 
     def _train_once(self, weights: MixtureWeights) -> float:
         sums: list[Tensor] = []
+        moment = Moment(self.epoch, self.settings.epochs)
+        with torch.no_grad():
+            self.supernet.begin(moment, self.model, self.rng)
         order_E = torch.randperm(len(self.users_E), generator=self.order)
         for steps_B in torch.split(order_E, self.settings.batch_size):
             pairs = self.pairs(steps_B)
@@ -166,10 +173,12 @@ class Trainer:
     def step(self, pairs: Pairs, weights_K: Tensor) -> Tensor:
         """Train on some pairs; returns the sum of their losses."""
         self.optimizer.zero_grad(set_to_none=True)
+        self.supernet.kept.zero_grad()
         step = self.supernet.step(self.model(), pairs, weights_K, self.rng)
         loss = self.objective(step.pairs_B, step.penalty_B)
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
+        self.supernet.kept.update()
         return step.pairs_B.detach().sum()
 
     def objective(self, pairs_B: Tensor, penalty_B: Tensor) -> Tensor:
@@ -188,9 +197,8 @@ class Trainer:
         metric = float(self.values_U.mean())
         if metric > self.best:
             self.best, self.stale, self.best_values_U = metric, 0, self.values_U
-            self.best_model = {
-                name: tensor.clone() for name, tensor in self.model.state_dict().items()
-            }
+            self.best_model = _copy(self.model.state_dict())
+            self.best_sampler = _copy(self.supernet.kept.parameters())
         else:
             self.stale += 1
 
@@ -201,6 +209,8 @@ class Trainer:
         """
         state = {f"model.{name}": t for name, t in self.model.state_dict().items()}
         state |= {f"best.{name}": tensor for name, tensor in self.best_model.items()}
+        state |= {f"best_sampler.{n}": t for n, t in self.best_sampler.items()}
+        state |= {f"sampler.{n}": t for n, t in self.supernet.kept.state().items()}
         state |= optimizer_state(self.optimizer)
         state |= {f"weights.{name}": t for name, t in weights.state().items()}
         state["rng.negatives"] = self.rng.get_state()
@@ -212,8 +222,10 @@ class Trainer:
         return state
 
     def start_from(self, state: State, *, with_optimizer: bool) -> None:
-        """Take another training's parameters, and perhaps its optimiser's state."""
+        """Take another training's parameters, what its samplers have learned and keep,
+        and perhaps its optimiser's state."""
         self.model.load_state_dict(under(state, "model."))
+        self.supernet.kept.load(under(state, "sampler."))
         if with_optimizer:
             load_optimizer(self.optimizer, state)
 
@@ -221,6 +233,8 @@ class Trainer:
         """Go back to a checkpoint."""
         self.model.load_state_dict(under(state, "model."))
         self.best_model = under(state, "best.")
+        self.best_sampler = under(state, "best_sampler.")
+        self.supernet.kept.load(under(state, "sampler."))
         load_optimizer(self.optimizer, state)
         weights.load(under(state, "weights."))
         self.rng.set_state(state["rng.negatives"])
@@ -229,6 +243,10 @@ class Trainer:
         self.values_U = state["values"].numpy().copy()
         self.best_values_U = state["best_values"].numpy().copy()
         self.best = float(state["best"])
+
+
+def _copy(state: Mapping[str, Tensor]) -> State:
+    return {name: tensor.clone() for name, tensor in state.items()}
 
 
 def under(state: State, prefix: str) -> State:

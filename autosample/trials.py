@@ -22,7 +22,7 @@ from autosample.errors import SearchFailed, TrainingDiverged
 from autosample.evaluation.metrics import Metric, Values
 from autosample.losses import LossSpec
 from autosample.mixture import LearnedWeights
-from autosample.models import Model, ModelSpec
+from autosample.models import Model, ModelSpec, build
 from autosample.relaxation import Relaxation
 from autosample.samplers import Observed, SamplerSpec
 from autosample.seeds import derive
@@ -134,6 +134,10 @@ class TrialResult:
         model = fresh_model(self.trial, split)
         model.load_state_dict(under(self.state, "best."))
         return model
+
+    def best_sampler(self) -> State:
+        """Return what the samplers had learned by the best pass."""
+        return under(self.state, "best_sampler.")
 
     def to_bytes(self, *, done: bool) -> bytes:
         about = {
@@ -264,7 +268,14 @@ def prepare(request: Request, split: Split) -> tuple[Trainer, MixtureWeights]:
     """Set a training up as the trial says, up to its first step."""
     trial = request.trial
     observed = Observed(split.train)
-    supernet = Supernet(trial.candidates, observed, trial.loss, trial.relaxation)
+    seed = derive(trial.training.seed, "gates")
+    supernet = Supernet(
+        trial.candidates,
+        observed,
+        trial.loss,
+        trial.relaxation,
+        rng=torch.Generator().manual_seed(seed),
+    )
     model = fresh_model(trial, split)
     trainer = Trainer(model, supernet, split, trial.training, Metric(trial.metric))
     weights = _weights(trial, observed, split)
@@ -281,7 +292,7 @@ def prepare(request: Request, split: Split) -> tuple[Trainer, MixtureWeights]:
 def fresh_model(trial: Trial, split: Split) -> Model:
     """Build the trial's model with the parameters of its seed."""
     rng = torch.Generator().manual_seed(derive(trial.training.seed, "parameters"))
-    return trial.model.build(split.train, rng)
+    return build(trial.model, split.train, rng)
 
 
 def _weights(trial: Trial, observed: Observed, split: Split) -> MixtureWeights:
@@ -290,7 +301,7 @@ def _weights(trial: Trial, observed: Observed, split: Split) -> MixtureWeights:
     steps = int(np.ceil(split.train.num_pairs / trial.training.batch_size))
     return LearnedWeights(
         trial.mixture,
-        trial.candidates,
+        len(trial.candidates),
         observed,
         trial.loss,
         steps * trial.training.epochs,

@@ -14,6 +14,25 @@ from typing import NamedTuple, Protocol
 from torch import Tensor
 
 
+class Moment(NamedTuple):
+    """How far a training is, for what changes as it goes on."""
+
+    epoch: int = 0
+    """Passes that are over."""
+    planned: int = 1
+    """Passes there may be at most."""
+
+    def share(self, course: int) -> float:
+        """Return how much of a course of so many passes is behind: from 0 to 1.
+
+        A training planned shorter, such as a rung of a race, runs the whole course.
+        """
+        return min(self.epoch / min(course, self.planned), 1.0)
+
+
+START = Moment()
+
+
 class Queries(NamedTuple):
     """What is scored for: a user, or a user's history up to a step."""
 

@@ -14,10 +14,11 @@ from collections.abc import Sequence
 
 import torch
 
+from autosample.candidates import default_candidates
 from autosample.experiment import prepare
 from autosample.losses import BPR
 from autosample.samplers import Sampler
-from autosample.spec import SearchSpec, default_candidates
+from autosample.spec import SearchSpec
 from autosample.strategies.base import Task
 from autosample.supernet import equal_weights
 from autosample.training import FixedWeights

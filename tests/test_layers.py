@@ -21,8 +21,11 @@ MAY: dict[str, set[str]] = {
 
 ORDER = [
     {"errors", "config", "seeds", "types", "relaxation", "progress", "validation"},
+    {"plugins"},
     {"data"},
     {"models", "samplers", "losses", "optim", "state", "checkpoints"},
+    {"compatibility"},
+    {"candidates"},
     {"evaluation"},
     {"supernet"},
     {"training"},
@@ -75,7 +78,8 @@ def rank(name: str) -> float | None:
     parts = name.split(".")[1:]
     file = "/".join(parts) + ".py"
     if file in WITHIN_SEARCH:
-        return 6 + WITHIN_SEARCH.index(file) / len(WITHIN_SEARCH)
+        at = ORDER.index({"mixture", "strategies"})
+        return at + WITHIN_SEARCH.index(file) / len(WITHIN_SEARCH)
     return next(
         (at for at, layer in enumerate(ORDER) if parts and parts[0] in layer), None
     )

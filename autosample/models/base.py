@@ -36,7 +36,17 @@ class ModelConfig(Config, ABC):
     """What `training.learning_rate` is where the spec leaves it open."""
     l2: ClassVar[float]
     """What `training.l2` is where the spec leaves it open."""
+    kind: str
+
+    cosine: bool | None = None
+    """Scores are cosines, not inner products; null: where the loss asks for it."""
+
+    @property
+    def has_cosine(self) -> bool:
+        """Whether the angle between its rows is all there is to a score."""
+        return True
 
     @abstractmethod
     def build(self, train: Interactions, rng: Generator) -> Model:
-        """Make a model of freshly drawn parameters for one training set."""
+        """Make a model of freshly drawn parameters for one training set, whose scores
+        are inner products."""

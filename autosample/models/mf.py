@@ -1,7 +1,7 @@
 """Matrix factorisation (Koren, Bell and Volinsky, 2009, doi:10.1109/MC.2009.263).
 
-No biases. Gradients are sparse: a step costs what its batch touches, not what the
-catalogue holds.
+Gradients are sparse: a step costs what its batch touches, not what the catalogue holds.
+Biases are two more columns, with a one on the other side.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ class MF(ModelConfig):
     kind: Literal["mf"] = "mf"
     width: PositiveInt = 64
     """Numbers in one embedding."""
+    biases: bool = False
+    """Add a number for each user and item, from zero."""
     init_std: PositiveFloat = 0.1
     """Standard deviation of the first embeddings."""
 
@@ -33,27 +35,45 @@ class MF(ModelConfig):
     learning_rate: ClassVar[float] = 0.05
     l2: ClassVar[float] = 0.03
 
+    @property
+    def has_cosine(self) -> bool:
+        return not self.biases
+
     def build(self, train: Interactions, rng: Generator) -> MatrixFactorization:
-        model = MatrixFactorization(train.num_users, train.num_items, self.width)
-        for table in (model.users, model.items):
-            torch.nn.init.normal_(table, std=self.init_std, generator=rng)
-        return model
+        return MatrixFactorization(
+            _table(train.num_users, self, rng),
+            _table(train.num_items, self, rng),
+            biases=self.biases,
+        )
+
+
+def _table(rows: int, config: MF, rng: Generator) -> Tensor:
+    table = torch.empty(rows, config.width)
+    torch.nn.init.normal_(table, std=config.init_std, generator=rng)
+    return torch.cat([table, torch.zeros(rows, 1)], 1) if config.biases else table
 
 
 class MatrixFactorization(Model):
-    def __init__(self, num_users: int, num_items: int, width: int) -> None:
+    """Two tables of rows; with biases the last column of each is the bias."""
+
+    def __init__(self, users: Tensor, items: Tensor, *, biases: bool) -> None:
         super().__init__()
-        self.users = nn.Parameter(torch.empty(num_users, width))
-        self.items = nn.Parameter(torch.empty(num_items, width))
+        self.users, self.items = nn.Parameter(users), nn.Parameter(items)
+        self.biases = biases
 
     def forward(self) -> TableScorer:
-        return TableScorer(self.users, self.items)
+        return TableScorer(self.users, self.items, self.biases)
 
     def optimizer(self, learning_rate: float) -> optim.Optimizer:
         return RowAdagrad(self.parameters(), learning_rate)
 
+    @torch.no_grad()
     def export(self) -> dict[str, Tensor]:
-        return {"users": self.users.detach(), "items": self.items.detach()}
+        scorer = self.forward()
+        return {
+            "users": scorer.widened(self.users, first=True),
+            "items": scorer.all_items(),
+        }
 
 
 @dataclass(frozen=True)
@@ -62,18 +82,28 @@ class TableScorer:
 
     users_UD: Tensor
     items_ID: Tensor
+    biases: bool = False
     num_layers: int = 1
 
     def queries(self, queries: Queries) -> Rows:
         rows_BD = embedding(queries.users_B, self.users_UD, sparse=True)
-        return Rows(rows_BD, rows_BD)
+        return Rows(self.widened(rows_BD, first=True), rows_BD)
 
     def items(self, items: Tensor) -> Rows:
         rows = embedding(items, self.items_ID, sparse=True)
-        return Rows(rows, rows)
+        return Rows(self.widened(rows, first=False), rows)
 
     def item_layers(self, items_XL: Tensor) -> Tensor:
         return self.items(items_XL).scored
 
     def all_items(self) -> Tensor:
-        return self.items_ID
+        return self.widened(self.items_ID, first=False)
+
+    def widened(self, rows: Tensor, *, first: bool) -> Tensor:
+        """Put a one where the other side has its bias, before or after the own one."""
+        if not self.biases:
+            return rows
+        one = torch.ones_like(rows[..., :1])
+        factors, bias = rows[..., :-1], rows[..., -1:]
+        pair = [bias, one] if first else [one, bias]
+        return torch.cat([factors, *pair], -1)

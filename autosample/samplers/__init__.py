@@ -1,57 +1,79 @@
-"""Negative samplers. To add one: write its preset or parts, then name it here."""
+"""Negative samplers. To add one: write its preset or parts, then name it in PRESETS."""
 
-from typing import Annotated
-
-from pydantic import Field
-
-from autosample.samplers.base import Parts, Sampler
+from autosample.samplers.base import Leaf, Parts, Preset, Sampler, refusal
+from autosample.samplers.composed import (
+    SAMPLERS,
+    CustomSampler,
+    MixtureSampler,
+    SamplerSpec,
+    ScheduleSampler,
+    ScheduleStage,
+)
 from autosample.samplers.observed import Observed
 from autosample.samplers.presets import (
+    AHNS,
+    AMNS,
+    AOBPR,
+    BNS,
+    CNS,
     DNS,
     DNSMN,
-    CustomSampler,
+    PRESETS,
+    PRIS,
+    SIR,
+    SRNS,
+    WARP,
+    AdaSIR,
+    ANSSampler,
+    CohortSampler,
+    DENSSampler,
     InBatchSampler,
+    MixedSampler,
     MixGCFSampler,
+    PageRankSampler,
     PopularitySampler,
+    ReverseCNS,
     SoftmaxSampler,
+    SoftmaxVSampler,
     UniformSampler,
-)
-
-SamplerSpec = Annotated[
-    UniformSampler
-    | PopularitySampler
-    | InBatchSampler
-    | DNS
-    | DNSMN
-    | SoftmaxSampler
-    | MixGCFSampler
-    | CustomSampler,
-    Field(discriminator="kind"),
-]
-
-SAMPLERS: tuple[type[Sampler], ...] = (
-    UniformSampler,
-    PopularitySampler,
-    InBatchSampler,
-    DNS,
-    DNSMN,
-    SoftmaxSampler,
-    MixGCFSampler,
-    CustomSampler,
 )
 
 __all__ = [
+    "AHNS",
+    "AMNS",
+    "AOBPR",
+    "BNS",
+    "CNS",
     "DNS",
     "DNSMN",
+    "PRESETS",
+    "PRIS",
     "SAMPLERS",
+    "SIR",
+    "SRNS",
+    "WARP",
+    "ANSSampler",
+    "AdaSIR",
+    "CohortSampler",
     "CustomSampler",
+    "DENSSampler",
     "InBatchSampler",
+    "Leaf",
     "MixGCFSampler",
+    "MixedSampler",
+    "MixtureSampler",
     "Observed",
+    "PageRankSampler",
     "Parts",
     "PopularitySampler",
+    "Preset",
+    "ReverseCNS",
     "Sampler",
     "SamplerSpec",
+    "ScheduleSampler",
+    "ScheduleStage",
     "SoftmaxSampler",
+    "SoftmaxVSampler",
     "UniformSampler",
+    "refusal",
 ]

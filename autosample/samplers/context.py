@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from autosample.types import Scorer
+from autosample.samplers.observed import Observed
+from autosample.types import START, Moment, Queries, Scorer
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,8 @@ class QueryContext:
     batch_items: Tensor
     """Positives of the whole batch, whatever part of it this context is."""
     scorer: Scorer
+    observed: Observed
+    moment: Moment = START
 
     def part(self, at_X: Tensor) -> QueryContext:
         """Return the context of some of the queries, by position."""
@@ -40,13 +43,32 @@ class QueryContext:
         return inner(self.rows_BD, self.scorer.items(items_BM).scored)
 
     @torch.no_grad()
+    def layers(self, items: Tensor) -> Tensor:
+        """Return all layers of items of any shape: (..., L, D)."""
+        wide = (*items.shape, self.scorer.num_layers)
+        return self.scorer.item_layers(items[..., None].expand(wide))
+
+    @torch.no_grad()
     def score_layers(self, items_BM: Tensor) -> Tensor:
         """Score each layer of items by the queries' rows: (B, M, L)."""
-        layers = self.scorer.num_layers
-        rows = self.scorer.item_layers(items_BM[..., None].expand(-1, -1, layers))
-        return torch.stack(
-            [inner(self.rows_BD, rows[..., at, :]) for at in range(layers)], dim=-1
-        )
+        rows = self.layers(items_BM)
+        layers = range(self.scorer.num_layers)
+        return torch.stack([inner(self.rows_BD, rows[..., at, :]) for at in layers], -1)
+
+
+@torch.no_grad()
+def of_users(scorer: Scorer, users_B: Tensor, observed: Observed) -> QueryContext:
+    """Return the context of users alone, for proposals that prepare themselves."""
+    rows_BD = scorer.queries(Queries(users_B)).scored.detach()
+    return QueryContext(
+        users_B=users_B,
+        positives_B=torch.zeros_like(users_B),
+        rows_BD=rows_BD,
+        positive_scores_B=torch.zeros_like(rows_BD[:, 0]),
+        batch_items=users_B[:0],
+        scorer=scorer,
+        observed=observed,
+    )
 
 
 def inner(rows_BD: Tensor, items_BMD: Tensor) -> Tensor:

@@ -27,6 +27,8 @@ class Observed:
         self.keys_E = torch.from_numpy(train.keys_E.copy()).to(device)
         self.degrees_U = torch.from_numpy(train.degrees_U.copy()).to(device)
         self.popularity_I = torch.from_numpy(train.popularity_I.copy()).to(device)
+        self.items_E = self.keys_E % self.num_items
+        self.starts_U = self.degrees_U.cumsum(0) - self.degrees_U
         self._bits = max(10, (32 * max(train.num_pairs, 1) - 1).bit_length())
         self._filter = self._build_filter()
 
@@ -49,6 +51,27 @@ class Observed:
         seen_BM.view(-1)[maybe] = self._searched(keys_BM.take(maybe))
         return seen_BM
 
+    def contains_shared(self, users_B: Tensor, items_C: Tensor) -> Tensor:
+        """Tell which of C items shared by all were observed: (B, C).
+
+        Goes through what the users have, not through B times C questions.
+        """
+        kinds_X, back_C = torch.unique(items_C, return_inverse=True)
+        column_I = torch.full((self.num_items,), -1, device=self.device)
+        column_I[kinds_X] = torch.arange(len(kinds_X), device=self.device)
+        counts_B = self.degrees_U[users_B]
+        rows_Y = torch.arange(len(users_B), device=self.device).repeat_interleave(
+            counts_B
+        )
+        firsts_B = self.starts_U[users_B] - counts_B.cumsum(0) + counts_B
+        places_Y = firsts_B[rows_Y] + torch.arange(len(rows_Y), device=self.device)
+        columns_Y = column_I[self.items_E[places_Y]]
+        there_Y = columns_Y >= 0
+        shape = (len(users_B), len(kinds_X))
+        seen_BX = torch.zeros(shape, dtype=torch.bool, device=self.device)
+        seen_BX[rows_Y[there_Y], columns_Y[there_Y]] = True
+        return seen_BX[:, back_C]
+
     def _searched(self, keys_X: Tensor) -> Tensor:
         if not len(self.keys_E):
             return torch.zeros_like(keys_X, dtype=torch.bool)
@@ -60,6 +83,12 @@ class Observed:
         ends = torch.tensor([user, user + 1], device=self.device) * self.num_items
         first, last = torch.searchsorted(self.keys_E, ends).tolist()
         return self.keys_E[first:last] - user * self.num_items
+
+    def taken(self, law_I: Tensor) -> Tensor:
+        """Return the part of a law over items that each user has observed: (U,)."""
+        taken_U = law_I.new_zeros(self.num_users)
+        users_E = self.keys_E // self.num_items
+        return taken_U.index_add_(0, users_E, law_I[self.items_E])
 
     def unobserved_weights(self, user: int, weights_I: Tensor) -> Tensor:
         """Return weights with the user's items at zero; DataError if none is left."""

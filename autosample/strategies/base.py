@@ -87,7 +87,7 @@ class Task:
         """Describe a training of this search; `changes` are fields of Trial."""
         settings = {
             "name": name,
-            "model": self.spec.model,
+            "model": self.spec.resolved_model,
             "loss": self.spec.loss,
             "candidates": tuple(samplers),
             "relaxation": self.spec.relaxation,

@@ -11,8 +11,8 @@ from autosample.data.dataset import Dataset
 from autosample.data.splits import Split
 from autosample.data.synthetic import checkerboard
 from autosample.evaluation.metrics import Metric
-from autosample.losses import BPR
-from autosample.models import Model, ModelConfig
+from autosample.losses import BPR, InfoNCE, Loss
+from autosample.models import Model, ModelConfig, build
 from autosample.samplers import Observed, UniformSampler
 from autosample.supernet import Supernet, equal_weights
 from autosample.testing import toys
@@ -27,7 +27,7 @@ class ModelContract:
     training: ClassVar[Training] = Training(epochs=60, batch_size=32, patience=60)
 
     def _model(self, seed: int = 0) -> Model:
-        return self.config.build(toys.TRAIN, torch.Generator().manual_seed(seed))
+        return build(self.config, toys.TRAIN, torch.Generator().manual_seed(seed))
 
     def test_scores_are_inner_products_of_rows(self) -> None:
         scorer = self._model()()
@@ -39,6 +39,20 @@ class ModelContract:
         torch.testing.assert_close(
             scorer.items(items).scored, scorer.all_items()[items]
         )
+
+    def test_rows_of_a_cosine_model_have_length_one(self) -> None:
+        rows = self._model()().all_items()
+        is_one = torch.allclose(rows.norm(dim=1), torch.ones(len(rows)))
+        assert is_one or not self.config.cosine
+
+    def test_rows_of_many_items_are_the_rows_of_each(self) -> None:
+        """Whatever shortcut a model takes where more are asked for than there are."""
+        scorer = self._model()()
+        many = torch.arange(toys.TRAIN.num_items).repeat(9)
+        with torch.no_grad():
+            torch.testing.assert_close(
+                scorer.items(many).scored, scorer.all_items()[many]
+            )
 
     def test_an_items_row_is_the_mean_of_its_layers(self) -> None:
         scorer = self._model()()
@@ -72,11 +86,13 @@ class ModelContract:
     def test_it_learns_a_checkerboard(self) -> None:
         """The held-out item is the only one of the user's parity left to rank."""
         split = _parity_split(checkerboard(20))
-        model = self.config.build(split.train, torch.Generator().manual_seed(0))
+        model = build(self.config, split.train, torch.Generator().manual_seed(0))
         settings = self.training.model_copy(
             update={"learning_rate": type(self.config).learning_rate, "l2": 1e-4}
         )
-        supernet = Supernet([UniformSampler()], Observed(split.train), BPR())
+        loss: Loss = InfoNCE(temperature=0.2) if self.config.cosine else BPR()
+        sampler = UniformSampler(negatives=loss.default_negatives)
+        supernet = Supernet([sampler], Observed(split.train), loss)
         trainer = Trainer(model, supernet, split, settings, Metric("hit@1"))
         for epoch in trainer.epochs(FixedWeights(equal_weights(1))):
             if epoch.best > 0.95:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from autosample.data.interactions import Interactions
+from autosample.losses import BPR
+from autosample.samplers import Observed
 from autosample.samplers.context import QueryContext
-from autosample.supernet import context_of
-from autosample.types import Pairs, Queries, Rows, Scorer
+from autosample.supernet import Supernet
+from autosample.types import Moment, Pairs, Queries, Rows, Scorer
 
 TRAIN = Interactions.from_pairs(
     np.array([0, 0, 1, 2, 2, 2]),
@@ -48,24 +50,40 @@ class LayeredScorer:
         return self.layers_LID.mean(0)
 
 
-def scorer(layers: int = 1, width: int = 8, seed: int = 5) -> LayeredScorer:
+def scorer(
+    layers: int = 1,
+    width: int = 8,
+    seed: int = 5,
+    train: Interactions = TRAIN,
+    device: str = "cpu",
+) -> LayeredScorer:
     """Return a scorer over the toy's users and items, with gradients."""
     rng = torch.Generator().manual_seed(seed)
-    users = torch.randn(TRAIN.num_users, width, generator=rng, dtype=torch.double)
+    users = torch.randn(train.num_users, width, generator=rng, dtype=torch.double)
     items = torch.randn(
-        layers, TRAIN.num_items, width, generator=rng, dtype=torch.double
+        layers, train.num_items, width, generator=rng, dtype=torch.double
     )
-    return LayeredScorer(users.requires_grad_(), items.requires_grad_())
+    return LayeredScorer(
+        users.to(device).requires_grad_(), items.to(device).requires_grad_()
+    )
 
 
-def pairs(repeat: int = 1) -> Pairs:
+def pairs(repeat: int = 1, train: Interactions = TRAIN, device: str = "cpu") -> Pairs:
     """Return the toy's training pairs, as a batch."""
-    users_B = torch.from_numpy(TRAIN.users_E.copy()).repeat(repeat)
-    items_B = torch.from_numpy(TRAIN.items_E.astype(np.int64)).repeat(repeat)
-    steps_B = torch.arange(TRAIN.num_pairs).repeat(repeat)
-    return Pairs(Queries(users_B, steps_B), items_B)
+    users_B = torch.from_numpy(train.users_E.copy()).repeat(repeat)
+    items_B = torch.from_numpy(train.items_E.astype(np.int64)).repeat(repeat)
+    steps_B = torch.arange(train.num_pairs).repeat(repeat)
+    queries = Queries(users_B.to(device), steps_B.to(device))
+    return Pairs(queries, items_B.to(device))
 
 
-def context(scorer: Scorer, batch: Pairs) -> QueryContext:
+def context(
+    scorer: Scorer,
+    batch: Pairs,
+    train: Interactions = TRAIN,
+    moment: Moment | None = None,
+) -> QueryContext:
     """Return what a sampler sees of a batch."""
-    return context_of(scorer, batch, scorer.queries(batch.queries))
+    net = Supernet([], Observed(train, batch.items_B.device), BPR())
+    found = net.context(scorer, batch, scorer.queries(batch.queries))
+    return found if moment is None else replace(found, moment=moment)

@@ -1,54 +1,181 @@
 """Each loss against an independent formula, and against gradcheck."""
 
 import math
+from collections.abc import Callable
 
 import pytest
 import torch
 from torch.autograd import gradcheck
 
-from autosample.losses import BPR, LOSSES, Loss, SampledSoftmax, Scored
+from autosample.losses import (
+    BPR,
+    BSL,
+    CCL,
+    LOSSES,
+    PSL,
+    SL,
+    Hinge,
+    InfoNCE,
+    KPair,
+    Logistic,
+    Loss,
+    SampledSoftmax,
+    Scored,
+)
+from autosample.samplers import Observed
+from autosample.samplers.proposals import (
+    InBatchProposal,
+    MixedProposal,
+    PopularityProposal,
+    ProposalConfig,
+    UniformProposal,
+)
+from autosample.testing import toys
 
 RNG = torch.Generator().manual_seed(0)
 
+exp, log = math.exp, math.log
+
 
 def draw(*shape: int) -> torch.Tensor:
-    return torch.randn(*shape, generator=RNG, dtype=torch.double)
+    """Draw cosines: every loss takes them, and none is at a kink."""
+    uniform = torch.rand(*shape, generator=RNG, dtype=torch.double)
+    return 2 * uniform - 1
 
 
 def weights(rows: int, columns: int) -> torch.Tensor:
     return torch.softmax(draw(rows, columns), 1)
 
 
-EVERY: list[Loss] = [BPR(), SampledSoftmax(), SampledSoftmax(temperature=0.2)]
+Formula = Callable[[float, list[float], list[float]], float]
+"""From a positive's score and negatives' scores and weights: one pair's loss, written
+as its paper has it; with equal weights, sum_j is N times the weighted mean."""
+
+FORMULAS: list[tuple[Loss, Formula]] = [
+    (
+        BPR(),
+        lambda i, js, ws: sum(
+            -w * log(1 / (1 + exp(j - i))) for j, w in zip(js, ws, strict=True)
+        ),
+    ),
+    (
+        KPair(),
+        lambda i, js, ws: log(
+            1 + sum(len(js) * w * exp(j - i) for j, w in zip(js, ws, strict=True))
+        ),
+    ),
+    (
+        Logistic(),
+        lambda i, js, ws: (
+            -log(1 / (1 + exp(-i)))
+            + sum(-w * log(1 - 1 / (1 + exp(-j))) for j, w in zip(js, ws, strict=True))
+        ),
+    ),
+    (
+        Hinge(margin=0.3),
+        lambda i, js, ws: sum(
+            w * max(0.0, 0.3 - i + j) for j, w in zip(js, ws, strict=True)
+        ),
+    ),
+    (
+        SampledSoftmax(temperature=0.3),
+        lambda i, js, ws: (
+            -log(
+                exp(i / 0.3)
+                / (
+                    exp(i / 0.3)
+                    + sum(
+                        len(js) * w * exp(j / 0.3) for j, w in zip(js, ws, strict=True)
+                    )
+                )
+            )
+        ),
+    ),
+    (
+        InfoNCE(temperature=0.2),
+        lambda i, js, ws: (
+            -i / 0.2
+            + log(
+                exp(i / 0.2)
+                + sum(len(js) * w * exp(j / 0.2) for j, w in zip(js, ws, strict=True))
+            )
+        ),
+    ),
+    (
+        SL(temperature=0.2),
+        lambda i, js, ws: (
+            -i / 0.2
+            + log(sum(len(js) * w * exp(j / 0.2) for j, w in zip(js, ws, strict=True)))
+        ),
+    ),
+    (
+        BSL(temperature=0.2, power=1.3),
+        lambda i, js, ws: (
+            -i / 0.2
+            + 1.3
+            * log(sum(len(js) * w * exp(j / 0.2) for j, w in zip(js, ws, strict=True)))
+        ),
+    ),
+    (
+        CCL(margin=0.1, negative_weight=7),
+        lambda i, js, ws: (
+            max(0.0, 1 - i)
+            + 7 * sum(w * max(0.0, j - 0.1) for j, w in zip(js, ws, strict=True))
+        ),
+    ),
+    (
+        PSL(temperature=0.25),
+        lambda i, js, ws: log(
+            sum(
+                len(js) * w * max(0.0, 1 + (j - i) / 2) ** 4
+                for j, w in zip(js, ws, strict=True)
+            )
+        ),
+    ),
+    (
+        PSL(temperature=0.25, surrogate="tanh"),
+        lambda i, js, ws: log(
+            sum(
+                len(js) * w * (1 + math.tanh((j - i) / 2)) ** 4
+                for j, w in zip(js, ws, strict=True)
+            )
+        ),
+    ),
+]
+EVERY = [loss for loss, _ in FORMULAS]
 
 
-def test_bpr_is_minus_log_sigma_of_the_gap() -> None:
-    positive, negative = draw(5), draw(5, 3)
-    w = weights(5, 3)
+def name(value: object) -> str:
+    return value.label if isinstance(value, Loss) else "formula"
+
+
+@pytest.mark.parametrize(("loss", "formula"), FORMULAS, ids=name)
+def test_it_is_its_papers_formula(loss: Loss, formula: Formula) -> None:
+    positive, negative, w = draw(6), draw(6, 4), weights(6, 4)
     expected = [
-        sum(
-            float(w[b, n])
-            * -math.log(1 / (1 + math.exp(float(negative[b, n] - positive[b]))))
-            for n in range(3)
-        )
-        for b in range(5)
+        formula(float(positive[b]), negative[b].tolist(), w[b].tolist())
+        for b in range(6)
     ]
-    found = BPR()(positive, Scored(negative, w))
+    found = loss(positive, Scored(negative, w))
     torch.testing.assert_close(found, torch.tensor(expected, dtype=torch.double))
 
 
-@pytest.mark.parametrize("t", [1.0, 0.3])
-def test_sampled_softmax_is_cross_entropy_over_positive_and_negatives(t: float) -> None:
+def test_sampled_softmax_is_torchs_cross_entropy() -> None:
     positive, negative = draw(6), draw(6, 4)
-    logits = torch.cat([positive[:, None], negative], 1) / t
+    logits = torch.cat([positive[:, None], negative], 1) / 0.3
     target = torch.zeros(6, dtype=torch.long)
     expected = torch.nn.functional.cross_entropy(logits, target, reduction="none")
     equal = torch.full((6, 4), 0.25, dtype=torch.double)
-    found = SampledSoftmax(temperature=t)(positive, Scored(negative, equal))
+    found = SampledSoftmax(temperature=0.3)(positive, Scored(negative, equal))
     torch.testing.assert_close(found, expected)
 
 
-@pytest.mark.parametrize("loss", EVERY, ids=str)
+def test_one_pair_of_k_pair_is_bpr() -> None:
+    positive, part = draw(6), Scored(draw(6, 1), torch.ones(6, 1).double())
+    torch.testing.assert_close(KPair()(positive, part), BPR()(positive, part))
+
+
+@pytest.mark.parametrize("loss", EVERY, ids=name)
 def test_gradients_agree_with_finite_differences(loss: Loss) -> None:
     w = weights(4, 3)
 
@@ -58,7 +185,7 @@ def test_gradients_agree_with_finite_differences(loss: Loss) -> None:
     assert gradcheck(whole, (draw(4).requires_grad_(), draw(4, 3).requires_grad_()))
 
 
-@pytest.mark.parametrize("loss", EVERY, ids=str)
+@pytest.mark.parametrize("loss", EVERY, ids=name)
 @pytest.mark.parametrize("per_pair", [False, True])
 def test_a_mixture_is_the_sum_of_its_losses(loss: Loss, per_pair: bool) -> None:
     positive = draw(7)
@@ -70,7 +197,7 @@ def test_a_mixture_is_the_sum_of_its_losses(loss: Loss, per_pair: bool) -> None:
     torch.testing.assert_close(loss.mixture(positive, parts, shares), expected)
 
 
-@pytest.mark.parametrize("loss", EVERY, ids=str)
+@pytest.mark.parametrize("loss", EVERY, ids=name)
 def test_extreme_scores_stay_finite(loss: Loss) -> None:
     scores = torch.tensor([-1e4, 0.0, 1e4], dtype=torch.double)
     for positive in scores:
@@ -78,14 +205,76 @@ def test_extreme_scores_stay_finite(loss: Loss) -> None:
         assert torch.isfinite(loss(positive[None], part)).all()
 
 
-@pytest.mark.parametrize("loss", EVERY, ids=str)
+@pytest.mark.parametrize("loss", EVERY, ids=name)
 def test_a_pair_without_allowed_negatives_has_no_gradient(loss: Loss) -> None:
-    negative = draw(2, 3).requires_grad_()
+    """None at all; but a loss of positives by themselves keeps that part."""
+    positive, negative = draw(2).requires_grad_(), draw(2, 3).requires_grad_()
     none = torch.zeros(2, 3, dtype=torch.double)
-    loss(draw(2), Scored(negative, none)).sum().backward()  # type: ignore[no-untyped-call]
+    value_B = loss(positive, Scored(negative, none))
+    value_B.sum().backward()  # type: ignore[no-untyped-call]
+    assert torch.isfinite(value_B).all()
     assert negative.grad is not None
     assert negative.grad.abs().max() < 1e-100
+    if not isinstance(loss, Logistic | CCL):
+        assert positive.grad is not None
+        assert positive.grad.abs().max() < 1e-100
+
+
+def test_the_sum_with_log_q_is_over_the_items_whatever_the_law() -> None:
+    """By hand: three draws stand for sum_j e^s_j by the mean of e^s_j / q_j."""
+    loss = SampledSoftmax(temperature=0.5, log_q=True)
+    scores, q = [0.2, -0.4, 0.9], [0.5, 0.3, 0.05]
+    total = sum(exp(s / 0.5) / p for s, p in zip(scores, q, strict=True)) / 3
+    expected = -log(exp(0.1 / 0.5) / (exp(0.1 / 0.5) + total))
+    part = Scored(
+        torch.tensor([scores], dtype=torch.double),
+        torch.full((1, 3), 1 / 3, dtype=torch.double),
+        torch.tensor([q], dtype=torch.double).log(),
+    )
+    found = loss(torch.tensor([0.1], dtype=torch.double), part)
+    assert float(found) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    "proposal",
+    [
+        UniformProposal(),
+        UniformProposal(shared=True),
+        PopularityProposal(alpha=0.5),
+        InBatchProposal(),
+        MixedProposal(uniform=0.3),
+    ],
+    ids=lambda config: config.label,
+)
+def test_log_q_makes_the_sum_unbiased(proposal: ProposalConfig) -> None:
+    """Over many draws the mean of w_j e^s_j / q_j meets the sum over all unobserved
+    items, within 5 sigmas; every item was observed by someone, so all laws reach it."""
+    batch, scorer = toys.pairs(), toys.scorer(width=2)
+    context = toys.context(scorer, batch)
+    built = proposal.build(Observed(toys.TRAIN))
+    rng = torch.Generator().manual_seed(3)
+    estimates = []
+    for _ in range(3000):
+        pool = built.draw(context, 4, rng)
+        log_q = pool.log_q
+        assert log_q is not None
+        allowed = torch.ones(6, 4) if pool.allowed is None else pool.allowed.double()
+        count_B1 = allowed.sum(1, keepdim=True)
+        terms = (context.score(pool.items) - log_q).exp() * allowed / count_B1
+        estimates.append(terms.sum(1))
+    estimates_XB = torch.stack(estimates)
+    scores_BI = context.rows_BD @ scorer.all_items().detach().T
+    users = batch.queries.users_B
+    mine_BI = torch.from_numpy(
+        toys.TRAIN.contains(users.numpy(), torch.arange(6).expand(6, -1).numpy())
+    )
+    exact_B = scores_BI.exp().masked_fill(mine_BI, 0).sum(1)
+    for b in range(6):
+        found = estimates_XB[:, b]
+        found = found[~found.isnan()]  # a draw in which nothing was allowed
+        sigma = found.std() / len(found) ** 0.5
+        assert abs(found.mean() - exact_B[b]) <= 5 * sigma + 1e-9
 
 
 def test_every_loss_is_tested_here() -> None:
-    assert {type(loss) for loss in EVERY} == set(LOSSES)
+    assert {type(loss) for loss in EVERY} == set(LOSSES.all)

@@ -25,7 +25,7 @@ def set_up(config: ModelConfig) -> tuple[Trainer, LearnedWeights]:
     model = config.build(SPLIT.train, torch.Generator().manual_seed(0)).double()
     supernet = Supernet(SAMPLERS, observed, BPR())
     trainer = Trainer(model, supernet, SPLIT, SETTINGS, Metric("ndcg@10"))
-    return trainer, LearnedWeights(Mixture(every=1), SAMPLERS, observed, BPR(), 100)
+    return trainer, LearnedWeights(Mixture(every=1), 2, observed, BPR(), 100)
 
 
 def flat(gradients: tuple[torch.Tensor, ...]) -> torch.Tensor:
@@ -43,7 +43,7 @@ def check(config: ModelConfig) -> None:
     )
     seed = int(torch.randint(2**62, (1,), generator=rng))
     parameters = list(trainer.model.parameters())
-    for k, net in enumerate(weights.each):
+    for k, net in enumerate(map(trainer.supernet.only, range(2))):
         again = torch.Generator().manual_seed(seed)
         one = torch.ones(1, dtype=torch.double)
         loss = net.step(trainer.model(), pairs, one, again).pairs_B.mean()

@@ -5,12 +5,15 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from autosample.candidates import default_candidates
 from autosample.errors import SpecError
 from autosample.library import make_spec
-from autosample.losses import SampledSoftmax
+from autosample.losses import LOSSES, Loss, SampledSoftmax
 from autosample.models import LightGCN
-from autosample.samplers import SAMPLERS, CustomSampler
-from autosample.spec import SearchSpec, default_candidates
+from autosample.plugins import kind_of
+from autosample.relaxation import Relaxation
+from autosample.samplers import UniformSampler
+from autosample.spec import SearchSpec
 
 
 def test_only_the_data_set_has_no_default() -> None:
@@ -24,16 +27,26 @@ def test_a_spec_survives_json() -> None:
     assert SearchSpec.model_validate_json(spec.model_dump_json()).digest == spec.digest
 
 
-def test_default_candidates_are_one_of_each_preset() -> None:
+def test_default_candidates_are_a_dozen_with_uniform_among_them() -> None:
     by_name = SearchSpec.model_validate({"dataset": "x", "candidates": "default"})
-    kinds = {type(sampler) for sampler in by_name.samplers}
-    assert kinds == set(SAMPLERS) - {CustomSampler}
+    assert 10 <= len(by_name.samplers) <= 14
+    assert any(isinstance(each, UniformSampler) for each in by_name.samplers)
     assert by_name == SearchSpec(dataset="x")
+
+
+@pytest.mark.parametrize("loss", LOSSES.all, ids=kind_of)
+def test_default_candidates_go_with_any_loss(loss: type[Loss]) -> None:
+    made = loss(kind=kind_of(loss))
+    for relaxation in Relaxation:
+        chosen = default_candidates(made, relaxation)
+        if relaxation is not Relaxation.INSTANCE:
+            assert len(chosen) >= 8
+            SearchSpec(dataset="x", loss=made, relaxation=relaxation)
 
 
 def test_listwise_losses_get_more_negatives_by_default() -> None:
     for sampler in default_candidates(SampledSoftmax()):
-        assert sampler.negatives > 1
+        assert sampler.most_negatives > 1
 
 
 def test_the_model_fills_in_what_training_leaves_open() -> None:
@@ -52,10 +65,10 @@ BAD: list[tuple[dict[str, Any], str]] = [
         "candidate dns is listed twice",
     ),
     ({"candidates": [{"kind": "dns", "pool": 0}]}, "pool"),
-    ({"candidates": [{"kind": "dns_mn", "pool": 3}]}, "needs a pool of at least 4"),
+    ({"candidates": [{"kind": "dns_mn", "pool": 3}]}, "needs a pool of at least 5"),
     (
         {"candidates": [{"kind": "dns_mn", "negatives": 9}]},
-        "cannot keep 9 of the top 4",
+        "cannot keep 9 of the top 5",
     ),
     ({"candidates": [{"kind": "custom", "negatives": 2}]}, "choice.keep"),
     ({"metric": "ndcg"}, "is not a metric"),

@@ -4,23 +4,33 @@ import pytest
 import torch
 from torch import Tensor
 
-from autosample.losses import BPR, Loss, SampledSoftmax
+from autosample.losses import BPR, CCL, SL, Hinge, KPair, Loss, SampledSoftmax
 from autosample.relaxation import Relaxation
 from autosample.samplers import (
+    AOBPR,
     DNS,
     DNSMN,
+    PRIS,
+    WARP,
+    ANSSampler,
+    DENSSampler,
     InBatchSampler,
     MixGCFSampler,
+    MixtureSampler,
     Observed,
     PopularitySampler,
     Sampler,
+    ScheduleSampler,
+    ScheduleStage,
     SoftmaxSampler,
     UniformSampler,
 )
 from autosample.samplers.context import QueryContext
 from autosample.samplers.pool import Pool
-from autosample.supernet import Supernet, context_of
+from autosample.samplers.proposals import UniformProposal
+from autosample.supernet import Supernet
 from autosample.testing import toys
+from autosample.types import Moment
 
 SEVEN: list[Sampler] = [
     UniformSampler(negatives=2),
@@ -31,35 +41,56 @@ SEVEN: list[Sampler] = [
     SoftmaxSampler(pool=5),
     MixGCFSampler(pool=4),
 ]
+MORE: list[Sampler] = [
+    *SEVEN,
+    UniformSampler(shared=True, negatives=6),
+    AOBPR(),
+    PRIS(pool=3),
+    DENSSampler(pool=4),
+    ANSSampler(pool=3),
+    MixtureSampler(samplers=(DNS(pool=3), InBatchSampler(negatives=3)), weights=(1, 2)),
+    ScheduleSampler(),
+]
 OBSERVED = Observed(toys.TRAIN)
 WEIGHTS = torch.softmax(torch.arange(7.0, dtype=torch.double) / 3, 0)
 
 
-@pytest.mark.parametrize("loss", [BPR(), SampledSoftmax(temperature=0.5)], ids=str)
+@pytest.mark.parametrize(
+    "loss",
+    [BPR(), Hinge(), CCL(), SampledSoftmax(temperature=0.5), KPair(), SL()],
+    ids=str,
+)
 @pytest.mark.parametrize("layers", [1, 3])
 def test_a_mixture_step_equals_the_sum_of_separate_steps(
     loss: Loss, layers: int
 ) -> None:
-    """On the same negatives: values, penalties and gradients, to rounding."""
+    """On the same negatives: values, penalties and gradients, to rounding; for pools
+    that are shared, apart, and made."""
+    samplers = [*MORE, WARP(pool=5)] if loss.separable else MORE
+    weights_K = torch.softmax(
+        torch.arange(float(len(samplers)), dtype=torch.double) / 5, 0
+    )
     scorer, batch = toys.scorer(layers), toys.pairs(6)
-    net = Supernet(SEVEN, OBSERVED, loss)
+    net = Supernet(samplers, OBSERVED, loss)
     queries = scorer.queries(batch.queries)
-    context = context_of(scorer, batch, queries)
-    chosen = net.choose(context, range(7), torch.Generator().manual_seed(1))
-
-    def again() -> torch.Generator:
-        return torch.Generator().manual_seed(2)  # MixGCF's shares
-
-    whole = net.losses(context, queries, chosen, WEIGHTS, again())
-    parts = [
-        Supernet([sampler], OBSERVED, loss).losses(
-            context, queries, [each], torch.ones(1, dtype=torch.double), again()
-        )
-        for sampler, each in zip(SEVEN, chosen, strict=True)
-    ]
+    context = net.context(scorer, batch, queries)
+    chosen = net.choose(context, torch.Generator().manual_seed(1))
+    weights_J = net.leaves.weights(weights_K)
+    whole = net.losses(context, queries, chosen, weights_J)
+    one = torch.ones(1, dtype=torch.double)
+    parts = []
+    for k in range(len(samplers)):
+        alone = net.only(k)
+        mine = [
+            each
+            for each, owner in zip(chosen, net.leaves.owners_J, strict=True)
+            if owner == k
+        ]
+        shares_J = alone.leaves.weights(one)
+        parts.append(alone.losses(context, queries, mine, shares_J))
     for at in (0, 1):
         summed = sum(
-            (a * part[at] for a, part in zip(WEIGHTS, parts, strict=True)),
+            (a * part[at] for a, part in zip(weights_K, parts, strict=True)),
             torch.zeros(36, dtype=torch.double),
         )
         torch.testing.assert_close(whole[at], summed)
@@ -69,6 +100,56 @@ def test_a_mixture_step_equals_the_sum_of_separate_steps(
             torch.testing.assert_close(ours, theirs)
 
 
+def test_makers_get_the_gradient_of_their_share() -> None:
+    scorer, batch = toys.scorer(3), toys.pairs(6)
+    net = Supernet([UniformSampler(), DENSSampler(pool=4)], OBSERVED, BPR())
+    gradients = []
+    for weight in (0.25, 0.5):
+        weights_K = torch.tensor([1 - weight, weight], dtype=torch.double)
+        rng = torch.Generator().manual_seed(0)
+        net.step(scorer, batch, weights_K, rng).pairs_B.sum().backward()  # type: ignore[no-untyped-call]
+        [maker] = net.kept.makers
+        gradients.append(
+            [p.grad.clone() for p in maker.parameters() if p.grad is not None]
+        )
+        net.kept.zero_grad()
+    assert len(gradients[0]) == 4
+    for once, twice in zip(*gradients, strict=True):
+        assert once.abs().max() > 0
+        torch.testing.assert_close(2 * once, twice)
+
+
+def test_a_schedule_draws_only_what_its_stage_needs() -> None:
+    sampler = ScheduleSampler(
+        stages=(
+            ScheduleStage(sampler=UniformSampler(), epochs=5),
+            ScheduleStage(sampler=DNS(pool=4), epochs=5),
+        )
+    )
+    at = {
+        moment: sampler.leaves(moment)[0].parts.pool
+        for moment in (Moment(0, 20), Moment(4, 20), Moment(5, 20), Moment(19, 20))
+    }
+    assert list(at.values()) == [1, 1, 4, 4]
+    # A rung of four passes runs through all stages, two passes each.
+    short = [sampler.leaves(Moment(epoch, 4))[0].parts.pool for epoch in range(4)]
+    assert short == [1, 1, 4, 4]
+
+
+def test_a_mixture_of_samplers_weighs_its_members() -> None:
+    members = (UniformSampler(), DNS(pool=4))
+    inside = MixtureSampler(samplers=members, weights=(1, 3))
+    scorer, batch = toys.scorer(), toys.pairs(6)
+    one = torch.ones(1, dtype=torch.double)
+    rng = torch.Generator().manual_seed(2)
+    ours = Supernet([inside], OBSERVED, BPR()).step(scorer, batch, one, rng)
+    outside = Supernet(members, OBSERVED, BPR())
+    rng = torch.Generator().manual_seed(2)
+    weights = torch.tensor([0.25, 0.75], dtype=torch.double)
+    theirs = outside.step(scorer, batch, weights, rng)
+    torch.testing.assert_close(ours.pairs_B, theirs.pairs_B)
+
+
 def gradients_of(scorer: toys.LayeredScorer, values_B: Tensor) -> tuple[Tensor, ...]:
     inputs = [scorer.users_UD, scorer.layers_LID]
     return torch.autograd.grad(values_B.sum(), inputs, retain_graph=True)
@@ -76,11 +157,11 @@ def gradients_of(scorer: toys.LayeredScorer, values_B: Tensor) -> tuple[Tensor, 
 
 def test_candidates_of_one_proposal_share_its_widest_pool() -> None:
     net = Supernet(SEVEN, OBSERVED, BPR())
-    assert len(net.proposals) == 3
+    assert len(net.kept.proposals) == 3
     batch = toys.pairs(3)
     scorer = toys.scorer()
-    context = context_of(scorer, batch, scorer.queries(batch.queries))
-    chosen = net.choose(context, range(7), torch.Generator().manual_seed(1))
+    context = net.context(scorer, batch, scorer.queries(batch.queries))
+    chosen = net.choose(context, torch.Generator().manual_seed(1))
     uniform, dns, softmax = (chosen[k].pool.items for k in (0, 3, 5))
     assert (uniform.shape[1], dns.shape[1], softmax.shape[1]) == (2, 4, 5)
     assert torch.equal(dns, softmax[:, :4])
@@ -91,17 +172,17 @@ def test_a_candidate_alone_is_not_charged_for_the_others() -> None:
     """Uniform draws its own two columns and scores none, whoever else competes."""
     net = Supernet(SEVEN, OBSERVED, BPR())
     batch, scorer = toys.pairs(3), toys.scorer()
-    context = context_of(scorer, batch, scorer.queries(batch.queries))
+    context = net.context(scorer, batch, scorer.queries(batch.queries))
     drawn: list[int] = []
-    plain = net.proposals[0].draw
+    plain = net.kept.proposals[UniformProposal()].draw
 
     class Spy:
         def draw(self, context: QueryContext, size: int, rng: torch.Generator) -> Pool:
             drawn.append(size)
             return plain(context, size, rng)
 
-    net.proposals[0] = Spy()
-    net.choose(context, [0], torch.Generator().manual_seed(1))
+    net.kept.proposals[UniformProposal()] = Spy()
+    net.choose(context, torch.Generator().manual_seed(1), 0)
     assert drawn == [2]
 
 
@@ -177,12 +258,10 @@ def test_mixgcf_mixes_the_winner_with_the_positive() -> None:
     scorer, batch = toys.scorer(), toys.pairs(50)
     net = Supernet([MixGCFSampler(pool=1)], OBSERVED, BPR())
     queries = scorer.queries(batch.queries)
-    context = context_of(scorer, batch, queries)
-    rng = torch.Generator().manual_seed(0)
-    [chosen] = net.choose(context, [0], rng)
-    step = net.losses(
-        context, queries, [chosen], torch.ones(1, dtype=torch.double), rng
-    )
+    context = net.context(scorer, batch, queries)
+    [chosen] = net.choose(context, torch.Generator().manual_seed(0))
+    one = torch.ones(1, dtype=torch.double)
+    step = net.losses(context, queries, [chosen], one)
     negative_B = context.score(chosen.pool.items)[:, 0]
     gap_B = negative_B - context.positive_scores_B
     share_B = torch.log(torch.expm1(step.pairs_B)) / gap_B  # 1 - a, a uniform

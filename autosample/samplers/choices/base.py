@@ -18,13 +18,24 @@ class Chosen(NamedTuple):
     slots_BN: Tensor
     """Columns of the pool."""
     weights_BN: Tensor
-    """Sum to 1 in a row; zero where a slot is not allowed, all zero where none is."""
+    """Sum to 1 in a row, or to a rank weight; zero where a slot is not allowed, all
+    zero where none is."""
 
 
 class Choice(Config, ABC):
     """A way to choose; without state, so its settings are all of it."""
 
     needs_scores: ClassVar[bool] = True
+    needs_log_q: ClassVar[bool] = False
+    """Whether the proposal must know how likely each of its items was."""
+    needs_spread: ClassVar[bool] = False
+    """Whether the proposal must remember how much its items' scores varied."""
+    keeps_law: ClassVar[bool] = False
+    """Whether what it chooses is as likely as what the proposal drew."""
+    rank_weight: ClassVar[bool] = False
+    """Whether its weights sum to the weight of a rank; no loss applies that again."""
+
+    kind: str
 
     keep: PositiveInt = 1
     """Negatives kept for each pair."""
@@ -34,6 +45,19 @@ class Choice(Config, ABC):
         """The smallest pool it can choose from."""
         return self.keep
 
+    def kept_of(self, pool: int) -> int:
+        """Return N: how many slots of a pool of that size it uses."""
+        return self.keep
+
     @abstractmethod
     def choose(self, pool: ScoredPool, rng: Generator) -> Chosen:
-        """Choose `keep` slots of a pool of M >= `least_pool` for each of B pairs."""
+        """Choose N slots of a pool of M >= `least_pool` for each of B pairs."""
+
+
+def best(pool: ScoredPool, ranked_BM: Tensor, keep: int) -> Chosen:
+    """Choose the slots of the highest ranks, alike; minus infinity: not allowed."""
+    if keep == 1:  # argmax is several times cheaper than topk
+        slots_BN = ranked_BM.argmax(1, keepdim=True)
+    else:
+        slots_BN = ranked_BM.topk(keep, dim=1).indices
+    return Chosen(slots_BN, pool.equal_weights(slots_BN))

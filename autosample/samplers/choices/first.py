@@ -15,10 +15,11 @@ class First(Choice):
     """The first slots, alike."""
 
     needs_scores: ClassVar[bool] = False
+    keeps_law: ClassVar[bool] = True
 
     kind: Literal["first"] = "first"
 
     def choose(self, pool: ScoredPool, rng: Generator) -> Chosen:
-        slots_N = torch.arange(self.keep, device=pool.device)
+        slots_N = torch.arange(self.keep, device=pool.context.users_B.device)
         slots_BN = slots_N.expand(pool.size[0], -1)
         return Chosen(slots_BN, pool.equal_weights(slots_BN))

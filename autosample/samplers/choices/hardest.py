@@ -6,7 +6,7 @@ from typing import Literal
 
 from torch import Generator
 
-from autosample.samplers.choices.base import Choice, Chosen
+from autosample.samplers.choices.base import Choice, Chosen, best
 from autosample.samplers.pool import ScoredPool
 
 
@@ -16,9 +16,4 @@ class Hardest(Choice):
     kind: Literal["hardest"] = "hardest"
 
     def choose(self, pool: ScoredPool, rng: Generator) -> Chosen:
-        ranked_BM = pool.ranked
-        if self.keep == 1:  # argmax is several times cheaper than topk
-            slots_BN = ranked_BM.argmax(1, keepdim=True)
-        else:
-            slots_BN = ranked_BM.topk(self.keep, dim=1).indices
-        return Chosen(slots_BN, pool.equal_weights(slots_BN))
+        return best(pool, pool.ranked, self.keep)

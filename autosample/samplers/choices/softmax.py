@@ -7,18 +7,19 @@ from __future__ import annotations
 from typing import Literal
 
 import torch
-from pydantic import PositiveFloat
+from pydantic import Field, PositiveFloat
 from torch import Generator
 
 from autosample.samplers.choices.base import Choice, Chosen
 from autosample.samplers.pool import ScoredPool
+from autosample.samplers.ranges import Between
 
 
 class Softmax(Choice):
     """Slots drawn as softmax(score / tau), without replacement; they count alike."""
 
     kind: Literal["softmax"] = "softmax"
-    tau: PositiveFloat = 1.0
+    tau: PositiveFloat = Field(1.0, json_schema_extra=Between(0.1, 10, log=True))
     """Temperature in units of a score; towards 0: the hardest, large: uniform."""
 
     def choose(self, pool: ScoredPool, rng: Generator) -> Chosen:

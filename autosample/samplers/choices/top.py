@@ -5,18 +5,19 @@ from __future__ import annotations
 from typing import Literal, Self
 
 import torch
-from pydantic import PositiveInt, model_validator
+from pydantic import Field, PositiveInt, model_validator
 from torch import Generator
 
 from autosample.samplers.choices.base import Choice, Chosen
 from autosample.samplers.pool import ScoredPool
+from autosample.samplers.ranges import Between
 
 
 class Top(Choice):
     """Random ones of the best-scored slots, alike, without replacement."""
 
     kind: Literal["top"] = "top"
-    top: PositiveInt = 4
+    top: PositiveInt = Field(4, json_schema_extra=Between(1, 64, log=True))
     """How many of the pool's best may be drawn."""
 
     @model_validator(mode="after")

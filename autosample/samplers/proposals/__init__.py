@@ -4,20 +4,54 @@ from typing import Annotated
 
 from pydantic import Field
 
-from autosample.samplers.proposals.base import Proposal, ProposalConfig
-from autosample.samplers.proposals.in_batch import InBatchProposal
+from autosample.samplers.proposals.base import Prepared, Proposal, ProposalConfig
+from autosample.samplers.proposals.cohort import CohortProposal
+from autosample.samplers.proposals.in_batch import InBatchProposal, MixedProposal
+from autosample.samplers.proposals.pagerank import PageRankProposal
 from autosample.samplers.proposals.popularity import PopularityProposal
+from autosample.samplers.proposals.rank import RankProposal
+from autosample.samplers.proposals.resampled import ResampledProposal
 from autosample.samplers.proposals.uniform import UniformProposal
+from autosample.samplers.proposals.variance import VarianceProposal
 
 ProposalSpec = Annotated[
-    UniformProposal | PopularityProposal | InBatchProposal, Field(discriminator="kind")
+    UniformProposal
+    | PopularityProposal
+    | InBatchProposal
+    | MixedProposal
+    | CohortProposal
+    | PageRankProposal
+    | RankProposal
+    | ResampledProposal
+    | VarianceProposal,
+    Field(discriminator="kind"),
 ]
 
+PROPOSALS: tuple[type[ProposalConfig], ...] = (
+    UniformProposal,
+    PopularityProposal,
+    InBatchProposal,
+    MixedProposal,
+    CohortProposal,
+    PageRankProposal,
+    RankProposal,
+    ResampledProposal,
+    VarianceProposal,
+)
+
 __all__ = [
+    "PROPOSALS",
+    "CohortProposal",
     "InBatchProposal",
+    "MixedProposal",
+    "PageRankProposal",
     "PopularityProposal",
+    "Prepared",
     "Proposal",
     "ProposalConfig",
     "ProposalSpec",
+    "RankProposal",
+    "ResampledProposal",
     "UniformProposal",
+    "VarianceProposal",
 ]

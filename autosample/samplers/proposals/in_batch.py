@@ -1,44 +1,74 @@
-"""Other pairs' positives (Hidasi et al., ICLR 2016, arXiv:1511.06939).
+"""Other pairs' positives (Hidasi et al., ICLR 2016, arXiv:1511.06939), perhaps mixed
+with uniform draws (Yang et al., WWW 2020, doi:10.1145/3366424.3386195).
 
 A random part of the batch serves all of it, so scores are one matrix product. The law
-is popularity; its log-probability is that of one draw, pop / E.
+is popularity, given that the row's user has not observed the item.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
-from torch import Generator
+from pydantic import Field
+from torch import Generator, Tensor
 
 from autosample.samplers.context import QueryContext
 from autosample.samplers.observed import Observed
 from autosample.samplers.pool import Pool
-from autosample.samplers.proposals.base import ProposalConfig, log_share
+from autosample.samplers.proposals.base import Law, ProposalConfig
+from autosample.samplers.ranges import Between
 
 
 class InBatchProposal(ProposalConfig):
     """Positives of other pairs of the batch, those of the same user left out."""
 
+    paper: ClassVar[str] = "Hidasi et al., ICLR 2016, arXiv:1511.06939"
     kind: Literal["in_batch"] = "in_batch"
 
-    def build(self, observed: Observed) -> InBatch:
-        return InBatch(observed)
+    def build(self, observed: Observed) -> BatchColumns:
+        return BatchColumns(observed, 0.0)
 
 
-@dataclass(frozen=True)
-class InBatch:
-    observed: Observed
+class MixedProposal(ProposalConfig):
+    """In-batch columns and uniform ones together: no item is out of reach."""
+
+    paper: ClassVar[str] = "Yang et al., WWW 2020, doi:10.1145/3366424.3386195"
+    kind: Literal["mixed"] = "mixed"
+    uniform: float = Field(0.5, ge=0, le=1, json_schema_extra=Between(0.1, 0.9))
+    """Share of uniform columns: the dial of the popularity bias."""
+
+    def build(self, observed: Observed) -> BatchColumns:
+        return BatchColumns(observed, self.uniform)
+
+
+class BatchColumns:
+    """Columns shared by the batch, each from the batch or uniform."""
+
+    def __init__(self, observed: Observed, uniform: float) -> None:
+        self.observed, self.uniform = observed, uniform
+        counts_I = observed.popularity_I.double()
+        popular_I = counts_I / counts_I.sum().clamp(min=1)
+        self.law = Law(observed, (1 - uniform) * popular_I + uniform / len(counts_I))
 
     def draw(self, context: QueryContext, size: int, rng: Generator) -> Pool:
-        batch = context.batch_items
+        items_C = self._columns(context.batch_items, size, rng)
+        return Pool(
+            items_C[None],
+            ~self.observed.contains_shared(context.users_B, items_C),
+            law=lambda: self.law.log_q(context.users_B, items_C[None]),
+        )
+
+    def _columns(self, batch: Tensor, size: int, rng: Generator) -> Tensor:
+        """Draw columns: (C,). A batch smaller than the pool (the last of an epoch)
+        repeats its items."""
         order = torch.randperm(len(batch), generator=rng, device=batch.device)
-        # A batch smaller than the pool (the last of an epoch) repeats its items.
-        items_1C = batch[order[torch.arange(size, device=batch.device) % len(batch)]][
-            None
-        ]
-        seen_BC = self.observed.contains(context.users_B, items_1C)
-        pop_1C = self.observed.popularity_I[items_1C].float()
-        log_q_1C = log_share(pop_1C / max(len(self.observed.keys_E), 1))
-        return Pool(items_1C, ~seen_BC, log_q_1C)
+        places_C = torch.arange(size, device=batch.device) % len(batch)
+        from_batch_C = batch[order[places_C]]
+        if self.uniform == 0:
+            return from_batch_C
+        chance_C = torch.rand(size, generator=rng, device=batch.device)
+        uniform_C = torch.randint(
+            self.observed.num_items, (size,), generator=rng, device=batch.device
+        )
+        return torch.where(chance_C < self.uniform, uniform_C, from_batch_C)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from torch import Generator
+from torch import Generator, Tensor
 
 from autosample.samplers.context import QueryContext
 from autosample.samplers.observed import Observed
@@ -18,9 +18,12 @@ class UniformProposal(ProposalConfig):
     """Every item the user has not touched is equally likely."""
 
     kind: Literal["uniform"] = "uniform"
+    shared: bool = False
+    """Draw once for the whole batch: scores are one matrix product, many times cheaper
+    a negative, and pairs of a batch meet the same negatives."""
 
-    def build(self, observed: Observed) -> Uniform:
-        return Uniform(observed)
+    def build(self, observed: Observed) -> Uniform | SharedUniform:
+        return SharedUniform(observed) if self.shared else Uniform(observed)
 
 
 @dataclass(frozen=True)
@@ -31,9 +34,9 @@ class Uniform:
         num_items, users_B = self.observed.num_items, context.users_B
         device = users_B.device
 
-        def exact(user: int) -> torch.Tensor:
+        def exact(row: int) -> Tensor:
             alike = torch.ones(num_items, device=device)
-            left = self.observed.unobserved_weights(user, alike)
+            left = self.observed.unobserved_weights(int(users_B[row]), alike)
             return left.multinomial(1, generator=rng)[0]
 
         items_BM = redraw_observed(
@@ -42,8 +45,30 @@ class Uniform:
             ),
             users_B,
             self.observed,
-            lambda n: torch.randint(num_items, (n,), generator=rng, device=device),
+            lambda rows: torch.randint(
+                num_items, (len(rows),), generator=rng, device=device
+            ),
             exact,
         )
-        left_B = num_items - self.observed.degrees_U[users_B]
-        return Pool(items_BM, None, -left_B[:, None].log().expand_as(items_BM))
+        return Pool(items_BM, law=lambda: _log_q(self.observed, users_B, size))
+
+
+@dataclass(frozen=True)
+class SharedUniform:
+    observed: Observed
+
+    def draw(self, context: QueryContext, size: int, rng: Generator) -> Pool:
+        users_B, num_items = context.users_B, self.observed.num_items
+        items_C = torch.randint(
+            num_items, (size,), generator=rng, device=users_B.device
+        )
+        return Pool(
+            items_C[None],
+            ~self.observed.contains_shared(users_B, items_C),
+            law=lambda: _log_q(self.observed, users_B, size),
+        )
+
+
+def _log_q(observed: Observed, users_B: Tensor, size: int) -> Tensor:
+    left_B = observed.num_items - observed.degrees_U[users_B]
+    return -left_B[:, None].log().expand(-1, size)

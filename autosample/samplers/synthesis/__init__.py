@@ -1,9 +1,26 @@
 """Syntheses. To add one: write its file, then name it here."""
 
-from autosample.samplers.synthesis.base import Synthesis
+from typing import Annotated
+
+from pydantic import Field
+
+from autosample.samplers.synthesis.ans import ANS
+from autosample.samplers.synthesis.base import Gates, Ingredients, Maker, Synthesis
+from autosample.samplers.synthesis.dens import DENS
 from autosample.samplers.synthesis.mixgcf import MixGCF
 
-SynthesisSpec = MixGCF
-"""A union with a discriminator as soon as there is a second one."""
+SynthesisSpec = Annotated[MixGCF | DENS | ANS, Field(discriminator="kind")]
 
-__all__ = ["MixGCF", "Synthesis", "SynthesisSpec"]
+SYNTHESES: tuple[type[Synthesis], ...] = (MixGCF, DENS, ANS)
+
+__all__ = [
+    "ANS",
+    "DENS",
+    "SYNTHESES",
+    "Gates",
+    "Ingredients",
+    "Maker",
+    "MixGCF",
+    "Synthesis",
+    "SynthesisSpec",
+]

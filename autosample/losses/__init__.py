@@ -1,0 +1,46 @@
+"""Losses. To add one: write its class, then name it here."""
+
+from typing import Annotated
+
+from autosample.losses.base import Listwise, Loss, Scored, Separable
+from autosample.losses.listwise import BSL, PSL, SL, InfoNCE, KPair, SampledSoftmax
+from autosample.losses.separable import BPR, CCL, Hinge, Logistic
+from autosample.plugins import Registry
+
+LOSSES: Registry[Loss] = Registry(
+    "losses",
+    Loss,  # type: ignore[type-abstract]
+    lambda: (
+        BPR,
+        KPair,
+        Logistic,
+        Hinge,
+        SampledSoftmax,
+        InfoNCE,
+        SL,
+        BSL,
+        CCL,
+        PSL,
+    ),
+)
+
+LossSpec = Annotated[Loss, LOSSES]
+
+__all__ = [
+    "BPR",
+    "BSL",
+    "CCL",
+    "LOSSES",
+    "PSL",
+    "SL",
+    "Hinge",
+    "InfoNCE",
+    "KPair",
+    "Listwise",
+    "Logistic",
+    "Loss",
+    "LossSpec",
+    "SampledSoftmax",
+    "Scored",
+    "Separable",
+]

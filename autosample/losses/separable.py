@@ -1,0 +1,66 @@
+"""Losses that are sums over negatives."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from pydantic import Field, PositiveFloat
+from torch import Tensor
+from torch.nn.functional import relu, softplus
+
+from autosample.losses.base import Separable
+
+
+class BPR(Separable):
+    """-ln sigma(s_ui - s_uj): each negative should score below the positive."""
+
+    paper: ClassVar[str] = "Rendle et al., UAI 2009, arXiv:1205.2618"
+    kind: Literal["bpr"] = "bpr"
+
+    def pair(self, positive_B1: Tensor, negative_BN: Tensor) -> Tensor:
+        return softplus(negative_BN - positive_B1)
+
+
+class Logistic(Separable):
+    """-ln sigma(s_ui) - ln(1 - sigma(s_uj)): positives above zero, negatives below."""
+
+    paper: ClassVar[str] = "He et al., WWW 2017, arXiv:1708.05031"
+    kind: Literal["logistic"] = "logistic"
+
+    def positive(self, positive_B: Tensor) -> Tensor:
+        return softplus(-positive_B)
+
+    def pair(self, positive_B1: Tensor, negative_BN: Tensor) -> Tensor:
+        return softplus(negative_BN)
+
+
+class Hinge(Separable):
+    """max(0, margin - s_ui + s_uj): a negative far enough below costs nothing."""
+
+    paper: ClassVar[str] = "Weston, Bengio and Usunier, IJCAI 2011"
+    kind: Literal["hinge"] = "hinge"
+    margin: PositiveFloat = 1.0
+    """By how much the positive should win, in units of a score."""
+
+    def pair(self, positive_B1: Tensor, negative_BN: Tensor) -> Tensor:
+        return relu(self.margin - positive_B1 + negative_BN)
+
+
+class CCL(Separable):
+    """1 - cos_ui + w * mean max(0, cos_uj - margin): easy negatives drop out."""
+
+    paper: ClassVar[str] = "Mao et al., CIKM 2021, arXiv:2109.12613"
+    cosine: ClassVar[bool] = True
+    default_negatives: ClassVar[int] = 64
+    least_negatives: ClassVar[int] = 8
+    kind: Literal["ccl"] = "ccl"
+    margin: float = Field(0.4, ge=-1, lt=1)
+    """Cosine below which a negative costs nothing; the paper's best: .2 to .9."""
+    negative_weight: PositiveFloat = 150.0
+    """Weight of the negatives' mean against the positive."""
+
+    def positive(self, positive_B: Tensor) -> Tensor:
+        return relu(1 - positive_B)
+
+    def pair(self, positive_B1: Tensor, negative_BN: Tensor) -> Tensor:
+        return self.negative_weight * relu(negative_BN - self.margin)

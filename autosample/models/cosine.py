@@ -1,0 +1,60 @@
+"""Any model with cosines for scores: its rows at length one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, optim
+from torch.nn.functional import normalize
+
+from autosample.models.base import Model
+from autosample.types import Queries, Rows, Scorer
+
+
+class CosineModel(Model):
+    """Wraps a model; its parameters stay as they are, only scores change."""
+
+    def __init__(self, model: Model) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self) -> CosineScorer:
+        return CosineScorer(self.model())
+
+    def optimizer(self, learning_rate: float) -> optim.Optimizer:
+        return self.model.optimizer(learning_rate)
+
+    def export(self) -> dict[str, Tensor]:
+        exported = self.model.export()
+        return {name: normalize(rows, dim=-1) for name, rows in exported.items()}
+
+
+@dataclass(frozen=True)
+class CosineScorer:
+    """A scorer whose rows all have length one, and lie along another scorer's."""
+
+    inner: Scorer
+
+    @property
+    def num_layers(self) -> int:
+        return self.inner.num_layers
+
+    def queries(self, queries: Queries) -> Rows:
+        return _unit(self.inner.queries(queries))
+
+    def items(self, items: Tensor) -> Rows:
+        return _unit(self.inner.items(items))
+
+    def item_layers(self, items_XL: Tensor) -> Tensor:
+        """Return layers over the length of their mean, which then has length one."""
+        layers_XLD = self.inner.item_layers(items_XL)
+        lengths_XL1 = self.inner.items(items_XL).scored.norm(dim=-1, keepdim=True)
+        return torch.div(layers_XLD, lengths_XL1.clamp(min=1e-12))
+
+    def all_items(self) -> Tensor:
+        return normalize(self.inner.all_items(), dim=-1)
+
+
+def _unit(rows: Rows) -> Rows:
+    return Rows(normalize(rows.scored, dim=-1), rows.free)

@@ -1,0 +1,121 @@
+"""NGCF (Wang et al., SIGIR 2019, arXiv:1905.08108).
+
+Layers are laid side by side, so a layer of the protocol, whose mean is the row, holds
+its block L times as large and zeros elsewhere. No dropout, which the paper has: chance
+comes only from generators that are passed in, and l2 does the same work.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+import torch
+from pydantic import PositiveFloat, PositiveInt
+from torch import Generator, Tensor, nn, optim
+from torch.nn.functional import leaky_relu, normalize
+
+from autosample.data.interactions import Interactions
+from autosample.models.base import Model, ModelConfig
+from autosample.models.graph import normalized_adjacency, propagated
+from autosample.types import Queries, Rows
+
+SLOPE = 0.2  # of the leaky ReLU, as in the official code
+
+
+class NGCF(ModelConfig):
+    """A graph convolution that also multiplies a node with its neighbours."""
+
+    kind: Literal["ngcf"] = "ngcf"
+    width: PositiveInt = 64
+    """Numbers in one embedding, and in each layer."""
+    layers: PositiveInt = 3
+    """Hops of propagation."""
+    init_std: PositiveFloat = 0.1
+    """Standard deviation of the first embeddings."""
+
+    paper: ClassVar[str] = "Wang et al., SIGIR 2019, arXiv:1905.08108"
+    learning_rate: ClassVar[float] = 0.001
+    l2: ClassVar[float] = 1e-4
+
+    def build(self, train: Interactions, rng: Generator) -> NeuralGraphFiltering:
+        return NeuralGraphFiltering(train, self, rng)
+
+
+class NeuralGraphFiltering(Model):
+    adjacency: Tensor
+
+    def __init__(self, train: Interactions, config: NGCF, rng: Generator) -> None:
+        super().__init__()
+        self.num_users = train.num_users
+        size, width = train.num_users + train.num_items, config.width
+        self.embeddings = nn.Parameter(torch.empty(size, width))
+        torch.nn.init.normal_(self.embeddings, std=config.init_std, generator=rng)
+        shape = (config.layers, width, width)
+        self.sums, self.products = (nn.Parameter(_glorot(shape, rng)) for _ in range(2))
+        self.sum_biases, self.product_biases = (
+            nn.Parameter(torch.zeros(config.layers, width)) for _ in range(2)
+        )
+        # Rebuilt from the training set, so kept out of checkpoints.
+        self.register_buffer("adjacency", normalized_adjacency(train), persistent=False)
+
+    def forward(self) -> BlockScorer:
+        nodes: Tensor = self.embeddings
+        blocks = [nodes]
+        for hop in range(len(self.sums)):
+            near = propagated(self.adjacency, nodes)
+            summed = (near + nodes) @ self.sums[hop] + self.sum_biases[hop]
+            crossed = (near * nodes) @ self.products[hop] + self.product_biases[hop]
+            nodes = leaky_relu(summed, SLOPE) + leaky_relu(crossed, SLOPE)
+            blocks.append(normalize(nodes, dim=1))
+        return BlockScorer(blocks, self.num_users)
+
+    def optimizer(self, learning_rate: float) -> optim.Optimizer:
+        return optim.Adam(self.parameters(), learning_rate, fused=True)
+
+    @torch.no_grad()
+    def export(self) -> dict[str, Tensor]:
+        rows = torch.cat(self.forward().blocks, 1)
+        return {"users": rows[: self.num_users], "items": rows[self.num_users :]}
+
+
+class BlockScorer:
+    """Rows are blocks side by side, (U + I, D) each; a block is a layer."""
+
+    def __init__(self, blocks: list[Tensor], num_users: int) -> None:
+        self.blocks, self.num_users = blocks, num_users
+
+    @property
+    def num_layers(self) -> int:
+        return len(self.blocks)
+
+    def queries(self, queries: Queries) -> Rows:
+        return self._rows(queries.users_B)
+
+    def items(self, items: Tensor) -> Rows:
+        return self._rows(items + self.num_users)
+
+    def item_layers(self, items_XL: Tensor) -> Tensor:
+        count, nodes = self.num_layers, items_XL + self.num_users
+        found = [block[nodes[..., at]] for at, block in enumerate(self.blocks)]
+        zero = torch.zeros_like(found[0])
+        wide = [
+            torch.cat(
+                [count * rows if at == here else zero for here in range(count)], -1
+            )
+            for at, rows in enumerate(found)
+        ]
+        return torch.stack(wide, dim=-2)  # (..., L, L * D)
+
+    def all_items(self) -> Tensor:
+        return torch.cat([block[self.num_users :] for block in self.blocks], 1)
+
+    def _rows(self, nodes: Tensor) -> Rows:
+        rows = torch.cat([block[nodes] for block in self.blocks], -1)
+        return Rows(rows, self.blocks[0][nodes])
+
+
+def _glorot(shape: tuple[int, int, int], rng: Generator) -> Tensor:
+    weights = torch.empty(shape)
+    for layer in weights:
+        nn.init.xavier_uniform_(layer, generator=rng)
+    return weights

@@ -1,0 +1,112 @@
+"""Two towers over the ids (Covington et al., RecSys 2016, doi:10.1145/2959100.2959190;
+Yi et al., RecSys 2019, doi:10.1145/3298689.3346996).
+
+An embedding and a small MLP on each side; scores are inner products of what comes out.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import ClassVar, Literal
+
+import torch
+from pydantic import PositiveFloat, PositiveInt
+from torch import Generator, Tensor, nn, optim
+from torch.nn.functional import embedding
+
+from autosample.data.interactions import Interactions
+from autosample.models.base import Model, ModelConfig
+from autosample.optim import RowAdagrad
+from autosample.types import Queries, Rows
+
+
+class TwoTower(ModelConfig):
+    """A small network on each side's embeddings."""
+
+    kind: Literal["two_tower"] = "two_tower"
+    width: PositiveInt = 64
+    """Numbers in one embedding, and in what a tower gives."""
+    hidden: PositiveInt = 128
+    """Units between them."""
+    init_std: PositiveFloat = 0.1
+    """Standard deviation of the first embeddings."""
+
+    paper: ClassVar[str] = "Yi et al., RecSys 2019, doi:10.1145/3298689.3346996"
+    learning_rate: ClassVar[float] = 0.02
+    l2: ClassVar[float] = 0.01
+
+    def build(self, train: Interactions, rng: Generator) -> Towers:
+        return Towers(
+            Tower(train.num_users, self, rng), Tower(train.num_items, self, rng)
+        )
+
+
+class Tower(nn.Module):
+    """Embedding, then x + W2 relu(W1 x): it begins near plain factorisation."""
+
+    def __init__(self, rows: int, config: TwoTower, rng: Generator) -> None:
+        super().__init__()
+        self.table = nn.Parameter(torch.empty(rows, config.width))
+        nn.init.normal_(self.table, std=config.init_std, generator=rng)
+        self.inward = nn.Parameter(torch.empty(config.width, config.hidden))
+        nn.init.xavier_uniform_(self.inward, generator=rng)
+        self.bias = nn.Parameter(torch.zeros(config.hidden))
+        self.outward = nn.Parameter(torch.empty(config.hidden, config.width))
+        nn.init.xavier_uniform_(self.outward, generator=rng)
+
+    def through(self, rows: Tensor) -> Tensor:
+        """Return what becomes of embeddings: (..., D)."""
+        return rows + torch.relu(rows @ self.inward + self.bias) @ self.outward
+
+    def rows(self, ids: Tensor) -> Rows:
+        free = embedding(ids, self.table, sparse=True)
+        return Rows(self.through(free), free)
+
+
+class Towers(Model):
+    def __init__(self, users: Tower, items: Tower) -> None:
+        super().__init__()
+        self.users, self.items = users, items
+
+    def forward(self) -> TowerScorer:
+        return TowerScorer(self.users, self.items)
+
+    def optimizer(self, learning_rate: float) -> optim.Optimizer:
+        return RowAdagrad(self.parameters(), learning_rate)
+
+    @torch.no_grad()
+    def export(self) -> dict[str, Tensor]:
+        return {
+            "users": self.users.through(self.users.table),
+            "items": self.items.through(self.items.table),
+        }
+
+
+class TowerScorer:
+    """Runs towers on the ids that are asked for; one layer."""
+
+    num_layers = 1
+
+    def __init__(self, user_tower: Tower, item_tower: Tower) -> None:
+        self._users, self._items = user_tower, item_tower
+
+    def queries(self, queries: Queries) -> Rows:
+        return self._users.rows(queries.users_B)
+
+    def items(self, items: Tensor) -> Rows:
+        table = self._items.table
+        if torch.is_grad_enabled() or items.numel() < len(table):
+            return self._items.rows(items)
+        # More draws than items: the tower runs once over all of them.
+        return Rows(embedding(items, self._everything), embedding(items, table))
+
+    @cached_property
+    def _everything(self) -> Tensor:
+        with torch.no_grad():
+            return self._items.through(self._items.table)
+
+    def item_layers(self, items_XL: Tensor) -> Tensor:
+        return self.items(items_XL).scored
+
+    def all_items(self) -> Tensor:
+        return self._items.through(self._items.table)

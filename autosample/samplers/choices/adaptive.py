@@ -1,0 +1,38 @@
+"""Adaptive hardness (Lai et al., AAAI 2024, arXiv:2401.05191)."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from pydantic import Field, PositiveFloat
+from torch import Generator
+
+from autosample.samplers.choices.base import Choice, Chosen, best
+from autosample.samplers.pool import ScoredPool
+from autosample.samplers.ranges import Between
+
+LEAST = 0.1
+"""s_ui + alpha is held above it: a negative base would turn the target round."""
+
+
+class AdaptiveHardness(Choice):
+    """The slots whose score is nearest to beta * (s_ui + alpha)^(p + 1): the better a
+    positive scores already, the easier its negative."""
+
+    paper: ClassVar[str] = "Lai et al., AAAI 2024, arXiv:2401.05191"
+    kind: Literal["adaptive"] = "adaptive"
+    alpha: float = Field(1.0, json_schema_extra=Between(0.1, 2))
+    """Added to the positive's score."""
+    beta: PositiveFloat = Field(0.1, json_schema_extra=Between(0.05, 1, log=True))
+    """Scale of the target, in units of a score."""
+    p: float = Field(-2.0, lt=-1, ge=-8)
+    """The power plus one; the paper's best is -2: target = beta / (s_ui + alpha)."""
+
+    def choose(self, pool: ScoredPool, rng: Generator) -> Chosen:
+        assert pool.scores is not None
+        positive_B1 = pool.context.positive_scores_B[:, None]
+        target_B1 = self.beta * (positive_B1 + self.alpha).clamp(min=LEAST) ** (
+            self.p + 1
+        )
+        nearness_BM = -(pool.scores - target_B1).abs()
+        return best(pool, pool.masked(nearness_BM, -float("inf")), self.keep)

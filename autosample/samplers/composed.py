@@ -1,0 +1,137 @@
+"""Samplers made of others: any three parts, mixtures, and schedules over passes."""
+
+from __future__ import annotations
+
+from itertools import accumulate
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+
+from autosample.config import Config
+from autosample.plugins import Registry
+from autosample.samplers.base import Leaf, Parts, Preset, Sampler
+from autosample.samplers.choices import ChoiceSpec, Hardest
+from autosample.samplers.presets import PRESETS, UniformSampler
+from autosample.samplers.presets.pooled import DNS, PoolRange
+from autosample.samplers.proposals import ProposalSpec, UniformProposal
+from autosample.samplers.ranges import Between
+from autosample.samplers.synthesis import SynthesisSpec
+from autosample.types import Moment
+
+MOST_LEAVES = 16
+"""Parts that a composed sampler may draw from; each costs like a sampler."""
+
+SAMPLERS: Registry[Sampler] = Registry(
+    "samplers",
+    Sampler,  # type: ignore[type-abstract]
+    lambda: (*PRESETS, CustomSampler, MixtureSampler, ScheduleSampler),
+)
+
+SamplerSpec = Annotated[Sampler, SAMPLERS]
+
+
+class CustomSampler(Preset):
+    """Any proposal, choice and synthesis together, tried before or not."""
+
+    helps: ClassVar[str] = "Where no name fits: combinations that nobody has tried."
+    kind: Literal["custom"] = "custom"
+    negatives: PositiveInt = 1
+    """Left at 1: here `choice.keep` says how many."""
+    proposal: ProposalSpec = UniformProposal()
+    pool: PositiveInt = Field(32, json_schema_extra=PoolRange)
+    """Items drawn for each pair."""
+    choice: ChoiceSpec = Hardest()
+    synthesis: SynthesisSpec | None = None
+    guard: float = Field(0.0, ge=0, lt=1, json_schema_extra=Between(0, 0.4))
+    """Share of the pool, its best-scored items, that is left out as likely liked."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _has_one_count(cls, data: Any) -> Any:
+        if isinstance(data, dict) and data.get("negatives", 1) != 1:
+            raise ValueError("write choice.keep instead of negatives")
+        return data
+
+    @property
+    def parts(self) -> Parts:
+        return Parts(self.proposal, self.pool, self.choice, self.synthesis, self.guard)
+
+
+class Composed(Sampler):
+    """A sampler that leaves the drawing to others."""
+
+    @model_validator(mode="after")
+    def _is_no_crowd(self) -> Self:
+        leaves = len(self.all_parts)
+        if leaves > MOST_LEAVES:
+            raise ValueError(f"{self.kind} of {leaves} samplers; at most {MOST_LEAVES}")
+        return self
+
+
+class MixtureSampler(Composed):
+    """Several samplers at once: the weighted sum of their losses."""
+
+    helps: ClassVar[str] = "Where a search finds two that are better together."
+    kind: Literal["mixture"] = "mixture"
+    samplers: Annotated[tuple[SamplerSpec, ...], Field(min_length=2)] = (
+        UniformSampler(),
+        DNS(),
+    )
+    """What is mixed."""
+    weights: tuple[PositiveFloat, ...] | None = None
+    """One a sampler, in any unit; null: alike."""
+
+    @model_validator(mode="after")
+    def _has_a_weight_each(self) -> Self:
+        if self.weights is not None and len(self.weights) != len(self.samplers):
+            raise ValueError(
+                f"{len(self.weights)} weights for {len(self.samplers)} samplers"
+            )
+        return self
+
+    def leaves(self, moment: Moment) -> tuple[Leaf, ...]:
+        weights = self.weights or (1.0,) * len(self.samplers)
+        return tuple(
+            Leaf(weight / sum(weights) * leaf.share, leaf.parts)
+            for weight, sampler in zip(weights, self.samplers, strict=True)
+            for leaf in sampler.leaves(moment)
+        )
+
+    @property
+    def all_parts(self) -> tuple[Parts, ...]:
+        return tuple(part for each in self.samplers for part in each.all_parts)
+
+
+class ScheduleStage(Config):
+    """A sampler, and for how long."""
+
+    sampler: SamplerSpec = UniformSampler()
+    epochs: PositiveInt = 10
+    """Passes; the last stage goes on to the end."""
+
+
+class ScheduleSampler(Composed):
+    """One sampler after the other, as passes go by."""
+
+    helps: ClassVar[str] = (
+        "Where hard negatives help once uniform ones have done theirs."
+    )
+    kind: Literal["schedule"] = "schedule"
+    stages: Annotated[tuple[ScheduleStage, ...], Field(min_length=2)] = Field(
+        default_factory=lambda: (ScheduleStage(), ScheduleStage(sampler=DNS()))
+    )
+    """In order. A training planned shorter than all of them together, such as a rung of
+    a race, runs them all in proportion."""
+
+    def leaves(self, moment: Moment) -> tuple[Leaf, ...]:
+        ends = list(accumulate(stage.epochs for stage in self.stages))
+        at = moment.epoch * max(1.0, ends[-1] / moment.planned)
+        current = next(
+            (stage for stage, end in zip(self.stages, ends, strict=True) if at < end),
+            self.stages[-1],
+        )
+        return current.sampler.leaves(moment)
+
+    @property
+    def all_parts(self) -> tuple[Parts, ...]:
+        return tuple(part for stage in self.stages for part in stage.sampler.all_parts)

@@ -1,0 +1,115 @@
+"""Negatives mostly as popular as the positive: cohorts of popularity.
+
+After the popularity-cohort sampler of Apple's study of negative sampling for sequential
+recommenders; here cohorts hold equal shares of the training pairs.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Generator, Tensor
+
+from autosample.samplers.context import QueryContext
+from autosample.samplers.observed import Observed
+from autosample.samplers.pool import Pool
+from autosample.samplers.proposals.base import (
+    ProposalConfig,
+    log_share,
+    redraw_observed,
+)
+from autosample.samplers.ranges import Between
+
+
+class CohortProposal(ProposalConfig):
+    """The positive's own cohort of popularity most often, the others alike; within a
+    cohort every unobserved item alike."""
+
+    kind: Literal["cohort"] = "cohort"
+    cohorts: int = Field(3, ge=2, le=100)
+    """Groups of items by popularity: tail, body, head."""
+    same: float = Field(0.8, ge=0, le=1, json_schema_extra=Between(0.34, 0.95))
+    """Probability of the positive's own cohort."""
+
+    def build(self, observed: Observed) -> Cohorts:
+        return Cohorts(observed, self.cohorts, self.same)
+
+
+class Cohorts:
+    """Items sorted by popularity; a cohort is a run of them."""
+
+    def __init__(self, observed: Observed, cohorts: int, same: float) -> None:
+        self.observed = observed
+        counts_I = observed.popularity_I
+        self.sorted_I = counts_I.argsort(stable=True)
+        found_I = _cohorts(counts_I[self.sorted_I], cohorts)
+        kinds, found_I = torch.unique(found_I, return_inverse=True)  # none is empty
+        self.cohort_I = torch.empty_like(found_I)
+        self.cohort_I[self.sorted_I] = found_I
+        self.sizes_G = found_I.bincount()
+        self.firsts_G = self.sizes_G.cumsum(0) - self.sizes_G
+        count = len(kinds)
+        law_GG = torch.full(
+            (count, count), (1 - same) / max(count - 1, 1), dtype=torch.double
+        )
+        self.law_GG = law_GG.fill_diagonal_(same if count > 1 else 1).to(
+            counts_I.device
+        )
+        self._log_item_GG = log_share(self.law_GG) - self.sizes_G.log()
+        self._log_left_UG = self._log_left()
+
+    def _log_left(self) -> Tensor:
+        """Log-probability of an unobserved item, by user and positive's cohort."""
+        observed, count = self.observed, len(self.sizes_G)
+        users_E = observed.keys_E // observed.num_items
+        spots_E = users_E * count + self.cohort_I[observed.items_E]
+        had_UG = spots_E.bincount(minlength=observed.num_users * count)
+        share_UG = had_UG.view(-1, count) / self.sizes_G.double()
+        return log_share(1 - share_UG @ self.law_GG.T)
+
+    def draw(self, context: QueryContext, size: int, rng: Generator) -> Pool:
+        users_B = context.users_B
+        own_B = self.cohort_I[context.positives_B]
+        items_BM = redraw_observed(
+            self._draw(own_B.repeat_interleave(size), rng).view(-1, size),
+            users_B,
+            self.observed,
+            lambda rows: self._draw(own_B[rows], rng),
+            lambda row: self._draw_exact(int(users_B[row]), int(own_B[row]), rng),
+        )
+
+        def law() -> Tensor:
+            drawn_BM = self._log_item_GG[own_B[:, None], self.cohort_I[items_BM]]
+            left_B1 = self._log_left_UG[users_B, own_B][:, None]
+            return torch.sub(drawn_BM, left_B1).float()
+
+        return Pool(items_BM, law=law)
+
+    def _draw(self, own_X: Tensor, rng: Generator) -> Tensor:
+        device = own_X.device
+        chance_X = torch.rand(len(own_X), generator=rng, device=device).double()
+        cumulative_GG = self.law_GG.cumsum(1)
+        drawn_X = (chance_X[:, None] >= cumulative_GG[own_X]).sum(1)
+        drawn_X.clamp_(max=len(self.sizes_G) - 1)
+        within_X = torch.rand(
+            len(own_X), dtype=torch.double, generator=rng, device=device
+        )
+        places_X = (within_X * self.sizes_G[drawn_X]).long() + self.firsts_G[drawn_X]
+        return self.sorted_I[places_X]
+
+    def _draw_exact(self, user: int, own: int, rng: Generator) -> Tensor:
+        law_I = (self.law_GG[own] / self.sizes_G)[self.cohort_I]
+        if not law_I.clone().index_fill_(0, self.observed.items_of(user), 0).any():
+            law_I = torch.ones_like(law_I)
+        left_I = self.observed.unobserved_weights(user, law_I)
+        return left_I.multinomial(1, generator=rng)[0]
+
+
+def _cohorts(counts_I: Tensor, cohorts: int) -> Tensor:
+    """Cut items, ascending in popularity, where equal shares of all pairs end: (I,)."""
+    before_I = counts_I.cumsum(0) - counts_I
+    total = max(int(counts_I.sum()), 1)
+    cohort_I = torch.div(before_I * cohorts, total, rounding_mode="floor")
+    return cohort_I.clamp(max=cohorts - 1)

@@ -1,0 +1,36 @@
+"""What proposals with a memory of each user share."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from autosample.samplers.observed import Observed
+from autosample.types import Queries, Scorer
+
+BLOCK = 2048  # users brought up to date together
+
+
+def mean_positive_scores(scorer: Scorer, observed: Observed) -> Tensor:
+    """Return the mean score of each user's training items: (U,); zero without any."""
+    found = []
+    for users_B in users_of(observed):
+        rows_BD = scorer.queries(Queries(users_B)).scored.detach()
+        counts_B = observed.degrees_U[users_B]
+        first, last = int(users_B[0]), int(users_B[-1])
+        begin = int(observed.starts_U[first])
+        end = int(observed.starts_U[last] + observed.degrees_U[last])
+        with torch.no_grad():
+            items_ED = scorer.items(observed.items_E[begin:end]).scored
+        rows_E = torch.arange(len(users_B), device=users_B.device)
+        rows_E = rows_E.repeat_interleave(counts_B)
+        scores_E = (rows_BD[rows_E] * items_ED).sum(1)
+        sums_B = torch.zeros_like(rows_BD[:, 0]).index_add_(0, rows_E, scores_E)
+        found.append(sums_B / counts_B.clamp(min=1))
+    return torch.cat(found)
+
+
+def users_of(observed: Observed) -> tuple[Tensor, ...]:
+    """Return all users, in the blocks that are brought up to date together."""
+    users_U = torch.arange(observed.num_users, device=observed.device)
+    return torch.split(users_U, BLOCK)

@@ -1,0 +1,120 @@
+"""Scoring what was chosen, with gradient, in few gathers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from autosample.losses import Scored
+from autosample.samplers.context import QueryContext, inner
+from autosample.samplers.synthesis import Ingredients
+from autosample.supernet.columns import ChosenSlots, seeded
+from autosample.supernet.kept import Kept
+from autosample.types import Rows
+
+
+@dataclass(frozen=True)
+class Negatives:
+    """Scored negatives of one leaf: all (B, N)."""
+
+    scores: Tensor
+    weights: Tensor
+    squares: Tensor
+    """Squared norms of the rows behind them."""
+    log_q: Tensor | None = None
+    auxiliary_B: Tensor | None = None
+    """The loss of a synthesis that learns."""
+
+    @property
+    def scored(self) -> Scored:
+        return Scored(self.scores, self.weights, self.log_q)
+
+
+class Positive(NamedTuple):
+    scores_B: Tensor
+    squares_B: Tensor
+    """Squared norms of the query's and the item's rows."""
+
+
+class Gathering(NamedTuple):
+    """What scoring needs of a step."""
+
+    kept: Kept
+    context: QueryContext
+    queries: Rows
+    """Rows of the queries, with gradient."""
+    log_q: bool
+    """Whether the loss asks how likely each negative was."""
+
+
+def gather(
+    step: Gathering, chosen: list[ChosenSlots]
+) -> tuple[Positive, list[Negatives]]:
+    """Score positives and all chosen slots; plain ones go through one gather."""
+    context = step.context
+    plain = [
+        each for each in chosen if not each.parts.synthesis and not each.pool.shared
+    ]
+    columns = [context.positives_B[:, None]]
+    columns += [each.pool.items.gather(1, each.slots) for each in plain]
+    rows = context.scorer.items(torch.cat(columns, 1))
+    widths = [column.shape[1] for column in columns]
+    scores = torch.split(inner(step.queries.scored, rows.scored), widths, 1)
+    squares = torch.split(rows.free.square().sum(-1), widths, 1)
+    own = step.queries.free.square().sum(-1)
+    positive = Positive(scores[0][:, 0], own + squares[0][:, 0])
+    found = {
+        id(each): Negatives(scores[at], each.weights, squares[at], _log_q(step, each))
+        for at, each in enumerate(plain, start=1)
+    }
+    for each in chosen:
+        if id(each) not in found:
+            make = _synthetic if each.parts.synthesis else _shared
+            found[id(each)] = make(step, each)
+    return positive, [found[id(each)] for each in chosen]
+
+
+def _log_q(step: Gathering, chosen: ChosenSlots) -> Tensor | None:
+    log_q = chosen.pool.log_q if step.log_q else None
+    if log_q is None:
+        return None
+    return log_q.expand(len(chosen.slots), -1).gather(1, chosen.slots)
+
+
+def _shared(step: Gathering, chosen: ChosenSlots) -> Negatives:
+    """Score shared columns by one product, whatever was chosen of them."""
+    rows = step.context.scorer.items(chosen.pool.items)
+    scores_BC = inner(step.queries.scored, rows.scored)
+    squares_BC = rows.free.square().sum(-1).expand_as(scores_BC)
+    return Negatives(
+        scores_BC.gather(1, chosen.slots),
+        chosen.weights,
+        squares_BC.gather(1, chosen.slots),
+        _log_q(step, chosen),
+    )
+
+
+def _synthetic(step: Gathering, chosen: ChosenSlots) -> Negatives:
+    """Score made negatives; l2 shrinks the first layer of what they are made of."""
+    assert chosen.parts.synthesis is not None
+    assert chosen.seed is not None
+    scorer, context = step.context.scorer, step.context
+    items_BM = chosen.pool.items.expand(len(context.users_B), -1)
+    items_BNL = torch.stack(
+        [items_BM.gather(1, slots_BN) for slots_BN in chosen.slots.unbind(-1)], -1
+    )
+    positives_B1L = context.positives_B[:, None, None].expand(-1, 1, scorer.num_layers)
+    rows = scorer.item_layers(torch.cat([positives_B1L, items_BNL], 1))
+    queries_BD = step.queries.scored
+    maker = step.kept.maker(chosen.parts.synthesis, queries_BD)
+    parts = Ingredients(queries_BD, rows[:, 0], rows[:, 1:])
+    made = maker.embed(parts, seeded(chosen.seed, queries_BD))
+    return Negatives(
+        inner(queries_BD, made.rows_BND),
+        chosen.weights,
+        rows[:, 1:, 0].square().sum(-1),
+        auxiliary_B=made.auxiliary_B,
+    )
