@@ -159,8 +159,12 @@ def _git() -> str | None:
 
 
 def _weights(outcome: Outcome) -> bytes:
+    """Return `users` (U, D) and `items` (I, D), and what the sampler has learned, such
+    as gates, under `sampler.`"""
+    learned = {f"sampler.{name}": t for name, t in outcome.sampler_state.items()}
     exported = {
-        name: tensor.contiguous() for name, tensor in outcome.model.export().items()
+        name: tensor.contiguous()
+        for name, tensor in (outcome.model.export() | learned).items()
     }
     for name, tensor in exported.items():
         if not bool(torch.isfinite(tensor).all()):

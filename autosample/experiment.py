@@ -30,6 +30,7 @@ from autosample.report import (
 )
 from autosample.samplers import Sampler, UniformSampler
 from autosample.spec import SearchSpec
+from autosample.state import State
 from autosample.strategies.base import Cost, SearchResult, Task, epoch_data
 from autosample.strategies.exhaustive import scratch
 from autosample.strategies.run import search
@@ -50,6 +51,8 @@ class Outcome:
     """The retraining: model, loss and training settings in full."""
     dataset: Dataset
     split: Split
+    sampler_state: State
+    """What the sampler itself has learned, such as gates; empty for most."""
 
 
 def run(
@@ -97,7 +100,15 @@ def run(
         ),
         trace=found.trace,
     )
-    return Outcome(report, model, found.chosen, retrained.trial, dataset, split)
+    return Outcome(
+        report=report,
+        model=model,
+        sampler=found.chosen,
+        trial=retrained.trial,
+        dataset=dataset,
+        split=split,
+        sampler_state=retrained.best_sampler(),
+    )
 
 
 def prepare(spec: SearchSpec, dataset: Dataset) -> Split:

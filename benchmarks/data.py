@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import cache
 from pathlib import Path
 
 from autosample.data.dataset import Dataset, load_dataset
@@ -13,6 +14,7 @@ FOLDER = Path(os.environ.get("AUTOSAMPLE_DATA", "../shared/data"))
 FILES: dict[str, tuple[str, str | None]] = {
     "ml-latest-small": ("ml-latest-small/ratings.csv", None),
     "lastfm": ("lastfm/train.txt", "lastfm/test.txt"),
+    "amazon-cd": ("amazon-cd/train.txt", "amazon-cd/test.txt"),
     "gowalla": ("gowalla/train.txt", "gowalla/test.txt"),
 }
 
@@ -25,6 +27,8 @@ def paths(name: str) -> tuple[Path, Path | None]:
     return FOLDER / train, FOLDER / test if test else None
 
 
-def gowalla() -> Dataset:
-    train, test = paths("gowalla")
+@cache
+def dataset(name: str) -> Dataset:
+    """Return a data set, read once."""
+    train, test = paths(name)
     return load_dataset(train, test=test)

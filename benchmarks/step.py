@@ -24,7 +24,7 @@ from autosample.supernet import equal_weights
 from autosample.training import FixedWeights
 from autosample.trials import InProcessRunner, Request
 from autosample.trials import prepare as set_up
-from benchmarks.data import gowalla
+from benchmarks.data import dataset
 
 
 def main() -> None:
@@ -36,11 +36,11 @@ def main() -> None:
     spec = SearchSpec.model_validate(
         {"dataset": "gowalla", "model": {"kind": given.model}}
     )
-    split = prepare(spec, gowalla())
+    split = prepare(spec, dataset("gowalla"))
     task = Task(spec, split, InProcessRunner(split), lambda *_: None)
     alone = default_candidates(BPR())
     fields: dict[str, Sequence[Sampler]] = {each.label: [each] for each in alone}
-    fields["all seven, mixed"] = alone
+    fields["mixed"] = alone
     steps = {}
     for name, samplers in fields.items():
         trainer, _ = set_up(Request(task.trial(name, samplers)), split)
@@ -56,7 +56,7 @@ def main() -> None:
             if at >= 5:  # the first ones warm caches up
                 seconds[name].append(time.perf_counter() - began)
     medians = {name: statistics.median(times) for name, times in seconds.items()}
-    mixed = medians.pop("all seven, mixed")
+    mixed = medians.pop("mixed")
     dearest = max(medians, key=medians.__getitem__)
     print(f"{given.model} on Gowalla, batch {spec.training.batch_size}, one thread")
     for name, median in medians.items():

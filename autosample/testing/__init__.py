@@ -2,4 +2,7 @@
 
 class TestMine(SamplerContract):
     sampler = MySampler(pool=8)
+
+`samplers.SamplerContract`, `losses.LossContract`, `models.ModelContract`;
+docs/plugins.md says what they check.
 """

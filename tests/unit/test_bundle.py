@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 import autosample
 from autosample import bundle
@@ -176,3 +177,20 @@ def test_the_chosen_sampler_is_rebuilt(folder: Path) -> None:
 def test_a_copy_elsewhere_is_as_good(folder: Path, tmp_path: Path) -> None:
     shutil.copytree(folder, tmp_path / "copy")
     autosample.load(tmp_path / "copy")
+
+
+def test_what_a_sampler_has_learned_is_in_the_bundle(tmp_path: Path) -> None:
+    """DENS learns four gates; they are those of the best pass, and the model loads."""
+    dataset = Synthetic(users=80, items=60, pairs_per_user=10).build().dataset
+    candidates = [{"kind": "dens", "pool": 4}]
+    found = autosample.search(dataset, **(SMALL | {"candidates": candidates}))
+    found.save(tmp_path / "bundle")
+    tensors = load_file(tmp_path / "bundle" / "model.safetensors")
+    names = [name for name in tensors if name.startswith("sampler.")]
+    gates = {name.rsplit(".", 1)[1]: tensors[name] for name in names}
+    assert set(gates) == {"item", "user", "negative", "positive"}
+    for name, tensor in found.outcome.sampler_state.items():
+        assert torch.equal(tensors[f"sampler.{name}"], tensor)
+        assert tensor.shape == (64, 64)
+    loaded = autosample.load(tmp_path / "bundle")
+    assert len(loaded.recommend(dataset.users[0].as_py(), k=3)) == 3

@@ -5,7 +5,6 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from torch.autograd import gradcheck
 
 from autosample.losses import (
     BPR,
@@ -31,6 +30,7 @@ from autosample.samplers.proposals import (
     UniformProposal,
 )
 from autosample.testing import toys
+from autosample.testing.losses import LossContract
 
 RNG = torch.Generator().manual_seed(0)
 
@@ -175,34 +175,9 @@ def test_one_pair_of_k_pair_is_bpr() -> None:
     torch.testing.assert_close(KPair()(positive, part), BPR()(positive, part))
 
 
-@pytest.mark.parametrize("loss", EVERY, ids=name)
-def test_gradients_agree_with_finite_differences(loss: Loss) -> None:
-    w = weights(4, 3)
-
-    def whole(positive: torch.Tensor, negative: torch.Tensor) -> torch.Tensor:
-        return loss(positive, Scored(negative, w))
-
-    assert gradcheck(whole, (draw(4).requires_grad_(), draw(4, 3).requires_grad_()))
-
-
-@pytest.mark.parametrize("loss", EVERY, ids=name)
-@pytest.mark.parametrize("per_pair", [False, True])
-def test_a_mixture_is_the_sum_of_its_losses(loss: Loss, per_pair: bool) -> None:
-    positive = draw(7)
-    parts = [Scored(draw(7, n), weights(7, n)) for n in (1, 4, 2)]
-    shares = torch.softmax(draw(7, 3) if per_pair else draw(3), -1)
-    expected = sum(
-        shares[..., k] * loss(positive, part) for k, part in enumerate(parts)
-    )
-    torch.testing.assert_close(loss.mixture(positive, parts, shares), expected)
-
-
-@pytest.mark.parametrize("loss", EVERY, ids=name)
-def test_extreme_scores_stay_finite(loss: Loss) -> None:
-    scores = torch.tensor([-1e4, 0.0, 1e4], dtype=torch.double)
-    for positive in scores:
-        part = Scored(scores[None], torch.full((1, 3), 1 / 3, dtype=torch.double))
-        assert torch.isfinite(loss(positive[None], part)).all()
+for _loss in [*EVERY, SampledSoftmax(log_q=True)]:
+    _name = f"Test_{_loss.label}"
+    globals()[_name] = type(_name, (LossContract,), {"loss": _loss})
 
 
 @pytest.mark.parametrize("loss", EVERY, ids=name)

@@ -10,45 +10,88 @@ from autosample.evaluation.metrics import Metric
 from autosample.losses import BPR
 from autosample.models import MF, LightGCN, ModelConfig
 from autosample.optim import RowAdagrad
-from autosample.samplers import DNS, MixGCFSampler, Observed, Sampler, UniformSampler
+from autosample.samplers import (
+    DNS,
+    SRNS,
+    AdaSIR,
+    DENSSampler,
+    MixGCFSampler,
+    Observed,
+    ReverseCNS,
+    Sampler,
+    ScheduleSampler,
+    UniformSampler,
+)
 from autosample.state import from_bytes, to_bytes
 from autosample.supernet import Supernet, equal_weights
 from autosample.training import FixedWeights, Trainer, Training
 
 SPLIT = RandomSplit().apply(Synthetic(users=120, items=80).build().dataset, seed=0)
 SAMPLERS: list[Sampler] = [UniformSampler(), DNS(pool=4), MixGCFSampler(pool=4)]
+LASTING: list[Sampler] = [
+    AdaSIR(draws=20, memory=8, negatives=2),
+    SRNS(memory=4, renewed=8, warmup=4),
+    DENSSampler(pool=4),
+    ReverseCNS(pool=4, course=5),
+    ScheduleSampler(),
+]
+"""What remembers, learns or changes with the passes."""
 
 
-def trainer(config: ModelConfig | None = None, **settings: object) -> Trainer:
+def trainer(
+    config: ModelConfig | None = None,
+    samplers: list[Sampler] = SAMPLERS,
+    **settings: object,
+) -> Trainer:
     config = config or MF(width=8)
     known = {"epochs": 6, "batch_size": 256, "learning_rate": 0.05, "l2": 0.01}
     training = Training.model_validate(known | settings)
     model = config.build(SPLIT.train, torch.Generator().manual_seed(0))
-    supernet = Supernet(SAMPLERS, Observed(SPLIT.train), BPR())
+    supernet = Supernet(samplers, Observed(SPLIT.train), BPR())
     return Trainer(model, supernet, SPLIT, training, Metric("ndcg@10"))
 
 
-def weights() -> FixedWeights:
-    return FixedWeights(equal_weights(len(SAMPLERS)))
+def weights(count: int = len(SAMPLERS)) -> FixedWeights:
+    return FixedWeights(equal_weights(count))
 
 
+@pytest.mark.parametrize("samplers", [SAMPLERS, LASTING], ids=["plain", "lasting"])
 @pytest.mark.parametrize("config", [MF(width=8), LightGCN(width=8, layers=2)], ids=str)
-def test_a_resumed_training_ends_in_the_same_bits(config: ModelConfig) -> None:
-    whole = trainer(config)
-    for _ in whole.epochs(weights()):
+def test_a_resumed_training_ends_in_the_same_bits(
+    config: ModelConfig, samplers: list[Sampler]
+) -> None:
+    fixed = weights(len(samplers))
+    whole = trainer(config, samplers)
+    for _ in whole.epochs(fixed):
         pass
-    first = trainer(config)
-    for epoch in first.epochs(weights()):
+    first = trainer(config, samplers)
+    for epoch in first.epochs(fixed):
         if epoch.number == 3:
             break
-    kept = from_bytes(to_bytes(first.state(weights())))
-    second = trainer(config)
-    second.load(kept, weights())
-    numbers = [epoch.number for epoch in second.epochs(weights())]
+    kept = from_bytes(to_bytes(first.state(fixed)))
+    second = trainer(config, samplers)
+    second.load(kept, fixed)
+    numbers = [epoch.number for epoch in second.epochs(fixed)]
     assert numbers == [4, 5, 6]
-    ours, theirs = second.state(weights()), whole.state(weights())
+    ours, theirs = second.state(fixed), whole.state(fixed)
     assert ours.keys() == theirs.keys()
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+def test_a_branch_takes_what_its_sampler_learned_in_the_supernet() -> None:
+    """And nothing of its neighbours, of which it has no part."""
+    supernet = trainer(samplers=LASTING)
+    for _ in supernet.epochs(weights(len(LASTING))):
+        pass
+    state = supernet.state(weights(len(LASTING)))
+    branch = trainer(samplers=[LASTING[2]])
+    fresh = {n: t.clone() for n, t in branch.supernet.kept.parameters().items()}
+    branch.start_from(state, with_optimizer=False)
+    taken, learned = (net.supernet.kept.parameters() for net in (branch, supernet))
+    assert len(taken) == 4
+    for name, tensor in taken.items():
+        assert torch.equal(tensor, learned[name])
+        assert not torch.equal(tensor, fresh[name])
 
 
 def test_training_learns() -> None:

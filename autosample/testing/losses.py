@@ -1,0 +1,93 @@
+"""The promises every loss keeps."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+from torch.autograd import gradcheck
+
+from autosample.losses import Loss, Scored
+
+
+class LossContract:
+    """Subclass with a loss; it is run on random cosines in float64."""
+
+    loss: ClassVar[Loss]
+
+    def _rng(self) -> torch.Generator:
+        return torch.Generator().manual_seed(0)
+
+    def _draw(self, rng: torch.Generator, *shape: int) -> Tensor:
+        return 2 * torch.rand(*shape, generator=rng, dtype=torch.double) - 1
+
+    def _scored(self, rng: torch.Generator, rows: int, count: int) -> Scored:
+        log_q = -self._draw(rng, rows, count).abs() - 1
+        weights = torch.softmax(self._draw(rng, rows, count), 1)
+        return Scored(self._draw(rng, rows, count), weights, log_q)
+
+    def test_it_gives_a_number_for_each_pair(self) -> None:
+        rng = self._rng()
+        loss_B = self.loss(self._draw(rng, 7), self._scored(rng, 7, 3))
+        assert loss_B.shape == (7,)
+        assert torch.isfinite(loss_B).all()
+
+    def test_gradients_agree_with_finite_differences(self) -> None:
+        rng = self._rng()
+        positive, part = self._draw(rng, 4), self._scored(rng, 4, 3)
+
+        def whole(positive: Tensor, negative: Tensor) -> Tensor:
+            return self.loss(positive, part._replace(scores_BN=negative))
+
+        inputs = (positive.requires_grad_(), part.scores_BN.requires_grad_())
+        assert gradcheck(whole, inputs)
+
+    def test_a_mixture_is_the_sum_of_its_losses(self) -> None:
+        """For weights of the batch and of each pair, to rounding."""
+        rng = self._rng()
+        positive = self._draw(rng, 7)
+        parts = [self._scored(rng, 7, count) for count in (1, 4, 2)]
+        for shape in ((3,), (7, 3)):
+            shares = torch.softmax(self._draw(rng, *shape), -1)
+            expected = sum(
+                shares[..., k] * self.loss(positive, part)
+                for k, part in enumerate(parts)
+            )
+            found = self.loss.mixture(positive, parts, shares)
+            torch.testing.assert_close(found, expected)
+
+    def test_it_pulls_positives_up_and_negatives_down(self) -> None:
+        rng = self._rng()
+        positive = self._draw(rng, 20).requires_grad_()
+        part = self._scored(rng, 20, 5)
+        part.scores_BN.requires_grad_()
+        self.loss(positive, part).sum().backward()  # type: ignore[no-untyped-call]
+        assert positive.grad is not None
+        assert part.scores_BN.grad is not None
+        assert positive.grad.max() <= 0
+        assert positive.grad.min() < 0
+        assert part.scores_BN.grad.min() >= 0
+        assert part.scores_BN.grad.max() > 0
+
+    def test_extreme_scores_stay_finite(self) -> None:
+        scores = torch.tensor([-1e4, 0.0, 1e4], dtype=torch.double)
+        thirds = torch.full((1, 3), 1 / 3, dtype=torch.double)
+        for positive in scores:
+            part = Scored(scores[None], thirds, -torch.ones_like(thirds))
+            assert torch.isfinite(self.loss(positive[None], part)).all()
+
+    def test_negatives_of_no_weight_have_no_gradient(self) -> None:
+        rng = self._rng()
+        part = self._scored(rng, 4, 3)
+        part = part._replace(weights_BN=torch.zeros(4, 3, dtype=torch.double))
+        part.scores_BN.requires_grad_()
+        loss_B = self.loss(self._draw(rng, 4), part)
+        loss_B.sum().backward()  # type: ignore[no-untyped-call]
+        assert torch.isfinite(loss_B).all()
+        assert part.scores_BN.grad is not None
+        assert part.scores_BN.grad.abs().max() < 1e-100
+
+    def test_its_settings_survive_json(self) -> None:
+        text = self.loss.model_dump_json()
+        assert type(self.loss).model_validate_json(text) == self.loss

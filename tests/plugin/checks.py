@@ -1,0 +1,19 @@
+"""What the example's own tests are: pytest runs the promises of each kind."""
+
+from autosample_example import NonNegativeMF, PopularSoftmax, SquaredHinge
+
+from autosample.testing.losses import LossContract
+from autosample.testing.models import ModelContract
+from autosample.testing.samplers import SamplerContract
+
+
+class TestPopularSoftmax(SamplerContract):
+    sampler = PopularSoftmax(pool=5)
+
+
+class TestSquaredHinge(LossContract):
+    loss = SquaredHinge()
+
+
+class TestNonNegativeMF(ModelContract):
+    config = NonNegativeMF()
