@@ -5,7 +5,7 @@ DATA ?=
 TEST ?=
 KEEP ?=
 
-.PHONY: demo test check format bench install clean
+.PHONY: demo test check format bench readme install clean
 
 install: .venv/installed
 
@@ -30,6 +30,10 @@ check: install
 format: install
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# The catalogue in the README; a test compares.
+readme: install
+	$(BIN)/python -m autosample.tables README.md
 
 bench: install
 	$(BIN)/python -m benchmarks.jobs

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from autosample.config import Config
@@ -25,18 +25,21 @@ class Entry(Config):
     json_schema: dict[str, Any]
 
 
+CATALOGUE: dict[str, Callable[[], Sequence[type[Config]]]] = {
+    "samplers": lambda: SAMPLERS.all,
+    "models": lambda: MODELS.all,
+    "losses": lambda: LOSSES.all,
+    "strategies": lambda: STRATEGIES,
+}
+"""What there is of each part, plug-ins included."""
+
+
 def catalogue() -> dict[str, list[Entry]]:
-    """Return all samplers, models, losses and strategies, plug-ins included."""
+    """Return all samplers, models, losses and strategies, described."""
     return {
-        "samplers": _entries(SAMPLERS.all),
-        "models": _entries(MODELS.all),
-        "losses": _entries(LOSSES.all),
-        "strategies": _entries(STRATEGIES),
+        part: [_entry(config) for config in configs()]
+        for part, configs in CATALOGUE.items()
     }
-
-
-def _entries(configs: Sequence[type[Config]]) -> list[Entry]:
-    return [_entry(config) for config in configs]
 
 
 def _entry(config: type[Config]) -> Entry:

@@ -35,8 +35,10 @@ def search(
         Path, typer.Argument(help="CSV, TSV, Parquet, LightGCN or .inter.")
     ],
     test: Annotated[Path | None, typer.Option(help="File of test pairs.")] = None,
-    model: Annotated[str | None, typer.Option(help="mf or lightgcn.")] = None,
-    loss: Annotated[str | None, typer.Option(help="bpr or sampled_softmax.")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="mf, lightgcn, ...; see catalogue.")
+    ] = None,
+    loss: Annotated[str | None, typer.Option(help="bpr, infonce, bsl, ...")] = None,
     candidates: Annotated[
         str | None, typer.Option(help="Sampler kinds, by commas, or `default`.")
     ] = None,
@@ -91,10 +93,15 @@ def search(
 @app.command()
 def catalogue(
     as_json: Annotated[bool, typer.Option("--json", help="With schemas.")] = False,
+    markdown: Annotated[bool, typer.Option(help="As the README shows it.")] = False,
 ) -> None:
     """List samplers, models, losses and strategies."""
     from autosample.catalogue import catalogue as parts
+    from autosample.tables import markdown as tables
 
+    if markdown:
+        typer.echo(tables())
+        return
     found = parts()
     if as_json:
         told = {

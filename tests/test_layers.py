@@ -31,7 +31,7 @@ ORDER = [
     {"training"},
     {"mixture", "strategies"},
     {"trials", "spec"},
-    {"report", "catalogue"},
+    {"report", "catalogue", "tables"},
     {"experiment"},
     {"card", "bundle"},
     {"recommender", "library"},

@@ -1,7 +1,7 @@
 """Choices that are a law over the pool: drawn from, or used whole as weights.
 
 Softmax-v: Shi et al., WWW 2023, arXiv:2302.03472. Importance resampling: Chen et al.,
-WWW 2022, arXiv:2203.01094; as weights, PRIS: Lian et al., WWW 2020,
+WWW 2022, doi:10.1145/3485447.3512075; as weights, PRIS: Lian et al., WWW 2020,
 doi:10.1145/3366423.3380187.
 """
 
@@ -73,7 +73,7 @@ class Importance(Drawn):
 
     needs_log_q: ClassVar[bool] = True
 
-    paper: ClassVar[str] = "Chen et al., WWW 2022, arXiv:2203.01094"
+    paper: ClassVar[str] = "Chen et al., WWW 2022, doi:10.1145/3485447.3512075"
     kind: Literal["importance"] = "importance"
     tau: PositiveFloat = Field(1.0, json_schema_extra=Between(0.1, 10, log=True))
     """Temperature in units of a score."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from torch import Generator
 
@@ -13,6 +13,7 @@ from autosample.samplers.pool import ScoredPool
 class Hardest(Choice):
     """The best-scored slots, alike."""
 
+    paper: ClassVar[str] = "Zhang et al., SIGIR 2013, doi:10.1145/2484028.2484126"
     kind: Literal["hardest"] = "hardest"
 
     def choose(self, pool: ScoredPool, rng: Generator) -> Chosen:

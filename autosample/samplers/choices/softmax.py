@@ -4,7 +4,7 @@ arXiv:1902.10197), by the Gumbel-max trick (Kool et al., ICML 2019, arXiv:1903.0
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from pydantic import Field, PositiveFloat
@@ -18,6 +18,7 @@ from autosample.samplers.ranges import Between
 class Softmax(Choice):
     """Slots drawn as softmax(score / tau), without replacement; they count alike."""
 
+    paper: ClassVar[str] = "Sun et al., ICLR 2019, arXiv:1902.10197"
     kind: Literal["softmax"] = "softmax"
     tau: PositiveFloat = Field(1.0, json_schema_extra=Between(0.1, 10, log=True))
     """Temperature in units of a score; towards 0: the hardest, large: uniform."""

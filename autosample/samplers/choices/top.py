@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 import torch
 from pydantic import Field, PositiveInt, model_validator
@@ -16,6 +16,7 @@ from autosample.samplers.ranges import Between
 class Top(Choice):
     """Random ones of the best-scored slots, alike, without replacement."""
 
+    paper: ClassVar[str] = "Shi et al., WWW 2023, arXiv:2302.03472"
     kind: Literal["top"] = "top"
     top: PositiveInt = Field(4, json_schema_extra=Between(1, 64, log=True))
     """How many of the pool's best may be drawn."""

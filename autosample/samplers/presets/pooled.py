@@ -134,6 +134,8 @@ class PRIS(Pooled):
         "A step beyond uniform for several negatives; no draw is lost."
     )
     kind: Literal["pris"] = "pris"
+    negatives: Literal[1] = 1
+    """Left at 1: the whole pool is used, as weights."""
     pool: PositiveInt = Field(5, json_schema_extra=Between(2, 64, log=True))
     """Items drawn for each pair, all of them its negatives."""
     tau: PositiveFloat = Field(1.0, json_schema_extra=Between(0.1, 10, log=True))
@@ -262,7 +264,7 @@ class SRNS(Preset):
 class AMNS(Pooled):
     """The hardest of a pool shared by the batch, half in-batch, half uniform."""
 
-    paper: ClassVar[str] = "after Apple's study, github.com/apple/ml-negative-sampling"
+    paper: ClassVar[str] = "Prakash, Bermperidis and Chennu, 2024, arXiv:2410.17276"
     helps: ClassVar[str] = "Popularity and hardness at once, at one matrix product."
     kind: Literal["amns"] = "amns"
     pool: PositiveInt = Field(100, json_schema_extra=Between(16, 1024, log=True))

@@ -99,7 +99,7 @@ class MixedSampler(Preset):
 class CohortSampler(Preset):
     """Negatives mostly from the positive's own cohort of popularity."""
 
-    paper: ClassVar[str] = "after Apple's study, github.com/apple/ml-negative-sampling"
+    paper: ClassVar[str] = "Prakash, Bermperidis and Chennu, 2024, arXiv:2410.17276"
     helps: ClassVar[str] = (
         "Where recall of rare items counts: like is compared with like in popularity."
     )

@@ -1,12 +1,12 @@
 """Negatives mostly as popular as the positive: cohorts of popularity.
 
-After the popularity-cohort sampler of Apple's study of negative sampling for sequential
-recommenders; here cohorts hold equal shares of the training pairs.
+After the balanced sampler in the code of Prakash, Bermperidis and Chennu, 2024,
+arXiv:2410.17276; here cohorts hold equal shares of the training pairs.
 """
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from pydantic import Field
@@ -27,6 +27,7 @@ class CohortProposal(ProposalConfig):
     """The positive's own cohort of popularity most often, the others alike; within a
     cohort every unobserved item alike."""
 
+    paper: ClassVar[str] = "Prakash, Bermperidis and Chennu, 2024, arXiv:2410.17276"
     kind: Literal["cohort"] = "cohort"
     cohorts: int = Field(3, ge=2, le=100)
     """Groups of items by popularity: tail, body, head."""

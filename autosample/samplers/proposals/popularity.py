@@ -5,7 +5,7 @@ Popularity counts training pairs alone; an item without any is never drawn.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 from torch import Generator
@@ -20,6 +20,7 @@ from autosample.samplers.ranges import Between
 class PopularityProposal(ProposalConfig):
     """An unobserved item is as likely as its number of training pairs ^ alpha."""
 
+    paper: ClassVar[str] = "Mikolov et al., NIPS 2013, arXiv:1310.4546"
     kind: Literal["popularity"] = "popularity"
     alpha: float = Field(0.75, ge=-4, le=4, json_schema_extra=Between(-0.5, 1.25))
     """1: as often as it was observed; 0: uniform over items with any pair; below 0: the

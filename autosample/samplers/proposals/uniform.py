@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Generator, Tensor
@@ -17,6 +17,7 @@ from autosample.samplers.proposals.base import ProposalConfig, redraw_observed
 class UniformProposal(ProposalConfig):
     """Every item the user has not touched is equally likely."""
 
+    paper: ClassVar[str] = "Rendle et al., UAI 2009, arXiv:1205.2618"
     kind: Literal["uniform"] = "uniform"
     shared: bool = False
     """Draw once for the whole batch: scores are one matrix product, many times cheaper
