@@ -7,11 +7,14 @@ from autosample.losses import Loss
 from autosample.relaxation import Relaxation
 from autosample.samplers import (
     AHNS,
+    AMNS,
     AOBPR,
     DNS,
     DNSMN,
     WARP,
+    CustomSampler,
     InBatchSampler,
+    MixedSampler,
     MixGCFSampler,
     PopularitySampler,
     ReverseCNS,
@@ -19,7 +22,20 @@ from autosample.samplers import (
     SoftmaxSampler,
     UniformSampler,
 )
+from autosample.samplers.choices import (
+    AdaptiveHardness,
+    Choice,
+    Growing,
+    Hardest,
+    Softmax,
+    SoftmaxV,
+    Top,
+)
+from autosample.samplers.proposals import UniformProposal
+from autosample.samplers.synthesis import MixGCF
 
+MANY = 16
+"""Negatives of a pair from which pools are shared by the batch."""
 POOL = 32
 """Of all that choose from a uniform pool: one draw and one scoring serve them."""
 
@@ -39,15 +55,28 @@ def default_candidates(
     - warp: the rank as a weight, where the loss is a sum over negatives
     - mixgcf: made, not found
 
+    For losses of dozens of negatives the same kinds, from pools that a batch shares.
+
     Left out: those that cost much more than a step of dns (ans, whole-pool weights),
     that need minutes to prepare (pagerank), or that only show after dozens of passes
     (srns, dens), and near-twins of one of the above (sir, softmax_v, pris, adasir, bns,
     cns, mixed, amns, cohort).
     """
-    count = loss.default_negatives
+    few = loss.default_negatives
+    found = _many(few) if few >= MANY else _few(few)
+    return tuple(
+        each
+        for each in dict.fromkeys(found)
+        if sampler_refusal(loss, each) is None
+        and relaxation_refusal(relaxation, loss, (each,)) is None
+    )
+
+
+def _few(count: int) -> list[Sampler]:
+    """Return candidates whose pools are drawn for each pair."""
     pool = max(POOL, 2 * count)
     few = {"negatives": count}
-    found: list[Sampler] = [
+    return [
         UniformSampler(**few),
         PopularitySampler(**few),
         InBatchSampler(),
@@ -61,9 +90,34 @@ def default_candidates(
         WARP(pool=pool),
         MixGCFSampler(pool=pool, **few),
     ]
-    return tuple(
-        each
-        for each in dict.fromkeys(found)
-        if sampler_refusal(loss, each) is None
-        and relaxation_refusal(relaxation, loss, (each,)) is None
-    )
+
+
+def _many(count: int) -> list[Sampler]:
+    """Return candidates for losses that take dozens: pools are shared by the batch, so
+    that scores are a matrix product. Hardness is how much of a pool is left out."""
+    choices: list[Choice] = [
+        Hardest(keep=count),
+        Top(top=2 * count, keep=count),
+        Softmax(keep=count, tau=0.2),
+        SoftmaxV(whole=True),
+        AdaptiveHardness(keep=count),
+        Growing(keep=count),
+    ]
+    shared = UniformProposal(shared=True)
+    return [
+        UniformSampler(negatives=count, shared=True),
+        InBatchSampler(negatives=count),
+        MixedSampler(negatives=count),
+        AMNS(pool=4 * count, negatives=count),
+        CustomSampler(proposal=shared, pool=2 * count, choice=Hardest(keep=count)),
+        *(
+            CustomSampler(proposal=shared, pool=4 * count, choice=choice)
+            for choice in choices
+        ),
+        CustomSampler(
+            proposal=shared,
+            pool=2 * count,
+            choice=Hardest(keep=count),
+            synthesis=MixGCF(),
+        ),
+    ]

@@ -12,13 +12,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 from safetensors.numpy import load as parse
 
 from autosample import bundle
 from autosample.data.interactions import Interactions
 from autosample.errors import BundleError, NotFound
 from autosample.samplers import Sampler, SamplerSpec
+from autosample.validation import told
 
 
 class Recommendation(NamedTuple):
@@ -99,9 +100,7 @@ def _read(folder: Path) -> Recommender:
     )
     if len(weights["users"]) != len(users) or len(weights["items"]) != len(items):
         raise BundleError("ids and weights do not fit one another")
-    sampler: Sampler = TypeAdapter(SamplerSpec).validate_json(
-        (folder / "sampler.json").read_text()
-    )
+    sampler = _sampler((folder / "sampler.json").read_text())
     seen = None
     if "seen.parquet" in files:
         pairs = pq.read_table(folder / "seen.parquet")
@@ -112,3 +111,14 @@ def _read(folder: Path) -> Recommender:
             num_items=len(items),
         )
     return Recommender(users, items, weights["users"], weights["items"], seen, sampler)
+
+
+def _sampler(text: str) -> Sampler:
+    try:
+        found: Sampler = TypeAdapter(SamplerSpec).validate_json(text)
+    except ValidationError as error:
+        raise BundleError(
+            f"sampler.json names what is not known here: {told(error)}; install the"
+            " plug-in it comes from"
+        ) from error
+    return found

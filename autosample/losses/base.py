@@ -108,7 +108,9 @@ class Listwise(Loss, ABC):
             ],
             1,
         )
-        some_BK = torch.stack([scored.weights_BN.any(1) for scored in negatives], 1)
+        some_BK = torch.stack(
+            [scored.weights_BN.amax(1) > 0 for scored in negatives], 1
+        )
         # A pair without any allowed negative has nothing to be compared with.
         return (losses_BK * some_BK * weights).sum(1)
 

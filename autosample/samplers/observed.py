@@ -56,21 +56,23 @@ class Observed:
 
         Goes through what the users have, not through B times C questions.
         """
-        kinds_X, back_C = torch.unique(items_C, return_inverse=True)
+        columns_C = torch.arange(len(items_C), device=self.device)
         column_I = torch.full((self.num_items,), -1, device=self.device)
-        column_I[kinds_X] = torch.arange(len(kinds_X), device=self.device)
+        column_I[items_C] = columns_C  # of an item drawn twice, one of its columns
         counts_B = self.degrees_U[users_B]
-        rows_Y = torch.arange(len(users_B), device=self.device).repeat_interleave(
-            counts_B
-        )
+        rows_Y = torch.arange(len(users_B), device=self.device)
+        rows_Y = rows_Y.repeat_interleave(counts_B)
         firsts_B = self.starts_U[users_B] - counts_B.cumsum(0) + counts_B
         places_Y = firsts_B[rows_Y] + torch.arange(len(rows_Y), device=self.device)
         columns_Y = column_I[self.items_E[places_Y]]
         there_Y = columns_Y >= 0
-        shape = (len(users_B), len(kinds_X))
-        seen_BX = torch.zeros(shape, dtype=torch.bool, device=self.device)
-        seen_BX[rows_Y[there_Y], columns_Y[there_Y]] = True
-        return seen_BX[:, back_C]
+        shape = (len(users_B), len(items_C))
+        seen_BC = torch.zeros(shape, dtype=torch.bool, device=self.device)
+        seen_BC[rows_Y[there_Y], columns_Y[there_Y]] = True
+        own_C = column_I[items_C]
+        again = (own_C != columns_C).nonzero()[:, 0]
+        seen_BC[:, again] = seen_BC[:, own_C[again]]
+        return seen_BC
 
     def _searched(self, keys_X: Tensor) -> Tensor:
         if not len(self.keys_E):

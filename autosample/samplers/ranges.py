@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from autosample.config import Config
 
 KEY = "x-range"
+
+T = TypeVar("T", bound=Config)
 
 
 class Range(NamedTuple):
@@ -42,9 +44,9 @@ def ranges(config: Config) -> dict[str, Range]:
     return found
 
 
-def neighbours(config: Config) -> tuple[Config, ...]:
+def neighbours(config: T) -> tuple[T, ...]:
     """Return valid settings one step away, one setting changed at a time."""
-    made = []
+    made: list[T] = []
     for name, allowed in ranges(config).items():
         value = getattr(config, name)
         for near in allowed.near(value):

@@ -9,10 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from math import exp
 
+from autosample.compatibility import sampler_refusal
 from autosample.errors import SearchFailed
 from autosample.evaluation.metrics import Values
 from autosample.evaluation.significance import Comparison, compare, estimate
 from autosample.samplers import Sampler, UniformSampler
+from autosample.samplers.ranges import neighbours
 from autosample.strategies.base import CandidateReport, SearchResult, Task
 from autosample.strategies.specs import Race, Rung
 from autosample.training import Training
@@ -66,7 +68,53 @@ def race(task: Task, settings: Race) -> SearchResult:
             raise SearchFailed(_failures(field))
         if len(left) == 1:
             break
-    return _result(task, field, left[0])
+    winner = left[0]
+    for _ in range(settings.refine):
+        field, better = _refined(task, settings, field, winner, supernet)
+        if better is winner:
+            break
+        winner = better
+    return _result(task, field, winner)
+
+
+def _refined(
+    task: Task,
+    settings: Race,
+    field: list[Runner],
+    winner: Runner,
+    supernet: TrialResult | None,
+) -> tuple[list[Runner], Runner]:
+    """Let neighbours of the winner that are new train as long; the best goes on."""
+    assert winner.result is not None
+    met = {runner.sampler for runner in field}
+    near = [
+        Runner(sampler)
+        for sampler in neighbours(winner.sampler)
+        if sampler not in met and sampler_refusal(task.spec.loss, sampler) is None
+    ]
+    length = winner.result.trial.training.epochs
+    task.planned += len(near) * length
+    ran = _run_rung(task, settings, Rung(epochs=length, keep=1), near, supernet)
+    sound = [runner for runner in ran if runner.error is None]
+    best = max([winner, *sound], key=lambda runner: runner.metric)
+    field = _weighed([*field, *ran], winner, best)
+    task.note(
+        "refined",
+        tried={runner.sampler.label: round(runner.metric, 6) for runner in sound},
+        kept=best.sampler.label,
+    )
+    return field, next(each for each in field if each.sampler == best.sampler)
+
+
+def _weighed(field: list[Runner], winner: Runner, best: Runner) -> list[Runner]:
+    """Hand the winner's mixture weight to who beat it."""
+    if best is winner:
+        return field
+    weight = next(each.weight for each in field if each.sampler == winner.sampler)
+    passed = {winner.sampler: 0.0, best.sampler: weight}
+    return [
+        replace(each, weight=passed.get(each.sampler, each.weight)) for each in field
+    ]
 
 
 def _warm_up(task: Task, settings: Race) -> TrialResult | None:

@@ -35,6 +35,9 @@ class Race(Config):
     reset: bool = True
     """Forget the optimiser's step sizes where branches part: easy samplers have small
     gradients and would inherit steps made small by the hard ones."""
+    refine: int = Field(0, ge=0, le=8)
+    """Rounds after the last rung in which the winner meets its neighbours, one step
+    away within the ranges of its settings, trained as long as it was."""
     confidence: float = Field(0.99, gt=0.5, lt=1)
     """A candidate this surely worse than the leader is dropped before its turn."""
 

@@ -18,13 +18,16 @@ from autosample.types import Rows
 
 @dataclass(frozen=True)
 class Negatives:
-    """Scored negatives of one leaf: all (B, N)."""
+    """Scored negatives of one leaf."""
 
     scores: Tensor
+    """(B, N)"""
     weights: Tensor
-    squares: Tensor
-    """Squared norms of the rows behind them."""
+    """(B, N)"""
+    squares_B: Tensor
+    """Squared norms of the rows behind them, by their weights."""
     log_q: Tensor | None = None
+    """(B, N), where the loss asks for it."""
     auxiliary_B: Tensor | None = None
     """The loss of a synthesis that learns."""
 
@@ -67,7 +70,12 @@ def gather(
     own = step.queries.free.square().sum(-1)
     positive = Positive(scores[0][:, 0], own + squares[0][:, 0])
     found = {
-        id(each): Negatives(scores[at], each.weights, squares[at], _log_q(step, each))
+        id(each): Negatives(
+            scores[at],
+            each.weights,
+            (squares[at] * each.weights).sum(1),
+            _log_q(step, each),
+        )
         for at, each in enumerate(plain, start=1)
     }
     for each in chosen:
@@ -88,13 +96,17 @@ def _shared(step: Gathering, chosen: ChosenSlots) -> Negatives:
     """Score shared columns by one product, whatever was chosen of them."""
     rows = step.context.scorer.items(chosen.pool.items)
     scores_BC = inner(step.queries.scored, rows.scored)
-    squares_BC = rows.free.square().sum(-1).expand_as(scores_BC)
-    return Negatives(
-        scores_BC.gather(1, chosen.slots),
-        chosen.weights,
-        squares_BC.gather(1, chosen.slots),
-        _log_q(step, chosen),
-    )
+    squares_1C = rows.free.square().sum(-1)
+    slots, weights = chosen.slots, chosen.weights
+    if slots.stride(0) == 0:  # one row, expanded: the same columns for every pair
+        scores_BN = scores_BC
+        if slots.shape[1] != scores_BC.shape[1]:
+            scores_BN = scores_BC[:, slots[0]]
+        squares_B = weights.to(squares_1C.dtype) @ squares_1C[0, slots[0]]
+    else:
+        scores_BN = scores_BC.gather(1, slots)
+        squares_B = (squares_1C[0][slots] * weights).sum(1)
+    return Negatives(scores_BN, weights, squares_B, _log_q(step, chosen))
 
 
 def _synthetic(step: Gathering, chosen: ChosenSlots) -> Negatives:
@@ -115,6 +127,6 @@ def _synthetic(step: Gathering, chosen: ChosenSlots) -> Negatives:
     return Negatives(
         inner(queries_BD, made.rows_BND),
         chosen.weights,
-        rows[:, 1:, 0].square().sum(-1),
+        (rows[:, 1:, 0].square().sum(-1) * chosen.weights).sum(1),
         auxiliary_B=made.auxiliary_B,
     )

@@ -152,9 +152,7 @@ class Supernet:
         for weight, each in zip(weights, negatives, strict=True):
             if each.auxiliary_B is not None:
                 losses_B = losses_B + weight * each.auxiliary_B
-        squares_BJ = torch.stack(
-            [(each.squares * each.weights).sum(1) for each in negatives], 1
-        )
+        squares_BJ = torch.stack([each.squares_B for each in negatives], 1)
         penalty_B = positive.squares_B + (squares_BJ * weights).sum(1)
         return StepLoss(losses_B, penalty_B / 2)
 

@@ -29,14 +29,23 @@ def lastfm(shared_data: Path) -> Dataset:
 
 
 @pytest.mark.parametrize(
-    ("model", "sampler", "least"),
-    [("mf", "uniform", 0.165), ("mf", "dns_mn", 0.175), ("lightgcn", "uniform", 0.19)],
+    ("model", "loss", "sampler", "least"),
+    [
+        ("mf", "bpr", {"kind": "uniform"}, 0.165),
+        ("mf", "bpr", {"kind": "dns_mn", "pool": 32, "top": 4}, 0.175),
+        ("mf", "bsl", {"kind": "uniform", "negatives": 256, "shared": True}, 0.195),
+        ("lightgcn", "bpr", {"kind": "uniform"}, 0.19),
+    ],
 )
 def test_last_fm_is_learned_well(
-    lastfm: Dataset, model: str, sampler: str, least: float
+    lastfm: Dataset, model: str, loss: str, sampler: dict[str, Any], least: float
 ) -> None:
     result = autosample.search(
-        lastfm, model={"kind": model}, candidates=[{"kind": sampler}], **ONE
+        lastfm,
+        model={"kind": model},
+        loss={"kind": loss},
+        candidates=[sampler],
+        **ONE,
     )
     assert result.report.test["ndcg@20"] > least
 

@@ -185,3 +185,41 @@ def test_stopping_a_search_stops_it_at_once() -> None:
     with pytest.raises(Enough):
         search(made)
     assert len(heard) == 1
+
+
+def test_a_race_refines_its_winner_within_its_ranges() -> None:
+    """From popularity^1.25, which hurts, one step down its range at a time."""
+    found = run(
+        DATA,
+        strategy=RACE | {"refine": 3, "rungs": [{"epochs": 15, "keep": 1}]},
+        candidates=[{"kind": "popularity", "alpha": 1.25}],
+        training={"epochs": 6},
+    )
+    steps = [each for each in found.trace if each["kind"] == "refined"]
+    assert steps
+    assert steps[0]["tried"].keys() == {"popularity(alpha=0.8125)"}
+    assert isinstance(found.chosen, PopularitySampler)
+    assert found.chosen.alpha < 1.25
+    names = [each.name for each in found.candidates]
+    assert len(set(names)) == len(names) == 1 + sum(len(s["tried"]) for s in steps)
+    assert sum(each.weight for each in found.candidates) == pytest.approx(1.0)
+    best = max(
+        found.candidates, key=lambda each: each.metric.mean if each.metric else 0
+    )
+    assert best.name == found.chosen.label
+    assert best.weight == max(each.weight for each in found.candidates)
+
+
+def test_a_sampler_can_be_chosen_that_is_made_of_others() -> None:
+    mixed = {
+        "kind": "mixture",
+        "samplers": [{"kind": "uniform"}, {"kind": "dns", "pool": 4}],
+    }
+    schedule = {"kind": "schedule"}
+    found = run(
+        DATA,
+        strategy=RACE,
+        candidates=[{"kind": "popularity", "alpha": 4.0}, mixed, schedule],
+        training={"epochs": 6},
+    )
+    assert found.chosen.kind in ("mixture", "schedule")
