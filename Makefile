@@ -38,6 +38,7 @@ readme: install
 bench: install
 	$(BIN)/python -m benchmarks.jobs
 	$(BIN)/python -m benchmarks.step
+	$(BIN)/python -m benchmarks.samplers
 
 clean:
 	rm -rf .venv .demo .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

@@ -137,3 +137,12 @@ def test_what_cannot_be_used_is_left_out_with_its_reason(tmp_path: Path) -> None
         ("taken", "the default of its kind, 'dns', is taken"),
     ):
         assert any(name in line and reason in line for line in told), told
+
+
+def test_the_documentation_shows_what_the_example_does() -> None:
+    told = (ROOT / "docs" / "plugins.md").read_text()
+    _, body = (HERE / "checks.py").read_text().split('"""\n\n', 1)
+    assert body in told
+    for line in (HERE / "pyproject.toml").read_text().splitlines():
+        if "autosample_example." in line or "entry-points" in line:
+            assert line in told
