@@ -113,7 +113,8 @@ def catalogue(
     for part, entries in found.items():
         table = Table("kind", "what it is", "paper", title=part, title_justify="left")
         for entry in entries:
-            table.add_row(entry.kind, entry.description, entry.paper)
+            about = f"{entry.description} {entry.helps}".strip()
+            table.add_row(entry.kind, about, entry.paper)
         Console().print(table)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from autosample.candidates import MANY
 from autosample.data.dataset import Dataset
 from autosample.data.interactions import Interactions
 from autosample.data.splits import Split, default_split
@@ -173,7 +174,8 @@ def _scratch_trainings(
     if not spec.verify or isinstance(found.chosen, UniformSampler):
         return {}
     task = Task(spec, split, runner, lambda *_: None)
-    uniform = UniformSampler(negatives=found.chosen.most_negatives)
+    count = found.chosen.most_negatives
+    uniform = UniformSampler(negatives=count, shared=count >= MANY)
     requests = [
         scratch(task, sampler, seed)
         for sampler in (found.chosen, uniform)
