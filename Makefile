@@ -5,7 +5,7 @@ DATA ?=
 TEST ?=
 KEEP ?=
 
-.PHONY: demo test check format bench readme install clean
+.PHONY: demo test check format bench peers readme install clean
 
 install: .venv/installed
 
@@ -36,9 +36,15 @@ readme: install
 	$(BIN)/python -m autosample.tables README.md
 
 bench: install
+	$(BIN)/python -m benchmarks.speed
 	$(BIN)/python -m benchmarks.jobs
 	$(BIN)/python -m benchmarks.step
 	$(BIN)/python -m benchmarks.samplers
 
+# Other libraries, for benchmarks.speed to stand beside.
+peers:
+	test -x .venv-peers/bin/python || $(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/python -m pip install --quiet -r benchmarks/peers/requirements.txt
+
 clean:
-	rm -rf .venv .demo .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf .venv .venv-peers .demo .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

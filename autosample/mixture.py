@@ -31,6 +31,8 @@ SHIFT = 0.01
 class LearnedWeights:
     """softmax(logits / temperature); the logits learn every few steps, by Adam."""
 
+    fixed = False
+
     def __init__(
         self,
         settings: Mixture,

@@ -20,8 +20,9 @@ from autosample.evaluation.ranking import Ranking
 from autosample.models.base import Model
 from autosample.seeds import derive, numpy_generator
 from autosample.state import State, load_optimizer, optimizer_state
+from autosample.steps import Course, steps_for
 from autosample.supernet import Supernet
-from autosample.types import Moment, Pairs, Queries
+from autosample.types import Moment, Pairs
 
 
 class Training(Config):
@@ -65,6 +66,9 @@ class Epoch:
 class MixtureWeights(Protocol):
     """Where the mixture weights of a step come from."""
 
+    fixed: bool
+    """Whether they stay as they are, so that nothing need be observed."""
+
     def current(self) -> Tensor:
         """Return the weights: (K,), on the simplex."""
         ...
@@ -80,6 +84,8 @@ class MixtureWeights(Protocol):
 
 class FixedWeights:
     """Weights that stay as they are."""
+
+    fixed = True
 
     def __init__(self, weights_K: Tensor) -> None:
         self._weights_K = weights_K
@@ -109,6 +115,7 @@ class Trainer:
         metric: Metric,
     ) -> None:
         assert settings.learning_rate is not None
+        assert settings.l2 is not None
         self.model, self.supernet, self.settings = model, supernet, settings
         self.split, self.metric = split, metric
         self.optimizer = model.optimizer(settings.learning_rate)
@@ -120,6 +127,18 @@ class Trainer:
         if supernet.kept.learns:
             with torch.no_grad():
                 supernet.kept.build_makers(model().all_items()[:1])
+        self.steps = steps_for(
+            Course(
+                model,
+                supernet,
+                self.optimizer,
+                self.users_E,
+                self.items_E,
+                settings.batch_size,
+                settings.l2,
+                self.rng,
+            )
+        )
         self.epoch, self.stale = 0, 0
         self.best = -1.0
         self.best_model: State = {}
@@ -158,10 +177,11 @@ class Trainer:
         with torch.no_grad():
             self.supernet.begin(moment, self.model, self.rng)
         order_E = torch.randperm(len(self.users_E), generator=self.order)
-        for steps_B in torch.split(order_E, self.settings.batch_size):
-            pairs = self.pairs(steps_B)
-            weights.observe(self, pairs, self.rng)
-            sums.append(self.step(pairs, weights.current()))
+        batches = self.steps.batches if weights.fixed else 1
+        for rows_X in torch.split(order_E, batches * self.settings.batch_size):
+            if not weights.fixed:
+                weights.observe(self, self.pairs(rows_X), self.rng)
+            sums.append(self.steps.train(rows_X, weights.current()))
         loss = float(torch.stack(sums).sum()) / len(self.users_E)
         if not np.isfinite(loss):
             raise TrainingDiverged(
@@ -172,23 +192,11 @@ class Trainer:
 
     def step(self, pairs: Pairs, weights_K: Tensor) -> Tensor:
         """Train on some pairs; returns the sum of their losses."""
-        self.optimizer.zero_grad(set_to_none=True)
-        self.supernet.kept.zero_grad()
-        step = self.supernet.step(self.model(), pairs, weights_K, self.rng)
-        loss = self.objective(step.pairs_B, step.penalty_B)
-        loss.backward()  # type: ignore[no-untyped-call]
-        self.optimizer.step()
-        self.supernet.kept.update()
-        return step.pairs_B.detach().sum()
+        return self.steps.step(pairs, weights_K)
 
-    def objective(self, pairs_B: Tensor, penalty_B: Tensor) -> Tensor:
-        """Return the mean over pairs of loss plus l2 times penalty."""
-        assert self.settings.l2 is not None
-        return (pairs_B + self.settings.l2 * penalty_B).mean()
-
-    def pairs(self, steps_B: Tensor) -> Pairs:
+    def pairs(self, rows_B: Tensor) -> Pairs:
         """Return training pairs by their row."""
-        return Pairs(Queries(self.users_E[steps_B], steps_B), self.items_E[steps_B])
+        return self.steps.course.pairs(rows_B)
 
     def _evaluate(self) -> None:
         with torch.no_grad():

@@ -9,7 +9,7 @@ A 1 in their place is a dimension of size one, kept to broadcast.
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from torch import Tensor
 
@@ -84,4 +84,16 @@ class Scorer(Protocol):
 
     def all_items(self) -> Tensor:
         """Return the rows of the whole catalogue: (I, D)."""
+        ...
+
+
+@runtime_checkable
+class Tabled(Protocol):
+    """A scorer whose rows stand in tables, where kernels can read them."""
+
+    unit: bool
+    """Whether rows count as if of length one."""
+
+    def tables(self) -> tuple[Tensor, Tensor] | None:
+        """Return users' rows (U, D) and items' (I, D); None: they stand nowhere."""
         ...

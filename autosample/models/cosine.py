@@ -9,7 +9,7 @@ from torch import Tensor, optim
 from torch.nn.functional import normalize
 
 from autosample.models.base import Model
-from autosample.types import Queries, Rows, Scorer
+from autosample.types import Queries, Rows, Scorer, Tabled
 
 
 class CosineModel(Model):
@@ -35,6 +35,11 @@ class CosineScorer:
     """A scorer whose rows all have length one, and lie along another scorer's."""
 
     inner: Scorer
+    unit: bool = True
+
+    def tables(self) -> tuple[Tensor, Tensor] | None:
+        """Return rows of any length, where they stand."""
+        return self.inner.tables() if isinstance(self.inner, Tabled) else None
 
     @property
     def num_layers(self) -> int:

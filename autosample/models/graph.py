@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,8 @@ import torch
 from torch import Tensor
 
 from autosample.data.interactions import Interactions
+from autosample.kernels.graph import Sparse, product, product_of_few
+from autosample.kernels.jit import compiles
 from autosample.types import Queries, Rows
 
 
@@ -18,15 +22,17 @@ from autosample.types import Queries, Rows
 class GraphScorer:
     """Rows of users, then items; an item's row is the mean of its L layers."""
 
-    layers: list[Tensor]
     pooled: Tensor
     free: Tensor
     """The parameters behind the rows."""
     num_users: int
+    num_layers: int
+    all_layers: Callable[[], list[Tensor]]
+    """Gives the layers one by one, which costs another propagation."""
+    unit: bool = False
 
-    @property
-    def num_layers(self) -> int:
-        return len(self.layers)
+    def tables(self) -> tuple[Tensor, Tensor]:
+        return self.pooled[: self.num_users], self.pooled[self.num_users :]
 
     def queries(self, queries: Queries) -> Rows:
         return self._rows(queries.users_B)
@@ -39,6 +45,10 @@ class GraphScorer:
         found = [layer[nodes[..., at]] for at, layer in enumerate(self.layers)]
         return torch.stack(found, dim=-2)  # (..., L, D)
 
+    @cached_property
+    def layers(self) -> list[Tensor]:
+        return self.all_layers()
+
     def all_items(self) -> Tensor:
         return self.pooled[self.num_users :]
 
@@ -47,22 +57,82 @@ class GraphScorer:
 
 
 class _Propagate(torch.autograd.Function):
-    """A @ X for a symmetric A: the backward pass is the same CSR product."""
+    """A @ X for a symmetric A: the backward pass is the same product."""
 
     @staticmethod
     def forward(ctx: Any, adjacency: Tensor, nodes: Tensor) -> Tensor:
         ctx.adjacency = adjacency
-        return adjacency @ nodes
+        return _product(adjacency, nodes, nodes.detach()[:0])
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[None, Tensor]:
-        return None, ctx.adjacency @ grad
+        return None, _product(ctx.adjacency, grad, grad[:0])
+
+
+class _Pool(torch.autograd.Function):
+    """The mean of all layers: symmetric, too."""
+
+    @staticmethod
+    def forward(ctx: Any, adjacency: Tensor, nodes: Tensor, hops: int) -> Tensor:
+        ctx.adjacency, ctx.hops = adjacency, hops
+        return mean_of_layers(adjacency, nodes, hops)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[None, Tensor, None]:
+        return None, mean_of_layers(ctx.adjacency, grad, ctx.hops), None
 
 
 def propagated(adjacency: Tensor, nodes: Tensor) -> Tensor:
     """Return A @ X, with a gradient for X: (U + I, D)."""
     made: Tensor = _Propagate.apply(adjacency, nodes)  # type: ignore[no-untyped-call]
     return made
+
+
+def pooled(adjacency: Tensor, nodes: Tensor, hops: int) -> Tensor:
+    """Return the mean of X, A X, ..., A^hops X, with a gradient for X: (U + I, D)."""
+    made: Tensor = _Pool.apply(adjacency, nodes, hops)  # type: ignore[no-untyped-call]
+    return made
+
+
+def mean_of_layers(
+    adjacency: Tensor, nodes: Tensor, hops: int, used: Tensor | None = None
+) -> Tensor:
+    """Return the mean of layers, (X + A(X + A(X + ...))) / L, without gradients.
+
+    `used` (U + I,) tells which rows are not zero, where few are: the first product
+    costs less then.
+    """
+    total = nodes
+    for hop in range(1, hops + 1):
+        times = 1 / (hops + 1) if hop == hops else 1.0
+        if hop == 1 and hops > 1 and used is not None and compiles(nodes):
+            arrays = nodes.numpy(), used.numpy()
+            threads = torch.get_num_threads()
+            found = product_of_few(_sparse(adjacency), *arrays, threads)
+            total = torch.from_numpy(found)
+        else:
+            total = _product(adjacency, total, nodes, times)
+    return total
+
+
+def _product(
+    adjacency: Tensor, nodes: Tensor, plus: Tensor, times: float = 1.0
+) -> Tensor:
+    """Return times (A @ X + Y); Y of no rows: nothing."""
+    nodes, plus = nodes.detach(), plus.detach()
+    if not compiles(nodes) or not compiles(plus):
+        found = adjacency @ nodes
+        return (found + plus if len(plus) else found) * times
+    arrays, threads = (nodes.numpy(), plus.numpy()), torch.get_num_threads()
+    return torch.from_numpy(product(_sparse(adjacency), *arrays, threads, times))
+
+
+def _sparse(adjacency: Tensor) -> Sparse:
+    return Sparse(
+        adjacency.crow_indices().numpy(),
+        adjacency.col_indices().numpy(),
+        adjacency.values().numpy(),
+    )
 
 
 def normalized_adjacency(train: Interactions) -> Tensor:
@@ -80,8 +150,8 @@ def normalized_adjacency(train: Interactions) -> Tensor:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta")
         return torch.sparse_csr_tensor(
-            torch.from_numpy(starts),
-            torch.from_numpy(columns),
+            torch.from_numpy(starts.astype(np.int32)),
+            torch.from_numpy(columns.astype(np.int32)),
             torch.from_numpy(values),
             size=(len(degrees), len(degrees)),
             check_invariants=False,

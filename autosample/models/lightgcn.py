@@ -13,7 +13,12 @@ from torch import Generator, Tensor, nn, optim
 
 from autosample.data.interactions import Interactions
 from autosample.models.base import Model, ModelConfig
-from autosample.models.graph import GraphScorer, normalized_adjacency, propagated
+from autosample.models.graph import (
+    GraphScorer,
+    normalized_adjacency,
+    pooled,
+    propagated,
+)
 
 
 class LightGCN(ModelConfig):
@@ -49,10 +54,24 @@ class LightGraphConvolution(Model):
         self.register_buffer("adjacency", normalized_adjacency(train), persistent=False)
 
     def forward(self) -> GraphScorer:
+        return GraphScorer(
+            pooled(self.adjacency, self.embeddings, self.hops),
+            self.embeddings,
+            self.num_users,
+            self.hops + 1,
+            self._layers,
+        )
+
+    def _layers(self) -> list[Tensor]:
         layers: list[Tensor] = [self.embeddings]
         for _ in range(self.hops):
             layers.append(propagated(self.adjacency, layers[-1]))
-        return GraphScorer(layers, _mean(layers), self.embeddings, self.num_users)
+        return layers
+
+    def tables(self) -> tuple[Tensor, Tensor]:
+        """Return the parameters: users' (U, D) and items' (I, D)."""
+        both = self.embeddings
+        return both[: self.num_users], both[self.num_users :]
 
     def optimizer(self, learning_rate: float) -> optim.Optimizer:
         # Fused: the default does several passes over every parameter a step.
@@ -62,10 +81,3 @@ class LightGraphConvolution(Model):
     def export(self) -> dict[str, Tensor]:
         pooled = self.forward().pooled
         return {"users": pooled[: self.num_users], "items": pooled[self.num_users :]}
-
-
-def _mean(layers: list[Tensor]) -> Tensor:
-    total = layers[0]
-    for layer in layers[1:]:
-        total = total + layer
-    return total / len(layers)

@@ -32,7 +32,7 @@ class MF(ModelConfig):
     """Standard deviation of the first embeddings."""
 
     paper: ClassVar[str] = "Koren, Bell and Volinsky, 2009, doi:10.1109/MC.2009.263"
-    learning_rate: ClassVar[float] = 0.05
+    learning_rate: ClassVar[float] = 0.1
     l2: ClassVar[float] = 0.03
 
     @property
@@ -84,6 +84,7 @@ class TableScorer:
     items_ID: Tensor
     biases: bool = False
     num_layers: int = 1
+    unit: bool = False
 
     def queries(self, queries: Queries) -> Rows:
         rows_BD = embedding(queries.users_B, self.users_UD, sparse=True)
@@ -98,6 +99,10 @@ class TableScorer:
 
     def all_items(self) -> Tensor:
         return self.widened(self.items_ID, first=False)
+
+    def tables(self) -> tuple[Tensor, Tensor] | None:
+        """Return both; with biases rows are made as they are asked for."""
+        return None if self.biases else (self.users_UD, self.items_ID)
 
     def widened(self, rows: Tensor, *, first: bool) -> Tensor:
         """Put a one where the other side has its bias, before or after the own one."""

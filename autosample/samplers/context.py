@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from autosample.kernels.jit import compiles
+from autosample.kernels.scores import score
 from autosample.samplers.observed import Observed
-from autosample.types import START, Moment, Queries, Scorer
+from autosample.types import START, Moment, Queries, Scorer, Tabled
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,13 @@ class QueryContext:
     @torch.no_grad()
     def score(self, items_BM: Tensor) -> Tensor:
         """Score items for each query: (B, M), for items (B, M) or shared (1, M)."""
+        table_ID = item_table(self.scorer)
+        if table_ID is not None and len(items_BM) > 1:
+            unit = isinstance(self.scorer, Tabled) and self.scorer.unit
+            rows_BD = self.rows_BD.contiguous().numpy()
+            return torch.from_numpy(
+                score(rows_BD, table_ID.detach().numpy(), items_BM.numpy(), unit)
+            )
         return inner(self.rows_BD, self.scorer.items(items_BM).scored)
 
     @torch.no_grad()
@@ -54,6 +63,12 @@ class QueryContext:
         rows = self.layers(items_BM)
         layers = range(self.scorer.num_layers)
         return torch.stack([inner(self.rows_BD, rows[..., at, :]) for at in layers], -1)
+
+
+def item_table(scorer: Scorer) -> Tensor | None:
+    """Return the items' rows, where kernels can read them in place: (I, D)."""
+    tables = scorer.tables() if isinstance(scorer, Tabled) else None
+    return tables[1] if tables is not None and compiles(tables[1]) else None
 
 
 @torch.no_grad()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 import torch
 from torch import Tensor
 
 from autosample.data.interactions import Interactions
 from autosample.errors import DataError
+from autosample.kernels.draws import Seen, contains, contains_columns
 
 MULTIPLIER = -7046029254386353131
 """2^64 / golden ratio as a signed word: Fibonacci hashing (Knuth, vol. 3, 6.4)."""
@@ -32,6 +35,23 @@ class Observed:
         self._bits = max(10, (32 * max(train.num_pairs, 1) - 1).bit_length())
         self._filter = self._build_filter()
 
+    @cached_property
+    def seen(self) -> Seen:
+        """The same, for kernels, which draw until an item is unobserved.
+
+        Raises DataError where a user has observed every item.
+        """
+        full_U = self.train.degrees_U >= self.num_items
+        if full_U.any():
+            raise nothing_left(int(full_U.argmax()))
+        return Seen(
+            self._filter.cpu().numpy(),
+            np.uint64(64 - self._bits),
+            np.concatenate([[0], np.cumsum(self.train.degrees_U)]),
+            self.items_E.cpu().numpy().astype(np.int32),
+            self.num_items,
+        )
+
     def _build_filter(self) -> Tensor:
         bits = np.zeros(1 << self._bits, np.bool_)
         bits[self._hash(self.keys_E).cpu().numpy()] = True
@@ -43,6 +63,9 @@ class Observed:
 
     def contains(self, users_B: Tensor, items_BM: Tensor) -> Tensor:
         """Tell which pairs were observed: (B, M), for items (B, M) or (1, M)."""
+        if items_BM.device.type == "cpu":
+            found = contains(self.seen, users_B.numpy(), items_BM.numpy())
+            return torch.from_numpy(found)
         keys_BM = users_B[:, None] * self.num_items + items_BM
         spots_BM = self._hash(keys_BM)
         bytes_BM = self._filter.take(spots_BM >> 3)
@@ -56,6 +79,9 @@ class Observed:
 
         Goes through what the users have, not through B times C questions.
         """
+        if items_C.device.type == "cpu":
+            seen = contains_columns(self.seen, users_B.numpy(), items_C.numpy())
+            return torch.from_numpy(seen)
         columns_C = torch.arange(len(items_C), device=self.device)
         column_I = torch.full((self.num_items,), -1, device=self.device)
         column_I[items_C] = columns_C  # of an item drawn twice, one of its columns
@@ -97,5 +123,10 @@ class Observed:
         left_I = weights_I.clone()
         left_I[self.items_of(user)] = 0
         if not left_I.any():
-            raise DataError(f"user in row {user} has no item left to be a negative")
+            raise nothing_left(user)
         return left_I
+
+
+def nothing_left(user: int) -> DataError:
+    """Return the error that no negative can be drawn for a user."""
+    return DataError(f"user in row {user} has no item left to be a negative")

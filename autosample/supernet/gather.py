@@ -10,10 +10,9 @@ from torch import Tensor
 
 from autosample.losses import Scored
 from autosample.samplers.context import QueryContext, inner
-from autosample.samplers.synthesis import Ingredients
 from autosample.supernet.columns import ChosenSlots, seeded
 from autosample.supernet.kept import Kept
-from autosample.types import Rows
+from autosample.supernet.links import Links
 
 
 @dataclass(frozen=True)
@@ -47,8 +46,7 @@ class Gathering(NamedTuple):
 
     kept: Kept
     context: QueryContext
-    queries: Rows
-    """Rows of the queries, with gradient."""
+    links: Links
     log_q: bool
     """Whether the loss asks how likely each negative was."""
 
@@ -63,12 +61,11 @@ def gather(
     ]
     columns = [context.positives_B[:, None]]
     columns += [each.pool.items.gather(1, each.slots) for each in plain]
-    rows = context.scorer.items(torch.cat(columns, 1))
+    linked = step.links.pairs(torch.cat(columns, 1))
     widths = [column.shape[1] for column in columns]
-    scores = torch.split(inner(step.queries.scored, rows.scored), widths, 1)
-    squares = torch.split(rows.free.square().sum(-1), widths, 1)
-    own = step.queries.free.square().sum(-1)
-    positive = Positive(scores[0][:, 0], own + squares[0][:, 0])
+    scores = torch.split(linked.scores, widths, 1)
+    squares = torch.split(linked.squares, widths, 1)
+    positive = Positive(scores[0][:, 0], step.links.own_squares() + squares[0][:, 0])
     found = {
         id(each): Negatives(
             scores[at],
@@ -94,9 +91,7 @@ def _log_q(step: Gathering, chosen: ChosenSlots) -> Tensor | None:
 
 def _shared(step: Gathering, chosen: ChosenSlots) -> Negatives:
     """Score shared columns by one product, whatever was chosen of them."""
-    rows = step.context.scorer.items(chosen.pool.items)
-    scores_BC = inner(step.queries.scored, rows.scored)
-    squares_1C = rows.free.square().sum(-1)
+    scores_BC, squares_1C = step.links.columns(chosen.pool.items)
     slots, weights = chosen.slots, chosen.weights
     if slots.stride(0) == 0:  # one row, expanded: the same columns for every pair
         scores_BN = scores_BC
@@ -113,20 +108,18 @@ def _synthetic(step: Gathering, chosen: ChosenSlots) -> Negatives:
     """Score made negatives; l2 shrinks the first layer of what they are made of."""
     assert chosen.parts.synthesis is not None
     assert chosen.seed is not None
-    scorer, context = step.context.scorer, step.context
+    context = step.context
     items_BM = chosen.pool.items.expand(len(context.users_B), -1)
     items_BNL = torch.stack(
         [items_BM.gather(1, slots_BN) for slots_BN in chosen.slots.unbind(-1)], -1
     )
-    positives_B1L = context.positives_B[:, None, None].expand(-1, 1, scorer.num_layers)
-    rows = scorer.item_layers(torch.cat([positives_B1L, items_BNL], 1))
-    queries_BD = step.queries.scored
+    parts = step.links.ingredients(context.positives_B, items_BNL)
+    queries_BD = parts.queries_BD
     maker = step.kept.maker(chosen.parts.synthesis, queries_BD)
-    parts = Ingredients(queries_BD, rows[:, 0], rows[:, 1:])
     made = maker.embed(parts, seeded(chosen.seed, queries_BD))
     return Negatives(
         inner(queries_BD, made.rows_BND),
         chosen.weights,
-        (rows[:, 1:, 0].square().sum(-1) * chosen.weights).sum(1),
+        (parts.chosen_BNLD[:, :, 0].square().sum(-1) * chosen.weights).sum(1),
         auxiliary_B=made.auxiliary_B,
     )

@@ -20,6 +20,7 @@ from autosample.samplers.context import QueryContext
 from autosample.supernet.columns import ChosenSlots, choose
 from autosample.supernet.gather import Gathering, Negatives, gather
 from autosample.supernet.kept import Kept
+from autosample.supernet.links import Links, ScorerLinks
 from autosample.types import START, Moment, Pairs, Rows, Scorer
 
 
@@ -103,11 +104,16 @@ class Supernet:
         """Return the loss of each pair under the mixture of candidates."""
         queries = scorer.queries(pairs.queries)
         context = self.context(scorer, pairs, queries)
+        return self.mixed(context, ScorerLinks(scorer, queries), weights_K, rng)
+
+    def mixed(
+        self, context: QueryContext, links: Links, weights_K: Tensor, rng: Generator
+    ) -> StepLoss:
+        """Return the same for a batch whose queries are linked to items in some way."""
         weights_J = self.leaves.weights(weights_K)
         if self.relaxation is Relaxation.SAMPLED and len(weights_J) > 1:
-            return self._sampled_step(context, queries, weights_J, rng)
-        chosen = self.choose(context, rng)
-        return self.losses(context, queries, chosen, weights_J)
+            return self._sampled_step(context, links, weights_J, rng)
+        return self.losses(context, links, self.choose(context, rng), weights_J)
 
     @torch.no_grad()
     def context(self, scorer: Scorer, pairs: Pairs, queries: Rows) -> QueryContext:
@@ -135,13 +141,13 @@ class Supernet:
     def losses(
         self,
         context: QueryContext,
-        queries: Rows,
+        links: Links,
         chosen: list[ChosenSlots],
         weights: Tensor,
     ) -> StepLoss:
         """Score what was chosen, with gradient, and mix its losses by the leaves'
         weights (J,)."""
-        step = Gathering(self.kept, context, queries, self.loss.needs_log_q)
+        step = Gathering(self.kept, context, links, self.loss.needs_log_q)
         positive, negatives = gather(step, chosen)
         if self.relaxation is Relaxation.INSTANCE:
             scored = [_mixed_instance(negatives, weights)]
@@ -157,7 +163,7 @@ class Supernet:
         return StepLoss(losses_B, penalty_B / 2)
 
     def _sampled_step(
-        self, context: QueryContext, queries: Rows, weights_J: Tensor, rng: Generator
+        self, context: QueryContext, links: Links, weights_J: Tensor, rng: Generator
     ) -> StepLoss:
         """Give each pair to one leaf; a leaf sees its own pairs alone."""
         size = len(context.users_B)
@@ -168,9 +174,9 @@ class Supernet:
             if not len(rows):
                 continue
             part = context.part(rows)
-            mine = Rows(queries.scored[rows], queries.free[rows])
             chosen = self.choose(part, rng, leaf)
-            steps.append(self.losses(part, mine, chosen, weights_J.new_ones(1)))
+            one = weights_J.new_ones(1)
+            steps.append(self.losses(part, links.part(rows), chosen, one))
             at.append(rows)
         back = torch.cat(at).argsort()
         return StepLoss(

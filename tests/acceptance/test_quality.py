@@ -33,7 +33,7 @@ def lastfm(shared_data: Path) -> Dataset:
     [
         ("mf", "bpr", {"kind": "uniform"}, 0.165),
         ("mf", "bpr", {"kind": "dns_mn", "pool": 32, "top": 4}, 0.175),
-        ("mf", "bsl", {"kind": "uniform", "negatives": 256, "shared": True}, 0.195),
+        ("mf", "bsl", {"kind": "uniform", "negatives": 256, "shared": True}, 0.18),
         ("lightgcn", "bpr", {"kind": "uniform"}, 0.19),
     ],
 )

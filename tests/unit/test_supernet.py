@@ -29,6 +29,7 @@ from autosample.samplers.context import QueryContext
 from autosample.samplers.pool import Pool
 from autosample.samplers.proposals import UniformProposal
 from autosample.supernet import Supernet
+from autosample.supernet.links import ScorerLinks
 from autosample.testing import toys
 from autosample.types import Moment
 
@@ -76,7 +77,7 @@ def test_a_mixture_step_equals_the_sum_of_separate_steps(
     context = net.context(scorer, batch, queries)
     chosen = net.choose(context, torch.Generator().manual_seed(1))
     weights_J = net.leaves.weights(weights_K)
-    whole = net.losses(context, queries, chosen, weights_J)
+    whole = net.losses(context, ScorerLinks(scorer, queries), chosen, weights_J)
     one = torch.ones(1, dtype=torch.double)
     parts = []
     for k in range(len(samplers)):
@@ -87,7 +88,9 @@ def test_a_mixture_step_equals_the_sum_of_separate_steps(
             if owner == k
         ]
         shares_J = alone.leaves.weights(one)
-        parts.append(alone.losses(context, queries, mine, shares_J))
+        parts.append(
+            alone.losses(context, ScorerLinks(scorer, queries), mine, shares_J)
+        )
     for at in (0, 1):
         summed = sum(
             (a * part[at] for a, part in zip(weights_K, parts, strict=True)),
@@ -261,7 +264,7 @@ def test_mixgcf_mixes_the_winner_with_the_positive() -> None:
     context = net.context(scorer, batch, queries)
     [chosen] = net.choose(context, torch.Generator().manual_seed(0))
     one = torch.ones(1, dtype=torch.double)
-    step = net.losses(context, queries, [chosen], one)
+    step = net.losses(context, ScorerLinks(scorer, queries), [chosen], one)
     negative_B = context.score(chosen.pool.items)[:, 0]
     gap_B = negative_B - context.positive_scores_B
     share_B = torch.log(torch.expm1(step.pairs_B)) / gap_B  # 1 - a, a uniform

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from functools import cached_property
 from typing import ClassVar, Protocol, runtime_checkable
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Generator, Tensor
 
 from autosample.config import Config
+from autosample.kernels.draws import Alias, alias, weighted
 from autosample.samplers.context import QueryContext
 from autosample.samplers.observed import Observed
 from autosample.samplers.pool import Pool
@@ -93,6 +97,17 @@ def redraw_observed(
     return items_BM
 
 
+def next_seed(rng: Generator) -> np.uint64:
+    """Return what a kernel draws its randomness from; `next_seeds` gives many."""
+    return np.uint64(next_seeds(1, rng)[0])
+
+
+def next_seeds(count: int, rng: Generator) -> NDArray[np.uint64]:
+    """Return what that many calls of `next_seed` would."""
+    seeds = torch.randint(2**62, (count,), generator=rng).numpy()
+    return seeds.astype(np.uint64)
+
+
 def log_share(weights: Tensor) -> Tensor:
     """Return log(weights), at a floor where a weight is zero."""
     return weights.clamp(min=torch.finfo(weights.dtype).tiny).log()
@@ -107,6 +122,17 @@ class Law:
         self.cumulative_I = self.law_I.cumsum(0)
         self.log_law_I = log_share(self.law_I)
         self.log_left_U = log_share(1 - observed.taken(self.law_I))
+
+    @cached_property
+    def alias(self) -> Alias:
+        """The same, for kernels."""
+        return alias(self.law_I.numpy())
+
+    def draw_unobserved(self, users_B: Tensor, size: int, rng: Generator) -> Tensor:
+        """Draw items that users have not observed, on a CPU: (B, M)."""
+        seen = self.observed.seen
+        drawn = weighted(seen, self.alias, users_B.numpy(), size, next_seed(rng))
+        return torch.from_numpy(drawn)
 
     def draw(self, count: int, rng: Generator) -> Tensor:
         """Invert the cumulative law; the last item takes what rounding leaves."""

@@ -40,6 +40,9 @@ class Popularity:
 
     def draw(self, context: QueryContext, size: int, rng: Generator) -> Pool:
         users_B = context.users_B
+        if users_B.device.type == "cpu":
+            items_BM = self.law.draw_unobserved(users_B, size, rng)
+            return Pool(items_BM, law=lambda: self.law.log_q(users_B, items_BM))
         items_BM = redraw_observed(
             self.law.draw(len(users_B) * size, rng).view(-1, size),
             users_B,

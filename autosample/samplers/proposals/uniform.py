@@ -8,10 +8,15 @@ from typing import ClassVar, Literal
 import torch
 from torch import Generator, Tensor
 
+from autosample.kernels.draws import uniform
 from autosample.samplers.context import QueryContext
 from autosample.samplers.observed import Observed
 from autosample.samplers.pool import Pool
-from autosample.samplers.proposals.base import ProposalConfig, redraw_observed
+from autosample.samplers.proposals.base import (
+    ProposalConfig,
+    next_seed,
+    redraw_observed,
+)
 
 
 class UniformProposal(ProposalConfig):
@@ -34,6 +39,10 @@ class Uniform:
     def draw(self, context: QueryContext, size: int, rng: Generator) -> Pool:
         num_items, users_B = self.observed.num_items, context.users_B
         device = users_B.device
+        if device.type == "cpu":
+            drawn = uniform(self.observed.seen, users_B.numpy(), size, next_seed(rng))
+            items_BM = torch.from_numpy(drawn)
+            return Pool(items_BM, law=lambda: _log_q(self.observed, users_B, size))
 
         def exact(row: int) -> Tensor:
             alike = torch.ones(num_items, device=device)

@@ -4,7 +4,7 @@ import torch
 from autosample.data.splits import RandomSplit
 from autosample.data.synthetic import Synthetic
 from autosample.evaluation.metrics import Metric
-from autosample.evaluation.ranking import BLOCK, Ranking
+from autosample.evaluation.ranking import USERS, Ranking
 from autosample.models import MF
 from autosample.types import Queries, Rows
 
@@ -14,7 +14,7 @@ SPLIT = RandomSplit().apply(Synthetic(users=300, items=120).build().dataset, see
 def test_ranking_agrees_with_sorting_every_users_items() -> None:
     model = MF(width=8).build(SPLIT.train, torch.Generator().manual_seed(0))
     found = Ranking(SPLIT.test, SPLIT.train, k=10).hits(model())
-    assert len(found.users_U) > BLOCK  # more than one block
+    assert len(found.users_U) > USERS  # more than one block
     scorer = model()
     users = torch.from_numpy(found.users_U)
     with torch.no_grad():

@@ -1,0 +1,205 @@
+"""Draws of items that a user has not observed, by rejection."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autosample.kernels.chance import again, below, unit, word
+from autosample.kernels.jit import compiled, inlined
+
+Ints = NDArray[np.int64]
+
+_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
+_ONE = np.uint64(1)
+MOST_TRIES = 1024
+"""Draws rejected before a law is worked out for a user."""
+
+
+class Seen(NamedTuple):
+    """Which pairs were observed: a hashed bitmap, and each user's items, ascending."""
+
+    filter: NDArray[np.uint8]
+    shift: np.uint64
+    """64 less the bits of a place in the bitmap."""
+    starts: Ints
+    """User u's items are starts[u] to starts[u + 1]: (U + 1,)."""
+    items: NDArray[np.int32]
+    num_items: int
+
+
+class Alias(NamedTuple):
+    """A law over items (Walker, 1977, doi:10.1145/355744.355749): two words a draw."""
+
+    chance: NDArray[np.float64]
+    """Of staying in one's own column: (I,)."""
+    other: NDArray[np.int32]
+    """Where a draw that does not stay goes: (I,)."""
+    law: NDArray[np.float64]
+    """(I,)"""
+
+
+@inlined
+def seen(pairs: Seen, user: int, item: int) -> bool:
+    """Tell whether a pair was observed; most are ruled out by one look."""
+    key = np.uint64(user * pairs.num_items + item)
+    place = np.int64((key * _MULTIPLIER) >> pairs.shift)
+    if not (pairs.filter[place >> 3] >> (place & 7)) & 1:
+        return False
+    first, end = pairs.starts[user], pairs.starts[user + 1]
+    stop = end
+    while first < stop:
+        middle = (first + stop) >> 1
+        if pairs.items[middle] < item:
+            first = middle + 1
+        else:
+            stop = middle
+    return bool(first < end and pairs.items[first] == item)
+
+
+@inlined
+def uniform_item(pairs: Seen, user: int, seed: np.uint64, number: np.uint64) -> int:
+    """Draw an unobserved item, all alike; ends, as no user has every item."""
+    tries = 0
+    while True:
+        item = below(word(seed, again(number, tries)), pairs.num_items)
+        if not seen(pairs, user, item):
+            return item
+        tries += 1
+
+
+@inlined
+def alias_item(law: Alias, seed: np.uint64, number: np.uint64) -> int:
+    """Draw an item by a law."""
+    bits = word(seed, number)
+    column = below(bits, len(law.chance))
+    if unit(word(bits, number)) < law.chance[column]:
+        return column
+    return np.int64(law.other[column])  # type: ignore[return-value]
+
+
+@inlined
+def weighted_item(
+    pairs: Seen, law: Alias, user: int, seed: np.uint64, number: np.uint64
+) -> int:
+    """Draw an unobserved item by a law; where none of the likely is left, all alike."""
+    for tries in range(MOST_TRIES):
+        item = alias_item(law, seed, again(number, tries))
+        if not seen(pairs, user, item):
+            return item
+    return _left_item(pairs, law, user, seed, again(number, MOST_TRIES))
+
+
+@compiled
+def _left_item(
+    pairs: Seen, law: Alias, user: int, seed: np.uint64, number: np.uint64
+) -> int:
+    """Invert the law over what the user has left: costs a look at every item."""
+    left = 0.0
+    for item in range(pairs.num_items):
+        if law.law[item] > 0 and not seen(pairs, user, item):
+            left += law.law[item]
+    if left <= 0:
+        return uniform_item(pairs, user, seed, number)
+    aim, last = unit(word(seed, number)) * left, -1
+    for item in range(pairs.num_items):
+        if law.law[item] > 0 and not seen(pairs, user, item):
+            aim -= law.law[item]
+            last = item
+            if aim < 0:
+                break
+    return last
+
+
+@compiled
+def uniform(pairs: Seen, users: Ints, size: int, seed: np.uint64) -> Ints:
+    """Draw `size` unobserved items for each user, all alike: (B, M)."""
+    items = np.empty((len(users), size), np.int64)
+    for row in range(len(users)):
+        for column in range(size):
+            number = np.uint64(row * size + column)
+            items[row, column] = uniform_item(pairs, users[row], seed, number)
+    return items
+
+
+@compiled
+def weighted(pairs: Seen, law: Alias, users: Ints, size: int, seed: np.uint64) -> Ints:
+    """Draw `size` unobserved items for each user by a law: (B, M)."""
+    items = np.empty((len(users), size), np.int64)
+    for row in range(len(users)):
+        for column in range(size):
+            number = np.uint64(row * size + column)
+            items[row, column] = weighted_item(pairs, law, users[row], seed, number)
+    return items
+
+
+@compiled
+def contains(pairs: Seen, users: Ints, items: Ints) -> NDArray[np.bool_]:
+    """Tell which pairs were observed: (B, M), for items (B, M) or (1, M)."""
+    found = np.empty((len(users), items.shape[1]), np.bool_)
+    shared = len(items) == 1
+    for row in range(len(users)):
+        at = 0 if shared else row
+        for column in range(items.shape[1]):
+            found[row, column] = seen(pairs, users[row], items[at, column])
+    return found
+
+
+@compiled
+def contains_columns(pairs: Seen, users: Ints, columns: Ints) -> NDArray[np.bool_]:
+    """Tell which of C items, shared by all, each user has observed: (B, C).
+
+    Goes through what users have, not through B times C questions.
+    """
+    first = np.full(pairs.num_items, -1, np.int64)
+    following = np.empty(len(columns), np.int64)  # of an item drawn twice
+    for c in range(len(columns)):
+        following[c] = first[columns[c]]
+        first[columns[c]] = c
+    found = np.zeros((len(users), len(columns)), np.bool_)
+    starts, items = pairs.starts, pairs.items
+    for row in range(len(users)):
+        for at in range(starts[users[row]], starts[users[row] + 1]):
+            c = first[items[at]]
+            while c >= 0:
+                found[row, c] = True
+                c = following[c]
+    return found
+
+
+def alias(law_I: NDArray[np.float64]) -> Alias:
+    """Prepare a law, which sums to one, for draws."""
+    law_I = np.ascontiguousarray(law_I, np.float64)
+    chance, other = _alias(law_I)
+    return Alias(chance, other, law_I)
+
+
+@compiled
+def _alias(law: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
+    """Fill columns of equal height (Vose, 1991, doi:10.1109/32.92917)."""
+    count = len(law)
+    height = law * count / law.sum()
+    other = np.arange(count).astype(np.int32)
+    stack = np.empty(count, np.int64)
+    small, large = 0, count
+    for item in range(count):
+        if height[item] < 1:
+            stack[small] = item
+            small += 1
+        else:
+            large -= 1
+            stack[large] = item
+    while small > 0 and large < count:
+        small -= 1
+        low, high = stack[small], stack[large]
+        other[low] = high
+        height[high] -= 1 - height[low]
+        if height[high] < 1:
+            large += 1
+            stack[small] = high
+            small += 1
+    for at in range(small):  # rounding leaves columns that should be full
+        height[stack[at]] = 1.0
+    return np.minimum(height, 1.0), other

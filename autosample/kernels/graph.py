@@ -1,0 +1,141 @@
+"""Products of a sparse matrix (CSR) with a table of rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+from threading import Thread
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autosample.kernels.jit import compiled
+
+Floats = NDArray[np.float32]
+
+_ZERO = np.float32(0)
+
+
+class Sparse(NamedTuple):
+    """A sparse matrix by rows."""
+
+    starts: NDArray[np.int32]
+    """(rows + 1,)"""
+    columns: NDArray[np.int32]
+    values: Floats
+
+
+class Share(NamedTuple):
+    """A run of rows, and by what their sums are multiplied."""
+
+    first: int
+    last: int
+    times: np.float32
+
+
+@compiled
+def multiply(
+    matrix: Sparse, table: Floats, plus: Floats, out: Floats, share: Share
+) -> None:
+    """out = times (matrix @ table + plus) for a share of the rows.
+
+    `plus` of no rows is nothing. Four rows at a time, so that sums stay in registers
+    for longer.
+    """
+    starts, columns, values = matrix
+    width, times = table.shape[1], share.times
+    sums = np.empty(width, np.float32)
+    for row in range(share.first, share.last):
+        if len(plus) > 0:
+            for d in range(width):
+                sums[d] = plus[row, d]
+        else:
+            for d in range(width):
+                sums[d] = _ZERO
+        at, end = starts[row], starts[row + 1]
+        while at + 3 < end:
+            a, b, c, e = columns[at], columns[at + 1], columns[at + 2], columns[at + 3]
+            x, y, z, w = values[at], values[at + 1], values[at + 2], values[at + 3]
+            for d in range(width):
+                sums[d] += (
+                    x * table[a, d]
+                    + y * table[b, d]
+                    + z * table[c, d]
+                    + w * table[e, d]
+                )
+            at += 4
+        while at < end:
+            a, x = columns[at], values[at]
+            for d in range(width):
+                sums[d] += x * table[a, d]
+            at += 1
+        for d in range(width):
+            out[row, d] = times * sums[d]
+
+
+@compiled
+def multiply_few(
+    matrix: Sparse, table: Floats, used: NDArray[np.bool_], out: Floats, share: Share
+) -> None:
+    """out = matrix @ table + table, where rows not used are zero and need no look."""
+    starts, columns, values = matrix
+    width, sums = table.shape[1], np.empty(table.shape[1], np.float32)
+    for row in range(share.first, share.last):
+        for d in range(width):
+            sums[d] = table[row, d]
+        for at in range(starts[row], starts[row + 1]):
+            a, x = columns[at], values[at]
+            if used[a]:
+                for d in range(width):
+                    sums[d] += x * table[a, d]
+        for d in range(width):
+            out[row, d] = sums[d]
+
+
+def product(
+    matrix: Sparse, table: Floats, plus: Floats, threads: int, times: float = 1.0
+) -> Floats:
+    """Return times (matrix @ table + plus), by so many threads; the same bytes by any
+    number."""
+    out = np.empty((len(matrix.starts) - 1, table.shape[1]), np.float32)
+    _by_threads(
+        matrix,
+        threads,
+        times,
+        lambda share: multiply(matrix, table, plus, out, share),
+    )
+    return out
+
+
+def product_of_few(
+    matrix: Sparse, table: Floats, used: NDArray[np.bool_], threads: int
+) -> Floats:
+    """Return matrix @ table + table for a table with few rows that are not zero."""
+    out = np.empty_like(table)
+    _by_threads(
+        matrix,
+        threads,
+        1.0,
+        lambda share: multiply_few(matrix, table, used, out, share),
+    )
+    return out
+
+
+def _by_threads(
+    matrix: Sparse, threads: int, times: float, work: Callable[[Share], None]
+) -> None:
+    """Split rows by their numbers. Plain threads, as a kernel holds no lock, and none
+    outlives the call."""
+    total, rows = int(matrix.starts[-1]), len(matrix.starts) - 1
+    cuts = [total * at // threads for at in range(1, threads)]
+    ends = [0, *np.searchsorted(matrix.starts, cuts).tolist(), rows]
+    shares = [Share(*ends, np.float32(times)) for ends in pairwise(ends)]
+    if threads == 1:
+        work(shares[0])
+        return
+    workers = [Thread(target=work, args=(share,)) for share in shares]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()

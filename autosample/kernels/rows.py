@@ -1,0 +1,75 @@
+"""Arithmetic of rows of tables, by their numbers: a view of a row would cost as much as
+what is done to it."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autosample.kernels.jit import inlined
+
+Floats = NDArray[np.float32]
+
+_ZERO = np.float32(0)
+
+
+@inlined
+def dot(left: Floats, row: int, right: Floats, other: int) -> np.float32:
+    """Return the inner product of two rows."""
+    total = _ZERO
+    for d in range(left.shape[1]):
+        total += left[row, d] * right[other, d]
+    return total
+
+
+@inlined
+def put(out: Floats, to: int, table: Floats, row: int, times: np.float32) -> None:
+    """out[to] = times table[row]"""
+    for d in range(out.shape[1]):
+        out[to, d] = times * table[row, d]
+
+
+@inlined
+def add(out: Floats, to: int, table: Floats, row: int, times: np.float32) -> None:
+    """out[to] += times table[row]"""
+    for d in range(out.shape[1]):
+        out[to, d] += times * table[row, d]
+
+
+@inlined
+def descend(
+    table: Floats,
+    squares: Floats,
+    row: int,
+    gradients: Floats,
+    at: int,
+    rate: np.float32,
+    floor: np.float32,
+) -> None:
+    """Take an Adagrad step of a row along its gradient."""
+    for d in range(table.shape[1]):
+        gradient = gradients[at, d]
+        square = squares[row, d] + gradient * gradient
+        squares[row, d] = square
+        table[row, d] -= rate * gradient / np.sqrt(square + floor)
+
+
+@inlined
+def descend_linked(
+    table: Floats,
+    squares: Floats,
+    row: int,
+    others: Floats,
+    other: int,
+    own: np.float32,
+    times: np.float32,
+    rate: np.float32,
+    floor: np.float32,
+) -> None:
+    """The same along own table[row] + times others[other], which is stored nowhere."""
+    for d in range(table.shape[1]):
+        number = table[row, d]
+        gradient = own * number + times * others[other, d]
+        square = squares[row, d] + gradient * gradient
+        squares[row, d] = square
+        table[row, d] = number - rate * gradient / np.sqrt(square + floor)

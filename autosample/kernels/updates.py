@@ -1,0 +1,259 @@
+"""Adagrad of the rows that a block of pairs uses (Duchi, Hazan and Singer, 2011,
+jmlr.org/papers/v12/duchi11a.html), by closed-form gradients.
+
+A row is read and written once. One that a single place of the block uses, as most are,
+is changed where it stands; gradients of the others are summed first. Tuples are taken
+apart once, since what they hold is counted at every use of it.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autosample.kernels.jit import compiled, inlined
+from autosample.kernels.rows import Floats, add, descend, descend_linked, put
+
+Ints = NDArray[np.int64]
+Uses = NDArray[np.int32]
+
+_ONE = np.float32(1)
+_AHEAD, _LINE = 2, 16
+"""Rows so many pairs ahead are fetched, one number of each line of the cache."""
+
+
+class Rows(NamedTuple):
+    """A table in training."""
+
+    table: Floats
+    """(rows, D)"""
+    squares: Floats
+    """Accumulators: (rows, D)."""
+    uses: Uses
+    """Scratch, zero between calls: (rows,). How often a block uses a row; below zero,
+    -1 - s where its gradient is summed in slot s."""
+
+
+class Rate(NamedTuple):
+    """How far a step goes: gradient * learning_rate / sqrt(squares + floor)."""
+
+    learning_rate: np.float32
+    floor: np.float32
+
+
+class Links(NamedTuple):
+    """What a block does to the rows of its pairs: B users with X items each.
+
+    The gradient of a user's row is sum_x between[x] item_x + own user + extra, that of
+    item x is between[x] user + theirs[x] item_x.
+    """
+
+    users: Ints
+    """(B,)"""
+    items: Ints
+    """(B, X)"""
+    between: Floats
+    """(B, X)"""
+    own: Floats
+    """(B,)"""
+    theirs: Floats
+    """(B, X)"""
+    extra: Floats
+    """(B, D), or (0, D) for nothing."""
+
+
+class Columns(NamedTuple):
+    """What a block does to rows of items that all its pairs share."""
+
+    items: Ints
+    """(C,)"""
+    own: Floats
+    """(C,): the gradient is own item + extra."""
+    extra: Floats
+    """(C, D)"""
+
+
+@compiled
+def count_uses(uses: Uses, ids: Ints) -> int:
+    """Count uses of rows; returns how many are now used for the second time."""
+    several = 0
+    for at in ids.flat:
+        uses[at] += 1
+        several += uses[at] == 2
+    return several
+
+
+@inlined
+def _slot(
+    uses: Uses, at: int, sums: Floats, owners: Ints, taken: int, side: int
+) -> int:
+    """Return the slot where a row's gradient is summed; a new one is zero."""
+    s = -1 - int(uses[at])
+    if s < 0:
+        s = taken
+        uses[at] = -1 - s
+        owners[s] = at if side == 0 else -1 - at
+        sums[s] = 0
+    return s
+
+
+@compiled
+def _settle(users: Rows, items: Rows, sums: Floats, owners: Ints, rate: Rate) -> None:
+    """Step the rows whose gradients were summed: `owners` holds users, -1 - items."""
+    user_table, user_squares, user_uses = users
+    item_table, item_squares, item_uses = items
+    pace, floor = rate
+    for s in range(len(owners)):
+        at = owners[s]
+        if at >= 0:
+            descend(user_table, user_squares, at, sums, s, pace, floor)
+            user_uses[at] = 0
+        else:
+            at = -1 - at
+            descend(item_table, item_squares, at, sums, s, pace, floor)
+            item_uses[at] = 0
+
+
+@compiled
+def update(
+    users: Rows, items: Rows, links: Links, columns: Columns, rate: Rate
+) -> None:
+    """Step all rows that a block uses, each once, along its summed gradient."""
+    several = count_uses(users.uses, links.users) + count_uses(items.uses, links.items)
+    several += count_uses(items.uses, columns.items)
+    width = users.table.shape[1]
+    sums, owners = np.empty((several, width), np.float32), np.empty(several, np.int64)
+    taken = _sum_columns(items, columns, sums, owners)
+    taken = step_pairs(users, items, links, sums, owners, taken, rate)
+    _step_columns(items, columns, rate)
+    _settle(users, items, sums, owners[:taken], rate)
+
+
+@compiled
+def _sum_columns(items: Rows, columns: Columns, sums: Floats, owners: Ints) -> int:
+    """Sum gradients of shared columns that stand elsewhere in the block, too."""
+    table, _, uses = items
+    ids, own, extra = columns
+    taken = 0
+    for c in range(len(ids)):
+        i = ids[c]
+        if uses[i] != 1:
+            s = _slot(uses, i, sums, owners, taken, 1)
+            taken = max(taken, s + 1)
+            add(sums, s, extra, c, _ONE)
+            add(sums, s, table, i, own[c])
+    return taken
+
+
+@compiled
+def _step_columns(items: Rows, columns: Columns, rate: Rate) -> None:
+    """Step the other columns: last, as the rows that pairs read must stand till then."""
+    table, squares, uses = items
+    ids, own, extra = columns
+    for c in range(len(ids)):
+        i = ids[c]
+        if uses[i] == 1:
+            uses[i] = 0
+            add(extra, c, table, i, own[c])
+            descend(table, squares, i, extra, c, rate.learning_rate, rate.floor)
+
+
+@compiled
+def step_pairs(
+    users: Rows,
+    items: Rows,
+    links: Links,
+    sums: Floats,
+    owners: Ints,
+    taken: int,
+    rate: Rate,
+) -> int:
+    """Step rows of one use, and sum gradients of the others: returns the slots taken."""
+    user_table, user_squares, user_uses = users
+    item_table, item_squares, item_uses = items
+    user_ids, item_ids, between, own, theirs, extra = links
+    pace, floor = rate
+    mine = np.empty((1, user_table.shape[1]), np.float32)
+    fetched = np.zeros(1, np.float32)
+    for b in range(len(user_ids)):
+        if b + _AHEAD < len(user_ids):
+            u = user_ids[b + _AHEAD]
+            for d in range(0, user_table.shape[1], _LINE):
+                fetched[0] += user_squares[u, d]
+            for x in range(item_ids.shape[1]):
+                i = item_ids[b + _AHEAD, x]
+                for d in range(0, user_table.shape[1], _LINE):
+                    fetched[0] += item_squares[i, d]
+        u = user_ids[b]
+        put(mine, 0, user_table, u, own[b])
+        if len(extra) > 0:
+            add(mine, 0, extra, b, _ONE)
+        for x in range(item_ids.shape[1]):
+            i, k, a = item_ids[b, x], between[b, x], theirs[b, x]
+            add(mine, 0, item_table, i, k)
+            if item_uses[i] == 1:
+                item_uses[i] = 0
+                descend_linked(
+                    item_table, item_squares, i, user_table, u, a, k, pace, floor
+                )
+            else:
+                s = _slot(item_uses, i, sums, owners, taken, 1)
+                taken = max(taken, s + 1)
+                add(sums, s, user_table, u, k)
+                add(sums, s, item_table, i, a)
+        if user_uses[u] == 1:
+            user_uses[u] = 0
+            descend(user_table, user_squares, u, mine, 0, pace, floor)
+        else:
+            s = _slot(user_uses, u, sums, owners, taken, 0)
+            taken = max(taken, s + 1)
+            add(sums, s, mine, 0, _ONE)
+    return taken
+
+
+@compiled
+def update_rows(rows: Rows, ids: Ints, gradients: Floats, rate: Rate) -> None:
+    """Step rows along their gradients (X, D), summed where an id (X,) repeats."""
+    table, squares, uses = rows
+    several = count_uses(uses, ids)
+    sums = np.empty((several, table.shape[1]), np.float32)
+    owners, taken = np.empty(several, np.int64), 0
+    for x in range(len(ids)):
+        at = ids[x]
+        if uses[at] == 1:
+            uses[at] = 0
+            descend(table, squares, at, gradients, x, rate.learning_rate, rate.floor)
+        else:
+            s = _slot(uses, at, sums, owners, taken, 0)
+            taken = max(taken, s + 1)
+            add(sums, s, gradients, x, _ONE)
+    _settle(rows, rows, sums, owners[:taken], rate)
+
+
+@compiled
+def add_gradients(
+    users: Floats, items: Floats, links: Links, columns: Columns, out: Floats
+) -> None:
+    """Add the gradients of a block to those of all rows, users' then items': (U+I, D).
+
+    For rows that are not parameters themselves, such as propagated ones.
+    """
+    user_ids, item_ids, between, own, theirs, extra = links
+    shared, shared_own, shared_extra = columns
+    count = len(users)
+    for c in range(len(shared)):
+        i = shared[c]
+        add(out, count + i, shared_extra, c, _ONE)
+        add(out, count + i, items, i, shared_own[c])
+    for b in range(len(user_ids)):
+        u = user_ids[b]
+        add(out, u, users, u, own[b])
+        if len(extra) > 0:
+            add(out, u, extra, b, _ONE)
+        for x in range(item_ids.shape[1]):
+            i = item_ids[b, x]
+            add(out, u, items, i, between[b, x])
+            add(out, count + i, users, u, between[b, x])
+            add(out, count + i, items, i, theirs[b, x])

@@ -1,0 +1,1 @@
+"""Timings of other libraries; each runs in its own process and environment."""
