@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
+# Torch's threads would wait for work by spinning, on cores that kernels need. Read
+# when torch is first imported, so it stands first.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 

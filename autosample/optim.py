@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from autosample.kernels.jit import compiles
+from autosample.kernels.memory import zeros
 from autosample.kernels.updates import Rate, Rows, update_rows
 
 
@@ -74,7 +75,8 @@ class RowAdagrad(torch.optim.Optimizer):
     def _squares(self, parameter: nn.Parameter) -> Tensor:
         state = self.state[parameter]
         if "squares" not in state:
-            state["squares"] = torch.zeros_like(parameter)
+            made = zeros(*parameter.shape) if compiles(parameter) else None
+            state["squares"] = torch.zeros_like(parameter) if made is None else made
         squares: Tensor = state["squares"]
         return squares
 

@@ -1,1 +1,5 @@
-"""Measurements: ratios against peers and limits, never part of the tests."""
+"""Measurements, never tests; the package comes first, for what it sets before torch."""
+
+import autosample
+
+__all__ = ["autosample"]

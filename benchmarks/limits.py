@@ -9,7 +9,8 @@ import numpy as np
 import torch
 
 from autosample.kernels.jit import compiled
-from autosample.kernels.updates import Floats, Ints
+from autosample.kernels.rows import Floats
+from autosample.kernels.updates import Ints
 
 ROWS, WIDTH = 70_000, 64  # 18 MB, Gowalla's rows
 

@@ -210,14 +210,15 @@ def _without_gaps(
     counts: dict[str, int],
 ) -> Dataset:
     parts = [train] if test is None else [train, test]
-    users = np.unique(np.concatenate([part.users_E for part in parts]))
-    items = np.unique(np.concatenate([part.items_E for part in parts]))
+    users = np.flatnonzero(sum(part.degrees_U for part in parts))
+    items = np.flatnonzero(sum(part.popularity_I for part in parts))
     if len(users) < 2 or len(items) < 2:
         raise DataError(
             f"{len(users)} users and {len(items)} items are left, and at least two of"
             f" each are needed ({_told(counts)})"
         )
-    small = [_renumbered(part, users, items) for part in parts]
+    whole = len(users) == train.num_users and len(items) == train.num_items
+    small = parts if whole else [_renumbered(part, users, items) for part in parts]
     kept = (ids[0].take(pa.array(users)), ids[1].take(pa.array(items)))
     _refuse_full_user(small[0], kept[0])
     train, test = small[0], small[1] if len(small) > 1 else None

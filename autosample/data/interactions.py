@@ -64,24 +64,42 @@ class Interactions:
         times = None if times_E is None else np.asarray(times_E, np.float64)
         if times is not None and not np.isfinite(times).all():
             raise DataError("a timestamp is not a finite number")
-        order = _order(users_E, items_E, times, ordered)
+        if times is None and not ordered:
+            return cls._by_item(users_E, items_E, num_users, num_items)
+        order = _order(users_E, times)
         users_E, items_E = users_E[order], items_E[order]
         times = None if times is None else times[order]
         first = _first_of_each(users_E * num_items + items_E)
         users_E, items_E = users_E[first], items_E[first]
         starts = np.zeros(num_users + 1, np.int64)
         np.cumsum(np.bincount(users_E, minlength=num_users), out=starts[1:])
-        made = cls(
+        return cls(
             starts,
             items_E.astype(np.int32),
             num_items,
-            ordered or times is not None,
+            True,
             None if times is None else times[first],
-        )
-        for array in (made.starts_U1, made.items_E, made.times_E):
+        )._sealed()
+
+    @classmethod
+    def _by_item(
+        cls, users_E: Ints, items_E: Ints, num_users: int, num_items: int
+    ) -> Interactions:
+        """Sort by user and item: one sort of one key, several times cheaper than two of
+        two columns."""
+        keys_E = users_E * num_items + items_E
+        keys_E.sort()
+        if len(keys_E):
+            keys_E = keys_E[np.concatenate([[True], keys_E[1:] != keys_E[:-1]])]
+        starts = np.searchsorted(keys_E, np.arange(num_users + 1) * num_items)
+        items = (keys_E % num_items).astype(np.int32)
+        return cls(starts.astype(np.int64), items, num_items)._sealed()
+
+    def _sealed(self) -> Interactions:
+        for array in (self.starts_U1, self.items_E, self.times_E):
             if array is not None:
                 array.flags.writeable = False
-        return made
+        return self
 
     @property
     def num_users(self) -> int:
@@ -169,14 +187,11 @@ def _checked(ids_E: NDArray[Any], count: int, noun: str) -> Ints:
     return ids_E.astype(np.int64)
 
 
-def _order(users_E: Ints, items_E: Ints, times: Floats | None, ordered: bool) -> Ints:
-    if times is not None:
-        return np.lexsort((times, users_E))  # stable: ties keep their arrival
-    return (
-        np.argsort(users_E, kind="stable")
-        if ordered
-        else np.lexsort((items_E, users_E))
-    )
+def _order(users_E: Ints, times: Floats | None) -> Ints:
+    """Order by user, then by time or arrival; stable: ties keep their arrival."""
+    if times is None:
+        return np.argsort(users_E, kind="stable")
+    return np.lexsort((times, users_E))
 
 
 def _first_of_each(keys_E: Ints) -> Ints:

@@ -41,6 +41,16 @@ class Alias(NamedTuple):
     """(I,)"""
 
 
+@compiled
+def bitmap(keys: Ints, bits: int) -> NDArray[np.uint8]:
+    """Return a bitmap of 2^bits, with a bit for the hash of each key."""
+    filled = np.zeros(1 << (bits - 3), np.uint8)
+    for key in keys:
+        place = np.int64((np.uint64(key) * _MULTIPLIER) >> np.uint64(64 - bits))
+        filled[place >> 3] |= np.uint8(1 << (place & 7))
+    return filled
+
+
 @inlined
 def seen(pairs: Seen, user: int, item: int) -> bool:
     """Tell whether a pair was observed; most are ruled out by one look."""

@@ -149,7 +149,7 @@ def _sum_columns(items: Rows, columns: Columns, sums: Floats, owners: Ints) -> i
 
 @compiled
 def _step_columns(items: Rows, columns: Columns, rate: Rate) -> None:
-    """Step the other columns: last, as the rows that pairs read must stand till then."""
+    """Step the other columns: last, as pairs read them as they were."""
     table, squares, uses = items
     ids, own, extra = columns
     for c in range(len(ids)):
@@ -170,7 +170,7 @@ def step_pairs(
     taken: int,
     rate: Rate,
 ) -> int:
-    """Step rows of one use, and sum gradients of the others: returns the slots taken."""
+    """Step rows of one use, sum gradients of others; returns the slots taken."""
     user_table, user_squares, user_uses = users
     item_table, item_squares, item_uses = items
     user_ids, item_ids, between, own, theirs, extra = links

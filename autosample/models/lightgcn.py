@@ -12,6 +12,7 @@ from pydantic import PositiveFloat, PositiveInt
 from torch import Generator, Tensor, nn, optim
 
 from autosample.data.interactions import Interactions
+from autosample.kernels.memory import empty
 from autosample.models.base import Model, ModelConfig
 from autosample.models.graph import (
     GraphScorer,
@@ -49,7 +50,7 @@ class LightGraphConvolution(Model):
         super().__init__()
         self.num_users, self.hops = train.num_users, hops
         size = train.num_users + train.num_items
-        self.embeddings = nn.Parameter(torch.empty(size, width))
+        self.embeddings = nn.Parameter(empty(size, width))
         # Rebuilt from the training set, so kept out of checkpoints.
         self.register_buffer("adjacency", normalized_adjacency(train), persistent=False)
 

@@ -15,6 +15,7 @@ from torch import Generator, Tensor, nn, optim
 from torch.nn.functional import embedding
 
 from autosample.data.interactions import Interactions
+from autosample.kernels.memory import empty
 from autosample.models.base import Model, ModelConfig
 from autosample.optim import RowAdagrad
 from autosample.types import Queries, Rows
@@ -48,9 +49,9 @@ class MF(ModelConfig):
 
 
 def _table(rows: int, config: MF, rng: Generator) -> Tensor:
-    table = torch.empty(rows, config.width)
-    torch.nn.init.normal_(table, std=config.init_std, generator=rng)
-    return torch.cat([table, torch.zeros(rows, 1)], 1) if config.biases else table
+    factors = empty(rows, config.width)
+    torch.nn.init.normal_(factors, std=config.init_std, generator=rng)
+    return torch.cat([factors, torch.zeros(rows, 1)], 1) if config.biases else factors
 
 
 class MatrixFactorization(Model):

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from autosample.data.interactions import Interactions
 from autosample.errors import DataError
-from autosample.kernels.draws import Seen, contains, contains_columns
+from autosample.kernels.draws import Seen, bitmap, contains, contains_columns
 
 MULTIPLIER = -7046029254386353131
 """2^64 / golden ratio as a signed word: Fibonacci hashing (Knuth, vol. 3, 6.4)."""
@@ -33,7 +33,8 @@ class Observed:
         self.items_E = self.keys_E % self.num_items
         self.starts_U = self.degrees_U.cumsum(0) - self.degrees_U
         self._bits = max(10, (32 * max(train.num_pairs, 1) - 1).bit_length())
-        self._filter = self._build_filter()
+        filled = bitmap(train.keys_E, self._bits)
+        self._filter = torch.from_numpy(filled).to(device)
 
     @cached_property
     def seen(self) -> Seen:
@@ -51,12 +52,6 @@ class Observed:
             self.items_E.cpu().numpy().astype(np.int32),
             self.num_items,
         )
-
-    def _build_filter(self) -> Tensor:
-        bits = np.zeros(1 << self._bits, np.bool_)
-        bits[self._hash(self.keys_E).cpu().numpy()] = True
-        packed = np.packbits(bits, bitorder="little")
-        return torch.from_numpy(packed).to(self.device)
 
     def _hash(self, keys: Tensor) -> Tensor:
         return (keys * MULTIPLIER >> (64 - self._bits)) & ((1 << self._bits) - 1)
