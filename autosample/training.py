@@ -121,8 +121,12 @@ class Trainer:
         self.optimizer = model.optimizer(settings.learning_rate)
         self.rng = torch.Generator().manual_seed(derive(settings.seed, "negatives"))
         self.order = torch.Generator().manual_seed(derive(settings.seed, "order"))
-        self.users_E = torch.from_numpy(split.train.users_E.copy())
-        self.items_E = torch.from_numpy(split.train.items_E.astype(np.int64))
+        train = split.train
+        owners_E = np.repeat(
+            np.arange(train.num_users, dtype=np.int32), train.degrees_U
+        )
+        self.users_E = torch.from_numpy(owners_E)
+        self.items_E = torch.from_numpy(train.items_E.copy())
         self.ranking = valid_ranking(split, settings, metric)
         if supernet.kept.learns:
             with torch.no_grad():

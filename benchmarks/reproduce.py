@@ -89,7 +89,7 @@ ROWS: dict[str, Row] = {
         _published(0.1882, 0.1584, BSL_LOG),
         {
             "candidates": SHARED,
-            "loss": {"kind": "bsl", "temperature": 0.06, "power": 1.1},
+            "loss": {"kind": "bsl", "temperature": 0.08, "power": 1.1},
         },
         COSINE,
     ),

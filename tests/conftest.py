@@ -11,6 +11,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import settings
+
+# A kernel's first call compiles it, whatever example comes first.
+settings.register_profile("autosample", deadline=None)
+settings.load_profile("autosample")
 
 # Two threads on toys cost several times what they save, the more so on a busy machine.
 torch.set_num_threads(1)

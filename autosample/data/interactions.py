@@ -129,6 +129,13 @@ class Interactions:
         """user * I + item of every pair, ascending: the index behind `contains`."""
         return np.sort(self.users_E * self.num_items + self.items_E)
 
+    @property
+    def sorted_E(self) -> NDArray[np.int32]:
+        """The items of each user, ascending; no copy where they stand so."""
+        if not self.ordered:
+            return self.items_E
+        return (self.keys_E % self.num_items).astype(np.int32)
+
     def contains(self, users_B: Ints, items_BN: Ints) -> Bools:
         """Tell which pairs were observed: (B, N) for (B,) users and (B, N) items."""
         keys = users_B[:, None] * self.num_items + items_BN

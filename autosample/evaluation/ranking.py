@@ -90,7 +90,4 @@ class Ranking:
 
 def _lists(pairs: Interactions) -> Lists:
     """Return the items of each user, ascending."""
-    items = pairs.items_E
-    if pairs.ordered:
-        items = (pairs.keys_E % pairs.num_items).astype(np.int32)
-    return Lists(pairs.starts_U1, items)
+    return Lists(pairs.starts_U1, pairs.sorted_E)

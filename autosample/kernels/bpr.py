@@ -22,9 +22,9 @@ _ONE, _ZERO = np.float32(1), np.float32(0)
 class Plan(NamedTuple):
     """What is trained on, and how."""
 
-    users: Ints
+    users: NDArray[np.int32]
     """(E,)"""
-    items: Ints
+    items: NDArray[np.int32]
     """(E,)"""
     batch: int
     pool: int
@@ -73,7 +73,7 @@ def _draw(
     pairs, law, weighted = plan.seen, plan.law, len(plan.law.chance) > 0
     drawn, linked = links.users, links.items
     for b in range(len(order)):
-        u = all_users[order[b]]
+        u = int(all_users[order[b]])
         best, negative = _ZERO, -1
         for m in range(pool):
             number = np.uint64(b * pool + m)

@@ -42,12 +42,16 @@ class Alias(NamedTuple):
 
 
 @compiled
-def bitmap(keys: Ints, bits: int) -> NDArray[np.uint8]:
-    """Return a bitmap of 2^bits, with a bit for the hash of each key."""
+def bitmap(
+    starts: Ints, items: NDArray[np.int32], num_items: int, bits: int
+) -> NDArray[np.uint8]:
+    """Return a bitmap of 2^bits, with a bit for the hash of each pair."""
     filled = np.zeros(1 << (bits - 3), np.uint8)
-    for key in keys:
-        place = np.int64((np.uint64(key) * _MULTIPLIER) >> np.uint64(64 - bits))
-        filled[place >> 3] |= np.uint8(1 << (place & 7))
+    for user in range(len(starts) - 1):
+        for at in range(starts[user], starts[user + 1]):
+            key = np.uint64(user * num_items + items[at])
+            place = np.int64((key * _MULTIPLIER) >> np.uint64(64 - bits))
+            filled[place >> 3] |= np.uint8(1 << (place & 7))
     return filled
 
 

@@ -181,11 +181,11 @@ def step_pairs(
         if b + _AHEAD < len(user_ids):
             u = user_ids[b + _AHEAD]
             for d in range(0, user_table.shape[1], _LINE):
-                fetched[0] += user_squares[u, d]
+                fetched[0] += user_squares[u, d] + user_table[u, d]
             for x in range(item_ids.shape[1]):
                 i = item_ids[b + _AHEAD, x]
                 for d in range(0, user_table.shape[1], _LINE):
-                    fetched[0] += item_squares[i, d]
+                    fetched[0] += item_squares[i, d] + item_table[i, d]
         u = user_ids[b]
         put(mine, 0, user_table, u, own[b])
         if len(extra) > 0:

@@ -27,14 +27,23 @@ class Observed:
         self.num_users, self.num_items = train.num_users, train.num_items
         self.device = torch.device(device)
         self.train = train
-        self.keys_E = torch.from_numpy(train.keys_E.copy()).to(device)
         self.degrees_U = torch.from_numpy(train.degrees_U.copy()).to(device)
         self.popularity_I = torch.from_numpy(train.popularity_I.copy()).to(device)
-        self.items_E = self.keys_E % self.num_items
         self.starts_U = self.degrees_U.cumsum(0) - self.degrees_U
         self._bits = max(10, (32 * max(train.num_pairs, 1) - 1).bit_length())
-        filled = bitmap(train.keys_E, self._bits)
+        filled = bitmap(train.starts_U1, train.items_E, train.num_items, self._bits)
         self._filter = torch.from_numpy(filled).to(device)
+
+    @cached_property
+    def keys_E(self) -> Tensor:
+        """user * I + item of every pair, ascending; eight bytes a pair, for those who
+        ask."""
+        return torch.from_numpy(self.train.keys_E.copy()).to(self.device)
+
+    @cached_property
+    def items_E(self) -> Tensor:
+        """The items of the same."""
+        return self.keys_E % self.num_items
 
     @cached_property
     def seen(self) -> Seen:
@@ -48,8 +57,8 @@ class Observed:
         return Seen(
             self._filter.cpu().numpy(),
             np.uint64(64 - self._bits),
-            np.concatenate([[0], np.cumsum(self.train.degrees_U)]),
-            self.items_E.cpu().numpy().astype(np.int32),
+            self.train.starts_U1,
+            self.train.sorted_E,
             self.num_items,
         )
 

@@ -21,6 +21,7 @@ class Course:
     supernet: Supernet
     optimizer: optim.Optimizer
     users_E: Tensor
+    """Training pairs, as 32-bit ids."""
     items_E: Tensor
     batch_size: int
     l2: float
@@ -29,7 +30,8 @@ class Course:
 
     def pairs(self, rows_B: Tensor) -> Pairs:
         """Return training pairs by their row."""
-        return Pairs(Queries(self.users_E[rows_B], rows_B), self.items_E[rows_B])
+        users_B, items_B = self.users_E[rows_B].long(), self.items_E[rows_B].long()
+        return Pairs(Queries(users_B, rows_B), items_B)
 
     def objective(self, step: StepLoss) -> Tensor:
         """Return the mean over pairs of loss plus l2 times penalty."""
