@@ -23,6 +23,7 @@ from safetensors.torch import save
 from autosample.card import model_card
 from autosample.errors import BundleError
 from autosample.experiment import Outcome
+from autosample.training import Training
 
 SCHEMA = 1
 ARCHIVE = "bundle.zip"
@@ -126,6 +127,10 @@ def unpack(archive: Path, folder: Path) -> None:
         raise BundleError(f"{archive} is not a readable zip: {error}") from error
 
 
+def _device(training: Training) -> str:
+    return torch.cuda.get_device_name() if training.device == "cuda" else "cpu"
+
+
 def environment(outcome: Outcome) -> dict[str, Any]:
     """Tell what the result was made with."""
     spec = outcome.report.spec
@@ -134,7 +139,7 @@ def environment(outcome: Outcome) -> dict[str, Any]:
         "python": platform.python_version(),
         "platform": platform.platform(),
         "packages": {name: version(name) for name in packages},
-        "device": "cpu",
+        "device": _device(spec.training),
         "threads_per_trial": 1,
         "seeds": {"search": spec.training.seed, "verify": list(spec.seeds)},
         "git": _git(),

@@ -48,6 +48,7 @@ def search(
     metric: Annotated[str | None, typer.Option(help="As in ndcg@20.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes at most.")] = None,
     seed: Annotated[int | None, typer.Option(help="Of the search.")] = None,
+    device: Annotated[str | None, typer.Option(help="cpu or cuda.")] = None,
     verify: Annotated[
         bool | None,
         typer.Option(help="Train winner and uniform from scratch and compare."),
@@ -75,7 +76,7 @@ def search(
         format=format, user=user, item=item, rating=rating, timestamp=timestamp,
         header=header, ordered=ordered, min_rating=min_rating, k_core=k_core,
     )  # fmt: skip
-    training = _given(epochs=epochs, seed=seed)
+    training = _given(epochs=epochs, seed=seed, device=device)
     fields = _read_spec(spec) if spec else {}
     fields |= _given(
         model=_kind(model),

@@ -18,6 +18,7 @@ from torch import Generator, Tensor
 
 from autosample.losses import Loss
 from autosample.samplers import Observed, UniformSampler
+from autosample.seeds import next_seed, seeded
 from autosample.state import State
 from autosample.strategies.specs import Mixture
 from autosample.supernet import Supernet
@@ -73,11 +74,11 @@ class LearnedWeights:
     def _slopes(self, trainer: Trainer, pairs: Pairs, rng: Generator) -> Tensor:
         """Return <grad V, grad L_k>: (K,)."""
         gradients = self._valid_gradients(trainer, len(pairs.items_B), rng)
-        norm = torch.sqrt(sum((g.square().sum() for g in gradients), torch.zeros(())))
+        norm = torch.stack([g.square().sum() for g in gradients]).sum().sqrt()
         if not torch.isfinite(norm) or norm == 0:
             return torch.zeros_like(self.logits_K)
         shift = SHIFT / float(norm)
-        seed = int(torch.randint(2**62, (1,), generator=rng))
+        seed = next_seed(rng)
         parameters = list(trainer.model.parameters())
         kept = [parameter.detach().clone() for parameter in parameters]
         sides = []
@@ -96,25 +97,27 @@ class LearnedWeights:
         self, trainer: Trainer, size: int, rng: Generator
     ) -> list[Tensor]:
         valid = trainer.split.valid
-        at = torch.randint(valid.num_pairs, (size,), generator=rng).numpy()
+        device = trainer.device
+        drawn = torch.randint(valid.num_pairs, (size,), generator=rng, device=device)
+        at = drawn.cpu().numpy()
         pairs = Pairs(
-            Queries(torch.from_numpy(valid.users_E[at])),
-            torch.from_numpy(valid.items_E[at].astype(np.int64)),
+            Queries(torch.from_numpy(valid.users_E[at]).to(device)),
+            torch.from_numpy(valid.items_E[at].astype(np.int64)).to(device),
         )
-        one = torch.ones(1)
+        one = torch.ones(1, device=device)
         loss = self.reference.step(trainer.model(), pairs, one, rng).pairs_B.mean()
         found = torch.autograd.grad(loss, list(trainer.model.parameters()))
         return [g.coalesce().to_dense() if g.is_sparse else g for g in found]
 
     def _losses(self, trainer: Trainer, pairs: Pairs, seed: int) -> Tensor:
         """Return each candidate's loss on a batch, with negatives set by a seed."""
-        scorer, one = trainer.model(), torch.ones(1)
+        scorer, one = trainer.model(), torch.ones(1, device=trainer.device)
         losses = []
         for k in range(len(self.logits_K)):
-            again = torch.Generator().manual_seed(seed)
+            again = seeded(seed, trainer.device)
             alone = trainer.supernet.only(k)
             losses.append(alone.step(scorer, pairs, one, again).pairs_B.mean())
-        return torch.stack(losses)
+        return torch.stack(losses).cpu()
 
     def state(self) -> State:
         moments = self.optimizer.state.get(self.logits_K, {})

@@ -26,8 +26,9 @@ class RowAdagrad(torch.optim.Optimizer):
         self, parameters: Iterable[nn.Parameter], lr: float, eps: float = 1e-8
     ) -> None:
         super().__init__(parameters, {"lr": lr, "eps": eps})
-        # Scratch of one number a row, all zero between steps.
+        # Scratch, all zero between steps: a number a row for kernels, else a row.
         self._uses: dict[nn.Parameter, Tensor] = {}
+        self._gradients: dict[nn.Parameter, Tensor] = {}
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
@@ -53,14 +54,21 @@ class RowAdagrad(torch.optim.Optimizer):
                 rate(group),
             )
             return
-        rows, places = torch.unique(ids, return_inverse=True)
-        summed = values.new_zeros(len(rows), *values.shape[1:])
-        summed.index_add_(0, places, values)
+        # A row that occurs twice is read and written twice, to the same numbers: to
+        # find it out would make the host wait for the device.
+        sums = self._sums(parameter)
+        summed = sums.index_add_(0, ids, values)[ids]
+        sums.index_fill_(0, ids, 0)
         squares = self._squares(parameter)
-        touched = squares[rows].addcmul_(summed, summed)
-        squares[rows] = touched
+        touched = squares[ids].addcmul_(summed, summed)
+        squares[ids] = touched
         step = summed / (touched + group["eps"] ** 2).sqrt_()
-        parameter.index_add_(0, rows, step, alpha=-group["lr"])
+        parameter[ids] = parameter[ids].sub_(step, alpha=group["lr"])
+
+    def _sums(self, parameter: nn.Parameter) -> Tensor:
+        if parameter not in self._gradients:
+            self._gradients[parameter] = torch.zeros_like(parameter)
+        return self._gradients[parameter]
 
     def rows(self, parameter: nn.Parameter) -> Rows:
         """Return a table, its accumulators and scratch as arrays that share memory."""

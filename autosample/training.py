@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 import torch
@@ -18,7 +18,7 @@ from autosample.errors import TrainingDiverged
 from autosample.evaluation.metrics import Metric, Values
 from autosample.evaluation.ranking import Ranking
 from autosample.models.base import Model
-from autosample.seeds import derive, numpy_generator
+from autosample.seeds import derive, numpy_generator, seeded
 from autosample.state import State, load_optimizer, optimizer_state
 from autosample.steps import Course, steps_for
 from autosample.supernet import Supernet
@@ -40,6 +40,8 @@ class Training(Config):
     """Epochs without a better validation metric before training stops."""
     valid_users: PositiveInt | None = 5000
     """Validation users ranked after each epoch, a fixed random sample; None: all."""
+    device: Literal["cpu", "cuda"] = "cpu"
+    """Where models are trained. The same seed gives the same bytes on a CPU alone."""
     seed: int = Field(0, ge=0, lt=2**53)
     """What initial parameters, order and negatives come from, in the search."""
 
@@ -118,15 +120,17 @@ class Trainer:
         assert settings.l2 is not None
         self.model, self.supernet, self.settings = model, supernet, settings
         self.split, self.metric = split, metric
+        self.device = torch.device(settings.device)
+        model.to(self.device)
         self.optimizer = model.optimizer(settings.learning_rate)
-        self.rng = torch.Generator().manual_seed(derive(settings.seed, "negatives"))
-        self.order = torch.Generator().manual_seed(derive(settings.seed, "order"))
+        self.rng = seeded(derive(settings.seed, "negatives"), self.device)
+        self.order = seeded(derive(settings.seed, "order"))
         train = split.train
         owners_E = np.repeat(
             np.arange(train.num_users, dtype=np.int32), train.degrees_U
         )
-        self.users_E = torch.from_numpy(owners_E)
-        self.items_E = torch.from_numpy(train.items_E.copy())
+        self.users_E = torch.from_numpy(owners_E).to(self.device)
+        self.items_E = torch.from_numpy(train.items_E.copy()).to(self.device)
         self.ranking = valid_ranking(split, settings, metric)
         if supernet.kept.learns:
             with torch.no_grad():
@@ -181,11 +185,13 @@ class Trainer:
         with torch.no_grad():
             self.supernet.begin(moment, self.model, self.rng)
         order_E = torch.randperm(len(self.users_E), generator=self.order)
+        order_E, weights_K = order_E.to(self.device), self._current(weights)
         batches = self.steps.batches if weights.fixed else 1
         for rows_X in torch.split(order_E, batches * self.settings.batch_size):
             if not weights.fixed:
                 weights.observe(self, self.pairs(rows_X), self.rng)
-            sums.append(self.steps.train(rows_X, weights.current()))
+                weights_K = self._current(weights)
+            sums.append(self.steps.train(rows_X, weights_K))
         loss = float(torch.stack(sums).sum()) / len(self.users_E)
         if not np.isfinite(loss):
             raise TrainingDiverged(
@@ -193,6 +199,9 @@ class Trainer:
                 f" {self.settings.learning_rate:g}; lower it, or raise l2"
             )
         return loss
+
+    def _current(self, weights: MixtureWeights) -> Tensor:
+        return weights.current().to(self.device)
 
     def step(self, pairs: Pairs, weights_K: Tensor) -> Tensor:
         """Train on some pairs; returns the sum of their losses."""

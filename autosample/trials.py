@@ -267,7 +267,13 @@ def stored(digest: str, checkpoints: Checkpoints) -> TrialResult:
 def prepare(request: Request, split: Split) -> tuple[Trainer, MixtureWeights]:
     """Set a training up as the trial says, up to its first step."""
     trial = request.trial
-    observed = Observed(split.train)
+    device = trial.training.device
+    if device == "cuda" and not torch.cuda.is_available():
+        raise SearchFailed(
+            "training.device is cuda, and no CUDA device is here; leave it out, or run"
+            " where there is one"
+        )
+    observed = Observed(split.train, device)
     seed = derive(trial.training.seed, "gates")
     supernet = Supernet(
         trial.candidates,

@@ -21,13 +21,14 @@ MAY: dict[str, set[str]] = {
 
 ORDER = [
     {"errors", "config", "seeds", "types", "relaxation", "progress", "validation"},
-    {"plugins"},
+    {"plugins", "kernels"},
     {"data"},
     {"models", "samplers", "losses", "optim", "state", "checkpoints"},
     {"compatibility"},
     {"candidates"},
     {"evaluation"},
     {"supernet"},
+    {"steps"},
     {"training"},
     {"mixture", "strategies"},
     {"trials", "spec"},

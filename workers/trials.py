@@ -77,9 +77,11 @@ class RayPool:
             logging_level=logging.ERROR,
             runtime_env={"env_vars": {"OMP_NUM_THREADS": "1"}},
         )
+        # Trials share the machine's GPUs evenly; without a share Ray hides them.
+        share = min(1.0, torch.cuda.device_count() / self.size)
         actor: Any = ray.remote(TrialActor)
         # Two threads: one trains, the other answers `poll`.
-        self._make = actor.options(num_cpus=1, max_concurrency=2).remote
+        self._make = actor.options(num_cpus=1, num_gpus=share, max_concurrency=2).remote
         self._idle = [self._make() for _ in range(self.size)]
         ray.get([actor.ready.remote() for actor in self._idle])
 

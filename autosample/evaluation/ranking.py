@@ -74,7 +74,8 @@ class Ranking:
 
     def _block(self, scorer: Scorer, items: list[Tensor], users: Ints) -> Bools:
         """Return which ranks hold a held-out item: (B, K)."""
-        rows_BD = scorer.queries(Queries(torch.from_numpy(users))).scored
+        users_B = torch.from_numpy(users).to(items[0].device)
+        rows_BD = scorer.queries(Queries(users_B)).scored
         best, first = empty(users, self.k, self.masked), 0
         for items_DC in items:
             count = items_DC.shape[1]

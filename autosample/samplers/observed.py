@@ -12,15 +12,13 @@ from autosample.data.interactions import Interactions
 from autosample.errors import DataError
 from autosample.kernels.draws import Seen, bitmap, contains, contains_columns
 
-MULTIPLIER = -7046029254386353131
-"""2^64 / golden ratio as a signed word: Fibonacci hashing (Knuth, vol. 3, 6.4)."""
-
 
 class Observed:
     """Membership of training pairs, exact, and what proposals need to know of them.
 
-    A hashed bitmap of about 32 bits a pair answers most questions with one look;
-    only what it cannot rule out, some 3 %, is searched for in the sorted keys.
+    On a CPU, kernels look into a hashed bitmap of about 32 bits a pair; only what it
+    cannot rule out, some 3 %, is searched for in the user's list. Elsewhere all is
+    searched for in sorted keys, in one operation that the host need not wait for.
     """
 
     def __init__(self, train: Interactions, device: torch.device | str = "cpu") -> None:
@@ -30,9 +28,11 @@ class Observed:
         self.degrees_U = torch.from_numpy(train.degrees_U.copy()).to(device)
         self.popularity_I = torch.from_numpy(train.popularity_I.copy()).to(device)
         self.starts_U = self.degrees_U.cumsum(0) - self.degrees_U
-        self._bits = max(10, (32 * max(train.num_pairs, 1) - 1).bit_length())
-        filled = bitmap(train.starts_U1, train.items_E, train.num_items, self._bits)
-        self._filter = torch.from_numpy(filled).to(device)
+
+    @property
+    def kernels(self) -> bool:
+        """Whether draws and membership are compiled."""
+        return self.device.type == "cpu"
 
     @cached_property
     def keys_E(self) -> Tensor:
@@ -51,70 +51,47 @@ class Observed:
 
         Raises DataError where a user has observed every item.
         """
+        self.check()
+        train = self.train
+        bits = max(10, (32 * max(train.num_pairs, 1) - 1).bit_length())
+        return Seen(
+            bitmap(train.starts_U1, train.items_E, train.num_items, bits),
+            np.uint64(64 - bits),
+            train.starts_U1,
+            train.sorted_E,
+            train.num_items,
+        )
+
+    def check(self) -> None:
+        """Raise DataError where a user has observed every item."""
         full_U = self.train.degrees_U >= self.num_items
         if full_U.any():
             raise nothing_left(int(full_U.argmax()))
-        return Seen(
-            self._filter.cpu().numpy(),
-            np.uint64(64 - self._bits),
-            self.train.starts_U1,
-            self.train.sorted_E,
-            self.num_items,
-        )
-
-    def _hash(self, keys: Tensor) -> Tensor:
-        return (keys * MULTIPLIER >> (64 - self._bits)) & ((1 << self._bits) - 1)
 
     def contains(self, users_B: Tensor, items_BM: Tensor) -> Tensor:
         """Tell which pairs were observed: (B, M), for items (B, M) or (1, M)."""
-        if items_BM.device.type == "cpu":
+        if self.kernels:
             found = contains(self.seen, users_B.numpy(), items_BM.numpy())
             return torch.from_numpy(found)
-        keys_BM = users_B[:, None] * self.num_items + items_BM
-        spots_BM = self._hash(keys_BM)
-        bytes_BM = self._filter.take(spots_BM >> 3)
-        seen_BM = (bytes_BM >> (spots_BM & 7).to(torch.uint8) & 1).bool()
-        maybe = seen_BM.view(-1).nonzero()[:, 0]
-        seen_BM.view(-1)[maybe] = self._searched(keys_BM.take(maybe))
-        return seen_BM
+        return self._searched(users_B[:, None] * self.num_items + items_BM)
 
     def contains_shared(self, users_B: Tensor, items_C: Tensor) -> Tensor:
-        """Tell which of C items shared by all were observed: (B, C).
-
-        Goes through what the users have, not through B times C questions.
-        """
-        if items_C.device.type == "cpu":
+        """Tell which of C items shared by all were observed: (B, C)."""
+        if self.kernels:
             seen = contains_columns(self.seen, users_B.numpy(), items_C.numpy())
             return torch.from_numpy(seen)
-        columns_C = torch.arange(len(items_C), device=self.device)
-        column_I = torch.full((self.num_items,), -1, device=self.device)
-        column_I[items_C] = columns_C  # of an item drawn twice, one of its columns
-        counts_B = self.degrees_U[users_B]
-        rows_Y = torch.arange(len(users_B), device=self.device)
-        rows_Y = rows_Y.repeat_interleave(counts_B)
-        firsts_B = self.starts_U[users_B] - counts_B.cumsum(0) + counts_B
-        places_Y = firsts_B[rows_Y] + torch.arange(len(rows_Y), device=self.device)
-        columns_Y = column_I[self.items_E[places_Y]]
-        there_Y = columns_Y >= 0
-        shape = (len(users_B), len(items_C))
-        seen_BC = torch.zeros(shape, dtype=torch.bool, device=self.device)
-        seen_BC[rows_Y[there_Y], columns_Y[there_Y]] = True
-        own_C = column_I[items_C]
-        again = (own_C != columns_C).nonzero()[:, 0]
-        seen_BC[:, again] = seen_BC[:, own_C[again]]
-        return seen_BC
+        return self.contains(users_B, items_C[None])
 
-    def _searched(self, keys_X: Tensor) -> Tensor:
+    def _searched(self, keys: Tensor) -> Tensor:
         if not len(self.keys_E):
-            return torch.zeros_like(keys_X, dtype=torch.bool)
-        at_X = torch.searchsorted(self.keys_E, keys_X).clamp_(max=len(self.keys_E) - 1)
-        return self.keys_E[at_X] == keys_X
+            return torch.zeros_like(keys, dtype=torch.bool)
+        at = torch.searchsorted(self.keys_E, keys).clamp_(max=len(self.keys_E) - 1)
+        return self.keys_E[at] == keys
 
     def items_of(self, user: int) -> Tensor:
-        """Return one user's observed items, ascending: (n,)."""
-        ends = torch.tensor([user, user + 1], device=self.device) * self.num_items
-        first, last = torch.searchsorted(self.keys_E, ends).tolist()
-        return self.keys_E[first:last] - user * self.num_items
+        """Return one user's observed items: (n,)."""
+        items = self.train.items_of(user).astype(np.int64)
+        return torch.from_numpy(items).to(self.device)
 
     def taken(self, law_I: Tensor) -> Tensor:
         """Return the part of a law over items that each user has observed: (U,)."""

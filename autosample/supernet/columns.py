@@ -12,6 +12,7 @@ from autosample.samplers.context import QueryContext
 from autosample.samplers.pool import Pool, ScoredPool
 from autosample.samplers.proposals import Proposal, ProposalConfig
 from autosample.samplers.synthesis import Gates
+from autosample.seeds import next_seed, seeded
 from autosample.supernet.kept import Kept
 
 
@@ -84,7 +85,7 @@ def _choose(
             scores = scores[:, : parts.pool]
         scored = ScoredPool(pool, scores, context).without_top(parts.guard)
         return ChosenSlots(pool, *parts.choice.choose(scored, rng), parts)
-    seed = int(torch.randint(2**62, (1,), generator=rng, device=rng.device))
+    seed = next_seed(rng)
     layers = _layer_scores(kept, parts, columns, pool, context, seed)
     each = [
         parts.choice.choose(
@@ -107,11 +108,6 @@ def _layer_scores(
     assert parts.synthesis is not None
     maker = kept.maker(parts.synthesis, context.rows_BD)
     if isinstance(maker, Gates):
-        return maker.scores(context, pool.items, seeded(seed, context.rows_BD))
+        return maker.scores(context, pool.items, seeded(seed, context.rows_BD.device))
     assert columns.layer_scores is not None
     return columns.layer_scores[:, : parts.pool]
-
-
-def seeded(seed: int, like: Tensor) -> Generator:
-    """Return a generator of that seed, where a tensor lives."""
-    return torch.Generator(like.device).manual_seed(seed)

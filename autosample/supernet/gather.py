@@ -10,7 +10,8 @@ from torch import Tensor
 
 from autosample.losses import Scored
 from autosample.samplers.context import QueryContext, inner
-from autosample.supernet.columns import ChosenSlots, seeded
+from autosample.seeds import seeded
+from autosample.supernet.columns import ChosenSlots
 from autosample.supernet.kept import Kept
 from autosample.supernet.links import Links
 
@@ -116,7 +117,7 @@ def _synthetic(step: Gathering, chosen: ChosenSlots) -> Negatives:
     parts = step.links.ingredients(context.positives_B, items_BNL)
     queries_BD = parts.queries_BD
     maker = step.kept.maker(chosen.parts.synthesis, queries_BD)
-    made = maker.embed(parts, seeded(chosen.seed, queries_BD))
+    made = maker.embed(parts, seeded(chosen.seed, queries_BD.device))
     return Negatives(
         inner(queries_BD, made.rows_BND),
         chosen.weights,

@@ -58,7 +58,7 @@ class Kept:
             self._makers[synthesis] = maker
             parameters = list(maker.parameters())
             if parameters:
-                adam = torch.optim.Adam(parameters, LEARNING_RATE)
+                adam = torch.optim.Adam(parameters, LEARNING_RATE, fused=True)
                 self._optimizers[synthesis] = adam
         return self._makers[synthesis]
 
@@ -106,6 +106,7 @@ class Kept:
 
     def load(self, state: State) -> None:
         """Take back what is there for these parts; makers must have been built."""
+        state = {name: each.to(self.observed.device) for name, each in state.items()}
         for config, proposal in self.followers.items():
             proposal.load(_mine(config, state))
         for synthesis, maker in self._makers.items():

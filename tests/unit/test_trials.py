@@ -11,6 +11,7 @@ from autosample import trials
 from autosample.checkpoints import FolderCheckpoints
 from autosample.data.splits import RandomSplit
 from autosample.data.synthetic import Synthetic
+from autosample.errors import SearchFailed
 from autosample.losses import BPR
 from autosample.models import MF
 from autosample.samplers import DNS, UniformSampler
@@ -136,3 +137,25 @@ def test_a_name_is_for_people_and_changes_nothing() -> None:
     assert trial("a").digest == trial("b").digest
     assert trial(epochs=5).digest != trial(epochs=6).digest
     assert trial(start="x").digest != trial().digest
+
+
+def test_a_gpu_that_is_not_there_is_asked_for_in_vain() -> None:
+    if torch.cuda.is_available():
+        pytest.skip("there is one")
+    training = trial().training.model_copy(update={"device": "cuda"})
+    with pytest.raises(SearchFailed, match=r"training\.device is cuda, and no CUDA"):
+        InProcessRunner(SPLIT).run([Request(trial(training=training))], quiet)
+
+
+@pytest.mark.gpu
+def test_a_trial_on_a_gpu_learns_as_much_and_goes_on_on_a_cpu() -> None:
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    there = trial(training=trial().training.model_copy(update={"device": "cuda"}))
+    [here] = InProcessRunner(SPLIT).run([Request(trial())], quiet)
+    [result] = InProcessRunner(SPLIT).run([Request(there)], quiet)
+    assert abs(result.best - here.best) < 0.2 * here.best
+    again, _ = TrialResult.from_bytes(result.to_bytes(done=True))
+    on = trial(start=there.digest, start_with=Start.OPTIMIZER)
+    [after] = InProcessRunner(SPLIT).run([Request(on, again)], quiet)
+    assert after.best > 0.8 * here.best

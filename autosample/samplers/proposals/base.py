@@ -17,11 +17,14 @@ from autosample.kernels.draws import Alias, alias, weighted
 from autosample.samplers.context import QueryContext
 from autosample.samplers.observed import Observed
 from autosample.samplers.pool import Pool
+from autosample.samplers.proposals.inverse import Inverse
 from autosample.types import Scorer
 
 ROUNDS = 16
 """Redraws before the exact law is worked out for a row; a user of half the catalogue
 is left over once in 65,536 draws."""
+DEVICE_ROUNDS = 8
+"""The same where the host must not wait: what is left over is marked not allowed."""
 
 
 class Proposal(Protocol):
@@ -77,24 +80,43 @@ def redraw_observed(
     observed: Observed,
     draw: Callable[[Tensor], Tensor],
     exact: Callable[[int], Tensor],
-) -> Tensor:
-    """Replace observed items by new draws until none is left: (B, M).
+) -> tuple[Tensor, Tensor | None]:
+    """Replace observed items by new draws: items (B, M), and which are allowed.
 
     `draw(rows)` draws an item from the law of each of these rows, `exact(row)` one from
     the row's law given that it is unobserved. Rejection leaves exactly that law.
     """
+    if not observed.kernels:
+        return _redraw_all(items_BM, users_B, observed, draw)
     items_BM = items_BM.clone()
     seen = observed.contains(users_B, items_BM).nonzero()  # (X, 2)
     for _ in range(ROUNDS):
         if not len(seen):
-            return items_BM
+            return items_BM, None
         rows, columns = seen.unbind(1)
         items_BM[rows, columns] = draw(rows)
         still = observed.contains(users_B[rows], items_BM[rows, columns][:, None])
         seen = seen[still[:, 0]]
     for row, column in seen.tolist():
         items_BM[row, column] = exact(row)
-    return items_BM
+    return items_BM, None
+
+
+def _redraw_all(
+    items_BM: Tensor,
+    users_B: Tensor,
+    observed: Observed,
+    draw: Callable[[Tensor], Tensor],
+) -> tuple[Tensor, Tensor]:
+    """Draw all anew, again and again, and use it where an item was observed."""
+    rows = torch.arange(len(users_B), device=users_B.device)
+    rows = rows.repeat_interleave(items_BM.shape[1])
+    seen_BM = observed.contains(users_B, items_BM)
+    for _ in range(DEVICE_ROUNDS):
+        fresh_BM = draw(rows).view_as(items_BM)
+        items_BM = torch.where(seen_BM, fresh_BM, items_BM)
+        seen_BM = seen_BM & observed.contains(users_B, fresh_BM)
+    return items_BM, ~seen_BM
 
 
 def next_seed(rng: Generator) -> np.uint64:
@@ -119,7 +141,6 @@ class Law:
     def __init__(self, observed: Observed, weights_I: Tensor) -> None:
         self.observed = observed
         self.law_I = (weights_I / weights_I.sum()).double()
-        self.cumulative_I = self.law_I.cumsum(0)
         self.log_law_I = log_share(self.law_I)
         self.log_left_U = log_share(1 - observed.taken(self.law_I))
 
@@ -128,27 +149,18 @@ class Law:
         """The same, for kernels."""
         return alias(self.law_I.numpy())
 
+    @cached_property
+    def inverse(self) -> Inverse:
+        """The same, for a GPU."""
+        return Inverse(self.observed, self.law_I)
+
     def draw_unobserved(self, users_B: Tensor, size: int, rng: Generator) -> Tensor:
-        """Draw items that users have not observed, on a CPU: (B, M)."""
+        """Draw items that users have not observed: (B, M)."""
+        if not self.observed.kernels:
+            return self.inverse.draw(users_B, size, rng)
         seen = self.observed.seen
         drawn = weighted(seen, self.alias, users_B.numpy(), size, next_seed(rng))
         return torch.from_numpy(drawn)
-
-    def draw(self, count: int, rng: Generator) -> Tensor:
-        """Invert the cumulative law; the last item takes what rounding leaves."""
-        law = self.cumulative_I
-        chance = torch.rand(count, dtype=torch.double, generator=rng, device=law.device)
-        items_X = torch.searchsorted(law, chance * law[-1], right=True)
-        return items_X.clamp_(max=len(law) - 1)
-
-    def draw_exact(self, user: int, rng: Generator) -> Tensor:
-        """Draw one item that a user has not observed."""
-        law_I = self.law_I
-        if not law_I.clone().index_fill_(0, self.observed.items_of(user), 0).any():
-            # Every likely item is the user's own: fall back on the others, alike.
-            law_I = torch.ones_like(law_I)
-        left_I = self.observed.unobserved_weights(user, law_I)
-        return left_I.multinomial(1, generator=rng)[0]
 
     def log_q(self, users_B: Tensor, items: Tensor) -> Tensor:
         """Return log-probabilities, given that an item is unobserved: (B, M)."""

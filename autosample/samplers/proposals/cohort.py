@@ -73,7 +73,7 @@ class Cohorts:
     def draw(self, context: QueryContext, size: int, rng: Generator) -> Pool:
         users_B = context.users_B
         own_B = self.cohort_I[context.positives_B]
-        items_BM = redraw_observed(
+        items_BM, allowed_BM = redraw_observed(
             self._draw(own_B.repeat_interleave(size), rng).view(-1, size),
             users_B,
             self.observed,
@@ -86,7 +86,7 @@ class Cohorts:
             left_B1 = self._log_left_UG[users_B, own_B][:, None]
             return torch.sub(drawn_BM, left_B1).float()
 
-        return Pool(items_BM, law=law)
+        return Pool(items_BM, allowed_BM, law)
 
     def _draw(self, own_X: Tensor, rng: Generator) -> Tensor:
         device = own_X.device

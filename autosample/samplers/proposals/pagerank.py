@@ -67,14 +67,16 @@ class Window:
             )
             return self.items_IW[own_XM, places_XM]
 
-        items_BM = redraw_observed(
+        items_BM, allowed_BM = redraw_observed(
             drawn(positives_B[:, None].expand(-1, size)),
             users_B,
             self.observed,
             lambda rows: drawn(positives_B[rows]),
             lambda row: self._exact(int(users_B[row]), int(positives_B[row]), rng),
         )
-        return Pool(items_BM, law=lambda: self._log_q(users_B, positives_B, size))
+        return Pool(
+            items_BM, allowed_BM, lambda: self._log_q(users_B, positives_B, size)
+        )
 
     def _exact(self, user: int, positive: int, rng: Generator) -> Tensor:
         weights_I = torch.zeros(self.observed.num_items, device=self.items_IW.device)

@@ -13,7 +13,7 @@ from torch import Generator
 from autosample.samplers.context import QueryContext
 from autosample.samplers.observed import Observed
 from autosample.samplers.pool import Pool
-from autosample.samplers.proposals.base import Law, ProposalConfig, redraw_observed
+from autosample.samplers.proposals.base import Law, ProposalConfig
 from autosample.samplers.ranges import Between
 
 
@@ -40,14 +40,5 @@ class Popularity:
 
     def draw(self, context: QueryContext, size: int, rng: Generator) -> Pool:
         users_B = context.users_B
-        if users_B.device.type == "cpu":
-            items_BM = self.law.draw_unobserved(users_B, size, rng)
-            return Pool(items_BM, law=lambda: self.law.log_q(users_B, items_BM))
-        items_BM = redraw_observed(
-            self.law.draw(len(users_B) * size, rng).view(-1, size),
-            users_B,
-            self.observed,
-            lambda rows: self.law.draw(len(rows), rng),
-            lambda row: self.law.draw_exact(int(users_B[row]), rng),
-        )
+        items_BM = self.law.draw_unobserved(users_B, size, rng)
         return Pool(items_BM, law=lambda: self.law.log_q(users_B, items_BM))

@@ -8,6 +8,7 @@ the paper's every I log I draws.
 
 from __future__ import annotations
 
+import math
 from typing import ClassVar, Literal
 
 import torch
@@ -65,14 +66,14 @@ class Ranks:
         if self.order_DI is None:
             self.prepare(context.scorer, rng)
         users_B = context.users_B
-        items_BM = redraw_observed(
+        items_BM, allowed_BM = redraw_observed(
             self._draw(context.rows_BD, size, rng),
             users_B,
             self.observed,
             lambda rows: self._draw(context.rows_BD[rows], 1, rng)[:, 0],
             lambda row: self._draw_exact(context, row, rng),
         )
-        return Pool(items_BM)
+        return Pool(items_BM, allowed_BM)
 
     def factor_law(self, rows_XD: Tensor) -> Tensor:
         """Return p(factor | query), as |u_f| sigma_f; alike where all are zero."""
@@ -104,8 +105,8 @@ class Ranks:
         device, num_items = self.observed.device, self.observed.num_items
         chance_X = torch.rand(count, dtype=torch.double, generator=rng, device=device)
         length = self.scale * num_items
-        cut = torch.tensor(-num_items / length, dtype=torch.double).expm1()
-        ranks_X = (-length * torch.log1p(chance_X * cut.to(device))).long()
+        cut = math.expm1(-num_items / length)
+        ranks_X = (-length * torch.log1p(chance_X * cut)).long()
         return ranks_X.clamp_(max=num_items - 1)
 
     def _draw_exact(self, context: QueryContext, row: int, rng: Generator) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import ClassVar, Literal
 
 import torch
@@ -12,11 +13,8 @@ from autosample.kernels.draws import uniform
 from autosample.samplers.context import QueryContext
 from autosample.samplers.observed import Observed
 from autosample.samplers.pool import Pool
-from autosample.samplers.proposals.base import (
-    ProposalConfig,
-    next_seed,
-    redraw_observed,
-)
+from autosample.samplers.proposals.base import ProposalConfig, next_seed
+from autosample.samplers.proposals.inverse import Inverse
 
 
 class UniformProposal(ProposalConfig):
@@ -36,30 +34,19 @@ class UniformProposal(ProposalConfig):
 class Uniform:
     observed: Observed
 
+    @cached_property
+    def inverse(self) -> Inverse:
+        """Draws for a GPU."""
+        alike_I = torch.ones(self.observed.num_items, device=self.observed.device)
+        return Inverse(self.observed, alike_I)
+
     def draw(self, context: QueryContext, size: int, rng: Generator) -> Pool:
-        num_items, users_B = self.observed.num_items, context.users_B
-        device = users_B.device
-        if device.type == "cpu":
+        users_B = context.users_B
+        if self.observed.kernels:
             drawn = uniform(self.observed.seen, users_B.numpy(), size, next_seed(rng))
             items_BM = torch.from_numpy(drawn)
-            return Pool(items_BM, law=lambda: _log_q(self.observed, users_B, size))
-
-        def exact(row: int) -> Tensor:
-            alike = torch.ones(num_items, device=device)
-            left = self.observed.unobserved_weights(int(users_B[row]), alike)
-            return left.multinomial(1, generator=rng)[0]
-
-        items_BM = redraw_observed(
-            torch.randint(
-                num_items, (len(users_B), size), generator=rng, device=device
-            ),
-            users_B,
-            self.observed,
-            lambda rows: torch.randint(
-                num_items, (len(rows),), generator=rng, device=device
-            ),
-            exact,
-        )
+        else:
+            items_BM = self.inverse.draw(users_B, size, rng)
         return Pool(items_BM, law=lambda: _log_q(self.observed, users_B, size))
 
 
