@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import ClassVar, NamedTuple
 
+import torch
 from pydantic import PositiveInt
 from torch import Generator, Tensor
 
@@ -61,3 +62,9 @@ def best(pool: ScoredPool, ranked_BM: Tensor, keep: int) -> Chosen:
     else:
         slots_BN = ranked_BM.topk(keep, dim=1).indices
     return Chosen(slots_BN, pool.equal_weights(slots_BN))
+
+
+def softmax(pool: ScoredPool, logits_BM: Tensor) -> Tensor:
+    """Return the softmax over what is allowed; zero in a row where nothing is."""
+    law_BM = torch.softmax(pool.masked(logits_BM, -torch.inf), 1)
+    return law_BM if pool.allowed is None else law_BM.nan_to_num(0.0)

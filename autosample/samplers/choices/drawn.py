@@ -15,7 +15,8 @@ from pydantic import Field, PositiveFloat
 from torch import Generator, Tensor
 from torch.nn.functional import softplus
 
-from autosample.samplers.choices.base import Choice, Chosen
+from autosample.samplers.choices.base import Choice, Chosen, softmax
+from autosample.samplers.inversion import drawn
 from autosample.samplers.pool import ScoredPool
 from autosample.samplers.ranges import Between
 
@@ -40,10 +41,7 @@ class Drawn(Choice, ABC):
         if self.whole:
             slots_M = torch.arange(size, device=law_BM.device)
             return Chosen(slots_M.expand(rows, -1), law_BM)
-        none_B1 = ~law_BM.any(1, keepdim=True)
-        slots_BN = (law_BM + none_B1).multinomial(
-            self.keep, replacement=True, generator=rng
-        )
+        slots_BN = drawn(law_BM, self.keep, rng)
         return Chosen(slots_BN, pool.equal_weights(slots_BN))
 
 
@@ -83,9 +81,3 @@ class Importance(Drawn):
         log_q_BM = pool.pool.log_q
         assert log_q_BM is not None, "the sampler should have been refused"
         return softmax(pool, pool.scores / self.tau - log_q_BM)
-
-
-def softmax(pool: ScoredPool, logits_BM: Tensor) -> Tensor:
-    """Return the softmax over what is allowed; zero in a row where nothing is."""
-    law_BM = torch.softmax(pool.masked(logits_BM, -torch.inf), 1)
-    return law_BM if pool.allowed is None else law_BM.nan_to_num(0.0)

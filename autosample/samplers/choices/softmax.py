@@ -10,7 +10,8 @@ import torch
 from pydantic import Field, PositiveFloat
 from torch import Generator
 
-from autosample.samplers.choices.base import Choice, Chosen
+from autosample.samplers.choices.base import Choice, Chosen, softmax
+from autosample.samplers.inversion import drawn
 from autosample.samplers.pool import ScoredPool
 from autosample.samplers.ranges import Between
 
@@ -24,6 +25,10 @@ class Softmax(Choice):
     """Temperature in units of a score; towards 0: the hardest, large: uniform."""
 
     def choose(self, pool: ScoredPool, rng: Generator) -> Chosen:
+        if self.keep == 1:  # one draw is cheaper by inversion
+            assert pool.scores is not None
+            slots_B1 = drawn(softmax(pool, pool.scores / self.tau), 1, rng)
+            return Chosen(slots_B1, pool.equal_weights(slots_B1))
         ranked_BM = pool.ranked
         noise_BM = torch.empty_like(ranked_BM).exponential_(generator=rng).log_()
         slots_BN = (ranked_BM / self.tau - noise_BM).topk(self.keep, dim=1).indices

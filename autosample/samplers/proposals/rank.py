@@ -16,6 +16,7 @@ from pydantic import Field
 from torch import Generator, Tensor
 
 from autosample.samplers.context import QueryContext
+from autosample.samplers.inversion import drawn
 from autosample.samplers.observed import Observed
 from autosample.samplers.pool import Pool
 from autosample.samplers.proposals.base import ProposalConfig, redraw_observed
@@ -91,9 +92,7 @@ class Ranks:
 
     def _draw(self, rows_XD: Tensor, count: int, rng: Generator) -> Tensor:
         assert self.order_DI is not None
-        factors_XM = self.factor_law(rows_XD).multinomial(
-            count, replacement=True, generator=rng
-        )
+        factors_XM = drawn(self.factor_law(rows_XD), count, rng)
         ranks_XM = self._ranks(factors_XM.numel(), rng).view_as(factors_XM)
         upward_XM = rows_XD.gather(1, factors_XM) > 0
         last = self.observed.num_items - 1

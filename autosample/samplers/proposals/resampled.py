@@ -14,6 +14,7 @@ from pydantic import Field, PositiveFloat, PositiveInt
 from torch import Generator, Tensor
 
 from autosample.samplers.context import QueryContext, of_users
+from autosample.samplers.inversion import drawn
 from autosample.samplers.observed import Observed
 from autosample.samplers.pool import Pool
 from autosample.samplers.proposals.base import Proposal, ProposalConfig
@@ -70,9 +71,7 @@ class Resampled:
         log_q = pool.log_q
         assert log_q is not None
         logits = context.score(pool.items) / self.config.tau - log_q
-        slots = torch.softmax(logits, 1).multinomial(
-            self.config.memory, replacement=True, generator=rng
-        )
+        slots = drawn(torch.softmax(logits, 1), self.config.memory, rng)
         return pool.items.gather(1, slots)
 
     def state(self) -> dict[str, Tensor]:
