@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from autosample.evaluation.bands import Band
 from autosample.report import Report
 from autosample.strategies.base import CandidateReport
 
@@ -31,6 +32,16 @@ The test split was opened once, after every decision. Full ranking; training ite
 Intervals are over users. Candidates measured after different numbers of passes left the
 race at different rungs.
 
+## Whom it serves
+
+| third of the interactions | items | recall@{k} | ndcg@{k} | share of recommendations |
+|---|---|---|---|---|
+{bands}
+
+Of the catalogue {coverage} is recommended to somebody. A recommended item has
+{popularity} training pairs on average, what users chose themselves {held_out}. Of the
+sampler's negatives at least {false} are items the user did like (uniform: {uniform}).
+
 ## Data
 
 {users} users, {items} items; {train} training, {valid_pairs} validation and
@@ -59,6 +70,13 @@ def model_card(report: Report) -> str:
         test=_row(report.test, names),
         metric=report.spec.metric,
         candidates="\n".join(_candidate(each) for each in report.candidates),
+        k=report.reach.k,
+        bands="\n".join(_band(each) for each in report.reach.bands),
+        coverage=f"{report.reach.coverage:.1%}",
+        popularity=f"{report.reach.popularity:.0f}",
+        held_out=f"{report.reach.held_out_popularity:.0f}",
+        false=f"{report.false_negatives.sampler.mean:.2%}",
+        uniform=f"{report.false_negatives.uniform:.2%}",
         users=report.dataset.users,
         items=report.dataset.items,
         train=report.split.train,
@@ -70,6 +88,17 @@ def model_card(report: Report) -> str:
 
 def _row(means: dict[str, float], names: list[str]) -> str:
     return " | ".join(f"{means[name]:.4f}" for name in names)
+
+
+def _band(each: Band) -> str:
+    cells = (
+        each.name,
+        str(each.items),
+        f"{each.recall:.4f}",
+        f"{each.ndcg:.4f}",
+        f"{each.recommended:.1%}",
+    )
+    return f"| {' | '.join(cells)} |"
 
 
 def _candidate(each: CandidateReport) -> str:

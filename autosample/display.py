@@ -90,6 +90,18 @@ def show_report(console: Console, report: Json) -> None:
     for part in ("valid", "test"):
         told = "  ".join(f"{name} {value:.4f}" for name, value in report[part].items())
         console.print(f"{part:>5}: {told}", highlight=False)
+    reach, false = report["reach"], report["false_negatives"]
+    told = ", ".join(f"{b['name']} {b['recall']:.4f}" for b in reach["bands"])
+    console.print(
+        f"recall@{reach['k']} by thirds of the interactions: {told};"
+        f" {reach['coverage']:.0%} of the catalogue recommended",
+        highlight=False,
+    )
+    console.print(
+        f"false negatives: at least {false['sampler']['mean']:.2%} of what the sampler"
+        f" draws (uniform {false['uniform']:.2%})",
+        highlight=False,
+    )
     console.print(
         Panel(escape(report["verdict"]["text"]), title="Verdict", expand=False)
     )

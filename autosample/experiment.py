@@ -15,9 +15,11 @@ from autosample.data.dataset import Dataset
 from autosample.data.interactions import Interactions
 from autosample.data.splits import Split, default_split
 from autosample.errors import SearchFailed, SpecError
+from autosample.evaluation.bands import reach
 from autosample.evaluation.metrics import Metric, Values
 from autosample.evaluation.ranking import Hits, Ranking
 from autosample.evaluation.significance import compare
+from autosample.false_negatives import false_negatives
 from autosample.models import Model
 from autosample.progress import Progress, Stage, silent, within
 from autosample.progress import Report as Tell
@@ -92,7 +94,9 @@ def run(
         verdict=_verdict(spec, found, verification),
         valid=evaluation.means(valid),
         test=evaluation.means(test),
-        best_epoch=_best_epoch(retrained),
+        reach=reach(test[0], split.test, split.train, Metric(spec.metric).k),
+        false_negatives=false_negatives(retrained, model, split),
+        best_epoch=retrained.best_epoch,
         verification=verification,
         costs=Costs(
             search=found.cost,
@@ -285,8 +289,3 @@ def _sizes(spec: SearchSpec, dataset: Dataset, split: Split) -> SplitSizes:
         valid=split.valid.num_pairs,
         test=split.test.num_pairs,
     )
-
-
-def _best_epoch(result: TrialResult) -> int:
-    best = max(result.history, key=lambda epoch: epoch.metric, default=None)
-    return best.number if best is not None else 0

@@ -9,7 +9,9 @@ from pydantic import NonNegativeFloat, NonNegativeInt
 
 from autosample.config import Config
 from autosample.data.dataset import DatasetStats
+from autosample.evaluation.bands import Reach
 from autosample.evaluation.significance import Comparison
+from autosample.false_negatives import FalseNegatives
 from autosample.spec import SearchSpec
 from autosample.strategies.base import CandidateReport, Cost
 
@@ -80,6 +82,10 @@ class Report(Config):
     """Metrics of the returned model on the validation split."""
     test: dict[str, float]
     """The same on the test split, which was opened once, after all decisions."""
+    reach: Reach
+    """What the returned model recommends, and whom it serves, on the test split."""
+    false_negatives: FalseNegatives
+    """How often the chosen sampler draws what the user did like."""
     best_epoch: NonNegativeInt
     """Pass of the retraining from which the returned model is."""
     verification: Verification | None

@@ -125,6 +125,12 @@ class TrialResult:
         return sum(epoch.pair_updates for epoch in self.history)
 
     @property
+    def best_epoch(self) -> int:
+        """The number of its best pass; 0 where it made none."""
+        best = max(self.history, key=lambda epoch: epoch.metric, default=None)
+        return best.number if best is not None else 0
+
+    @property
     def usable(self) -> bool:
         """Whether there are parameters to go on with."""
         return self.error is None or len(self.best_U) > 0

@@ -32,6 +32,7 @@ ORDER = [
     {"training"},
     {"mixture", "strategies"},
     {"trials", "spec"},
+    {"false_negatives"},
     {"report", "catalogue", "tables"},
     {"experiment"},
     {"card", "bundle"},

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from autosample.data.interactions import Bools, Interactions, Ints
@@ -24,6 +25,8 @@ class Hits:
     """For each user with held-out items, which ranks hold one of them."""
 
     users_U: Ints
+    items_UK: NDArray[np.int32]
+    """What stands at each rank; -1 where nothing is left."""
     hits_UK: Bools
     relevant_U: Ints
     """Number of held-out items."""
@@ -66,14 +69,18 @@ class Ranking:
         """
         # Blocks of items, each with its rows side by side: products run faster so.
         items = [rows.T.contiguous() for rows in torch.split(scorer.all_items(), ITEMS)]
-        found = [np.zeros((0, self.k), np.bool_)]
+        shape = (len(self.users_U), self.k)
+        found_UK, hits_UK = np.empty(shape, np.int32), np.empty(shape, np.bool_)
         for at in range(0, len(self.users_U), USERS):
-            found.append(self._block(scorer, items, self.users_U[at : at + USERS]))
+            users = self.users_U[at : at + USERS]
+            best_BK = self._block(scorer, items, users)
+            found_UK[at : at + USERS] = best_BK
+            hits_UK[at : at + USERS] = marked(best_BK, users, self.held_out)
             tick()
-        return Hits(self.users_U, np.concatenate(found), self.relevant_U)
+        return Hits(self.users_U, found_UK, hits_UK, self.relevant_U)
 
-    def _block(self, scorer: Scorer, items: list[Tensor], users: Ints) -> Bools:
-        """Return which ranks hold a held-out item: (B, K)."""
+    def _block(self, scorer: Scorer, items: list[Tensor], users: Ints) -> Ints:
+        """Return the best items, highest first: (B, K)."""
         users_B = torch.from_numpy(users).to(items[0].device)
         rows_BD = scorer.queries(Queries(users_B)).scored
         best, first = empty(users, self.k, self.masked), 0
@@ -86,7 +93,7 @@ class Ranking:
                 scores_BC = (rows_BD @ items_DC).float().cpu()
             look(best, scores_BC.numpy(), first, users, self.masked)
             first += count
-        return marked(best.items, users, self.held_out)
+        return best.items
 
 
 def _lists(pairs: Interactions) -> Lists:

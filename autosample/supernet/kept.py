@@ -93,6 +93,13 @@ class Kept:
             for name, tensor in maker.state_dict().items()
         }
 
+    def load_parameters(self, learned: State) -> None:
+        """Take back what `parameters` gave; makers must have been built."""
+        for synthesis, maker in self._makers.items():
+            start = f"{synthesis.kind}.{_name(synthesis)}."
+            names = {name: f"{start}{name}" for name in maker.state_dict()}
+            maker.load_state_dict({n: learned[full] for n, full in names.items()})
+
     def state(self) -> State:
         """Return all that lasts, for a checkpoint."""
         state: State = {}
