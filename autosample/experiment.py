@@ -10,27 +10,18 @@ from typing import Any
 
 import numpy as np
 
-from autosample.candidates import MANY
 from autosample.data.dataset import Dataset
 from autosample.data.interactions import Interactions
 from autosample.data.splits import Split, default_split
 from autosample.errors import SearchFailed, SpecError
 from autosample.evaluation.bands import reach
-from autosample.evaluation.metrics import Metric, Values
+from autosample.evaluation.metrics import Metric
 from autosample.evaluation.ranking import Hits, Ranking
-from autosample.evaluation.significance import compare
 from autosample.false_negatives import false_negatives
 from autosample.models import Model
 from autosample.progress import Progress, Stage, silent, within
 from autosample.progress import Report as Tell
-from autosample.report import (
-    Costs,
-    Report,
-    SplitSizes,
-    Verdict,
-    Verification,
-    verdict,
-)
+from autosample.report import Costs, Report, SplitSizes
 from autosample.samplers import Sampler, UniformSampler
 from autosample.spec import SearchSpec
 from autosample.state import State
@@ -39,6 +30,8 @@ from autosample.strategies.exhaustive import scratch
 from autosample.strategies.run import search
 from autosample.training import Epoch
 from autosample.trials import InProcessRunner, Trial, TrialResult, TrialRunner
+from autosample.verdict import Verdict, verdict
+from autosample.verification import Contest, Judge, Verification, contest
 
 Runners = Callable[[Split], TrialRunner]
 
@@ -76,13 +69,14 @@ def run(
     runner = runners(split)
     found = _search(spec, split, runner, tell)
     retrained = _retrain(spec, found, split, runner, tell)
-    checks = _scratch_trainings(spec, found, split, runner, tell)
+    tried = contest(spec, found) if spec.verify else Contest({}, ())
+    checks = _verifying_trainings(spec, tried, split, runner, tell)
     tell(Progress(Stage.EVALUATING, within(Stage.EVALUATING, 0.8), "stage"))
     evaluation = _Evaluation(spec, split, tell)
     model = retrained.best_model(split)
     valid = evaluation.of([model], split.valid, split.train)
     test = evaluation.of([model], split.test, split.known)
-    verification = _verification(spec, checks, split, evaluation)
+    verification = _verification(spec, tried, checks, split, evaluation)
     report = Report(
         version=version("autosample"),
         spec=spec,
@@ -166,31 +160,23 @@ def _retrain(
     return result
 
 
-def _scratch_trainings(
+def _verifying_trainings(
     spec: SearchSpec,
-    found: SearchResult,
+    tried: Contest,
     split: Split,
     runner: TrialRunner,
     tell: Tell,
 ) -> dict[str, list[TrialResult]]:
-    """Train winner and uniform from scratch under every seed, if asked to verify."""
     tell(Progress(Stage.EVALUATING, within(Stage.EVALUATING, 0.0), "stage"))
-    if not spec.verify or isinstance(found.chosen, UniformSampler):
-        return {}
     task = Task(spec, split, runner, lambda *_: None)
-    count = found.chosen.most_negatives
-    uniform = UniformSampler(negatives=count, shared=count >= MANY)
-    requests = [
-        scratch(task, sampler, seed)
-        for sampler in (found.chosen, uniform)
-        for seed in spec.seeds
-    ]
+    requests = tried.requests(task)
+    if not requests:
+        return {}
     epochs = len(requests) * spec.training.epochs
     results = runner.run(
         requests, _counting(Stage.EVALUATING, (0.0, 0.8), epochs, tell)
     )
-    half = len(spec.seeds)
-    return {"chosen": results[:half], "uniform": results[half:]}
+    return tried.by_role(results)
 
 
 def _counting(
@@ -234,34 +220,29 @@ class _Evaluation:
             name: float(np.mean([means[name] for means in each])) for name in each[0]
         }
 
-    def by_user(self, hits: Sequence[Hits]) -> Values:
-        """Return each user's metric, averaged over models."""
-        return np.asarray(np.mean([hit.values(self.metric) for hit in hits], axis=0))
-
 
 def _verification(
     spec: SearchSpec,
-    checks: dict[str, list[TrialResult]],
+    tried: Contest,
+    results: dict[str, list[TrialResult]],
     split: Split,
     evaluation: _Evaluation,
 ) -> Verification | None:
-    if not checks or any(not r.usable for results in checks.values() for r in results):
+    """Open the test split for what was trained to verify; None where any failed."""
+    if not results or any(not r.usable for some in results.values() for r in some):
         return None
-    hits = {
-        name: evaluation.of(
-            [result.best_model(split) for result in results], split.test, split.known
-        )
-        for name, results in checks.items()
-    }
-    return Verification(
-        seeds=spec.seeds,
-        chosen=evaluation.means(hits["chosen"]),
-        uniform=evaluation.means(hits["uniform"]),
-        gain=compare(
-            evaluation.by_user(hits["chosen"]), evaluation.by_user(hits["uniform"])
-        ),
-        cost=Cost().plus([*checks["chosen"], *checks["uniform"]]),
+    judge = Judge(
+        rank=lambda models: evaluation.of(models, split.test, split.known),
+        means=evaluation.means,
+        metric=evaluation.metric,
+        candidates=len(spec.samplers),
+        seed=spec.training.seed,
     )
+    models = {
+        role: [result.best_model(split) for result in some]
+        for role, some in results.items()
+    }
+    return judge.verified(tried, results, models)
 
 
 def _verdict(
@@ -273,7 +254,7 @@ def _verdict(
         label,
         is_uniform=isinstance(found.chosen, UniformSampler),
         searched=searched.versus_uniform,
-        verified=verification.gain if verification else None,
+        verified=verification,
         metric=spec.metric,
     )
 

@@ -77,8 +77,8 @@ class SearchSpec(Config, defer_build=False):  # FastAPI wants it whole
     """Metrics of the final report, beside `metric`."""
 
     verify: bool = False
-    """Also train the winner and plain uniform sampling from scratch, under every seed,
-    and compare them by user; billed apart from the search."""
+    """Also train the winner, plain uniform sampling and the runner-up from scratch,
+    under every seed, and compare them by user; billed apart from the search."""
 
     seeds: Annotated[
         tuple[Annotated[int, Field(ge=0, lt=2**53)], ...],

@@ -36,6 +36,8 @@ class Comparison(Config):
     p_value: float
     """Two-sided, before any correction."""
     users: NonNegativeInt
+    seeds: NonNegativeInt = 1
+    """Trainings on each side; above 1 the interval knows how much seeds do."""
 
     @property
     def significant(self) -> bool:

@@ -63,6 +63,8 @@ class SearchResult:
     """The trial to continue when retraining warm, not yet run."""
     trace: tuple[dict[str, Any], ...]
     cost: Cost
+    runner_up: Sampler | None = None
+    """Who came second; None where nobody else did."""
 
 
 Tell = Callable[[str, float, Mapping[str, Any]], None]

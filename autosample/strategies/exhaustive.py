@@ -39,6 +39,11 @@ def exhaustive(task: Task, settings: Exhaustive) -> SearchResult:
         start=_continued(task, chosen, best),
         trace=tuple(task.trace),
         cost=task.cost,
+        runner_up=max(
+            (each for each in sound if each != chosen),
+            key=lambda sampler: float(sound[sampler].mean()),
+            default=None,
+        ),
     )
 
 

@@ -6,8 +6,11 @@ helps this mixture now, not which sampler trains the best model; see `race`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from autosample.errors import SearchFailed
 from autosample.evaluation.significance import estimate
+from autosample.samplers import Sampler
 from autosample.strategies.base import CandidateReport, SearchResult, Task
 from autosample.strategies.specs import Mixture
 from autosample.trials import Request, Start, TrialResult
@@ -44,7 +47,14 @@ def mixture(task: Task, settings: Mixture) -> SearchResult:
         start=Request(retrain, result),
         trace=tuple(task.trace),
         cost=task.cost,
+        runner_up=_second(samplers, weights),
     )
+
+
+def _second(samplers: Sequence[Sampler], weights: Sequence[float]) -> Sampler | None:
+    if len(samplers) < 2:
+        return None
+    return samplers[sorted(range(len(weights)), key=lambda k: -weights[k])[1]]
 
 
 def _reports(

@@ -246,7 +246,19 @@ def _result(task: Task, field: list[Runner], winner: Runner) -> SearchResult:
         start=Request(trial, result),
         trace=tuple(task.trace),
         cost=task.cost,
+        runner_up=_runner_up(field, winner),
     )
+
+
+def _runner_up(field: list[Runner], winner: Runner) -> Sampler | None:
+    """Return the best of those who trained longest beside the winner."""
+    others = [each for each in field if each.result and each.sampler != winner.sampler]
+    best = max(others, key=lambda each: (_passes_of(each), each.metric), default=None)
+    return best.sampler if best else None
+
+
+def _passes_of(runner: Runner) -> int:
+    return runner.result.trial.training.epochs if runner.result else 0
 
 
 def _report(runner: Runner, task: Task) -> CandidateReport:

@@ -15,7 +15,7 @@ from autosample.evaluation import ranking
 from autosample.evaluation.metrics import Metric
 from autosample.evaluation.ranking import Ranking
 from autosample.progress import Progress, Stage
-from autosample.report import Basis
+from autosample.verdict import Basis
 
 DATA = Synthetic(users=200, items=120, pairs_per_user=12).build().dataset
 SMALL: dict[str, Any] = {
@@ -76,11 +76,34 @@ def test_verifying_trains_from_scratch_and_compares_by_user() -> None:
     assert report.verification is not None
     assert report.verification.seeds == (3, 4)
     assert report.verdict.basis is Basis.VERIFIED
-    ours = report.verification.chosen["ndcg@20"]
-    theirs = report.verification.uniform["ndcg@20"]
-    assert report.verification.gain.difference == pytest.approx(ours - theirs)
+    found = report.verification
+    assert found.uniform is not None
+    assert found.gain is not None
+    ours, theirs = found.chosen["ndcg@20"], found.uniform["ndcg@20"]
+    assert found.gain.difference == pytest.approx(ours - theirs)
     users = int((RandomSplit().apply(DATA, seed=0).test.degrees_U > 0).sum())
-    assert report.verification.gain.users == users
+    assert (found.gain.users, found.gain.seeds) == (users, 2)
+
+
+def test_the_runner_up_is_verified_too() -> None:
+    spec = SMALL | {
+        "verify": True,
+        "seeds": [3, 4],
+        "candidates": [{"kind": "dns", "pool": pool} for pool in (4, 8)],
+    }
+    report = autosample.search(DATA, **spec).report
+    found = report.verification
+    assert found is not None
+    assert found.runner_up is not None
+    assert found.over_runner_up is not None
+    gap = found.chosen["ndcg@20"] - found.runner_up["ndcg@20"]
+    assert found.over_runner_up.difference == pytest.approx(gap)
+    assert {report.chosen_label, found.runner_up_name} == {
+        "dns(pool=4)",
+        "dns(pool=8)",
+    }
+    assert "the runner-up" in report.verdict.text
+    assert found.cost.epochs > 0
 
 
 def test_no_difference_is_said_to_be_none() -> None:

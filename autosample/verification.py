@@ -1,0 +1,135 @@
+"""Like with like: the winner, plain uniform sampling and the runner-up, each trained
+from scratch under every seed, and compared by user on the test split.
+
+Billed apart from the search: these trainings serve the verdict alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from autosample.candidates import MANY
+from autosample.config import Config
+from autosample.evaluation.metrics import Metric, Values
+from autosample.evaluation.ranking import Hits
+from autosample.evaluation.replicates import (
+    SeedNoise,
+    compare_replicates,
+    seed_noise,
+)
+from autosample.evaluation.significance import Comparison
+from autosample.models import Model
+from autosample.samplers import Sampler, UniformSampler
+from autosample.seeds import numpy_generator
+from autosample.spec import SearchSpec
+from autosample.strategies.base import Cost, SearchResult, Task
+from autosample.strategies.exhaustive import scratch
+from autosample.trials import Request, TrialResult
+
+CHOSEN, UNIFORM, RUNNER_UP = "chosen", "uniform", "runner_up"
+
+
+class Verification(Config):
+    """Means over seeds on the test split."""
+
+    seeds: tuple[int, ...]
+    chosen: dict[str, float]
+    """Mean of each metric."""
+    uniform: dict[str, float] | None
+    """None where uniform is what was chosen."""
+    runner_up: dict[str, float] | None
+    runner_up_name: str | None
+    """None where there is none, or uniform is it."""
+    gain: Comparison | None
+    """Chosen minus uniform, corrected for the number of candidates."""
+    over_runner_up: Comparison | None
+    """Chosen minus runner-up, likewise."""
+    cost: Cost
+
+
+@dataclass(frozen=True)
+class Contest:
+    """Who is trained to verify a search, by role."""
+
+    samplers: Mapping[str, Sampler]
+    seeds: tuple[int, ...]
+
+    def requests(self, task: Task) -> list[Request]:
+        """Return a training of each under every seed."""
+        return [
+            scratch(task, sampler, seed)
+            for sampler in self.samplers.values()
+            for seed in self.seeds
+        ]
+
+    def by_role(self, results: Sequence[TrialResult]) -> dict[str, list[TrialResult]]:
+        """Sort results of the requests."""
+        count = len(self.seeds)
+        return {
+            role: list(results[at * count : (at + 1) * count])
+            for at, role in enumerate(self.samplers)
+        }
+
+
+def contest(spec: SearchSpec, found: SearchResult) -> Contest:
+    """Return whom a search's winner meets; uniform draws as many negatives as it."""
+    met: dict[str, Sampler] = {CHOSEN: found.chosen}
+    if not isinstance(found.chosen, UniformSampler):
+        count = found.chosen.most_negatives
+        met[UNIFORM] = UniformSampler(negatives=count, shared=count >= MANY)
+    if found.runner_up is not None and found.runner_up not in met.values():
+        met[RUNNER_UP] = found.runner_up
+    return Contest(met if len(met) > 1 else {}, spec.seeds)
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Ranks models on the test split, and knows what is asked of them."""
+
+    rank: Callable[[list[Model]], list[Hits]]
+    means: Callable[[list[Hits]], dict[str, float]]
+    metric: Metric
+    candidates: int
+    seed: int
+
+    def verified(
+        self,
+        tried: Contest,
+        results: Mapping[str, list[TrialResult]],
+        models: Mapping[str, list[Model]],
+    ) -> Verification:
+        """Compare what the trainings of a contest led to."""
+        hits = {role: self.rank(each) for role, each in models.items()}
+        values = {
+            role: np.stack([hit.values(self.metric) for hit in each])
+            for role, each in hits.items()
+        }
+        noise = seed_noise(list(values.values()))
+        means = {role: self.means(each) for role, each in hits.items()}
+        runner_up = tried.samplers.get(RUNNER_UP)
+        return Verification(
+            seeds=tried.seeds,
+            chosen=means[CHOSEN],
+            uniform=means.get(UNIFORM),
+            runner_up=means.get(RUNNER_UP),
+            runner_up_name=runner_up.label if runner_up else None,
+            gain=self._against(values, UNIFORM, noise),
+            over_runner_up=self._against(values, RUNNER_UP, noise),
+            cost=Cost().plus([each for some in results.values() for each in some]),
+        )
+
+    def _against(
+        self, values: Mapping[str, Values], role: str, noise: SeedNoise
+    ) -> Comparison | None:
+        if role not in values:
+            return None
+        return compare_replicates(
+            values[CHOSEN],
+            values[role],
+            noise,
+            numpy_generator(self.seed, "bootstrap", role),
+            comparisons=max(self.candidates - 1, 1),
+        )
