@@ -27,6 +27,10 @@ app = typer.Typer(
 BAD_INPUT = 2
 
 Column = Annotated[str | None, typer.Option(help="Column name, or position from 0.")]
+Reuse = Annotated[
+    bool,
+    typer.Option(help="Take trainings from scratch that earlier searches have run."),
+]
 
 
 @app.command()
@@ -70,6 +74,7 @@ def search(
     min_rating: Annotated[float | None, typer.Option(help="Drop rows below.")] = None,
     k_core: Annotated[int, typer.Option(help="Drop the rarer, repeatedly.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report.")] = False,
+    reuse: Reuse = True,
 ) -> None:
     """Search for the sampler that fits a file, in this process."""
     read = _options(
@@ -88,7 +93,7 @@ def search(
         verify=verify,
         seeds=_numbers(seeds),
     )
-    _search(file, test, read, fields, out, as_json)
+    _search(file, test, read, fields, out, as_json=as_json, reuse=reuse)
 
 
 @app.command()
@@ -157,12 +162,15 @@ def _search(
     options: ReadOptions,
     fields: dict[str, Any],
     out: Path | None,
+    *,
     as_json: bool,
+    reuse: bool,
 ) -> None:
     from autosample.data.dataset import load_dataset
     from autosample.display import LiveProgress, show_report, show_stats
     from autosample.library import make_spec
     from autosample.library import search as run
+    from autosample.reuse import usual_folder
 
     console = Console(stderr=as_json)
     target = out or Path(f"{file.stem}-bundle")
@@ -178,7 +186,8 @@ def _search(
             live.at(progress.stage, progress.fraction)
             live.event(progress.kind, progress.data)
 
-        result = run(dataset, tell=tell, **fields)
+        folder = usual_folder() if reuse else None
+        result = run(dataset, tell=tell, reuse=folder, **fields)
         live.at("done", 1.0)
     result.save(target)
     report = result.report.model_dump(mode="json")

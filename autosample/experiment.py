@@ -94,7 +94,7 @@ def run(
         verification=verification,
         costs=Costs(
             search=found.cost,
-            retraining=Cost().plus([retrained]),
+            retraining=Cost().plus([] if retrained is found.start else [retrained]),
             wall_seconds=time.perf_counter() - began,
         ),
         trace=found.trace,
@@ -141,6 +141,8 @@ def _retrain(
     tell: Tell,
 ) -> TrialResult:
     """Train the winner to early stopping, from the searched parameters if warm."""
+    if isinstance(found.start, TrialResult):
+        return found.start
     request = found.start
     if not spec.warm_start:
         task = Task(spec, split, runner, lambda *_: None)

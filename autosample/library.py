@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,16 @@ from pydantic import ValidationError
 from autosample import bundle
 from autosample.data.dataset import Dataset, load_dataset
 from autosample.data.options import ReadOptions
+from autosample.data.splits import Split
 from autosample.errors import SpecError
 from autosample.experiment import Outcome, run
 from autosample.progress import Report as Tell
 from autosample.progress import silent
 from autosample.recommender import Recommender, load
 from autosample.report import Report
+from autosample.reuse import TrainingStore, reusing
 from autosample.spec import SearchSpec
+from autosample.trials import InProcessRunner, TrialRunner
 from autosample.validation import told
 
 
@@ -48,19 +52,29 @@ def search(
     test: Path | str | None = None,
     options: ReadOptions | None = None,
     tell: Tell = silent,
+    reuse: Path | str | None = None,
     **spec: Any,
 ) -> Result:
     """Find the sampler that fits a data set, and train the model with it.
 
     `data` is a data set or the path of a file; further arguments are fields of
-    `SearchSpec`, such as `model={"kind": "lightgcn"}`. Raises DataError and SpecError
-    with what was wrong, SearchFailed where no candidate survives.
+    `SearchSpec`, such as `model={"kind": "lightgcn"}`. `reuse` is a folder in which
+    trainings from scratch are kept and looked up; None: each is run. Raises DataError
+    and SpecError with what was wrong, SearchFailed where no candidate survives.
     """
     if isinstance(data, Dataset):
         dataset, name = data, "in memory"
     else:
         dataset, name = load_dataset(data, options, test=test), Path(data).name
-    return Result(run(make_spec(name, spec), dataset, tell=tell))
+    return Result(
+        run(make_spec(name, spec), dataset, runners=_runners(reuse), tell=tell)
+    )
+
+
+def _runners(reuse: Path | str | None) -> Callable[[Split], TrialRunner]:
+    if reuse is None:
+        return InProcessRunner
+    return reusing(InProcessRunner, TrainingStore(Path(reuse)))
 
 
 def make_spec(dataset: str, fields: dict[str, Any]) -> SearchSpec:

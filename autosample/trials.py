@@ -91,6 +91,8 @@ class TrialResult:
     """Gives the checkpoint, from memory or from where it is kept."""
     error: str | None = None
     """Why it ended early, where it diverged."""
+    reused: bool = False
+    """Whether an earlier search ran it."""
 
     @classmethod
     def of(
@@ -172,6 +174,22 @@ class TrialResult:
         told = ("values", "best_values", "best")
         few = {name: self.state[name] for name in told}
         return replace(self, fetch=lambda: few)
+
+    def in_short(self) -> TrialResult:
+        """Return it with what later stages use of it, from which no training goes on:
+        the best parameters and what is told of it."""
+        told = {"values", "best_values", "best"}
+        few = {
+            name: tensor
+            for name, tensor in self.state.items()
+            if name in told or name.startswith(("best.", "best_sampler."))
+        }
+        return replace(self, fetch=lambda: few)
+
+    def again(self, name: str) -> TrialResult:
+        """Return it as another search has it, which calls it something else."""
+        trial = self.trial.model_copy(update={"name": name})
+        return replace(self, trial=trial, reused=True)
 
     def kept_in(self, checkpoints: Checkpoints) -> TrialResult:
         """Return it with its state left where it is kept until asked for."""

@@ -32,6 +32,7 @@ ORDER = [
     {"training"},
     {"mixture", "strategies"},
     {"trials", "spec"},
+    {"reuse"},
     {"false_negatives", "verification"},
     {"verdict"},
     {"report", "catalogue", "tables"},

@@ -8,17 +8,22 @@ import signal
 import socket
 import sys
 import threading
+from collections.abc import Callable
 from typing import Annotated
 from uuid import uuid4
 
 import typer
 from sqlalchemy.exc import OperationalError
 
+from autosample.checkpoints import Checkpoints
+from autosample.data.splits import Split
 from autosample.jobs.datasets import SqlDatasetStore
 from autosample.jobs.engine import connect
 from autosample.jobs.files import Files
 from autosample.jobs.settings import Settings
 from autosample.jobs.sql import SqlJobStore
+from autosample.reuse import ReusingRunner, TrainingStore
+from autosample.trials import TrialRunner
 from migrations.upgrade import upgrade
 from workers import watchdog
 from workers.attempt import Attempt
@@ -64,6 +69,7 @@ def work(settings: Settings, pool: RayPool, stopping: threading.Event) -> None:
     engine = connect(settings.database_url)
     store = SqlJobStore(engine, lease=settings.lease, attempts=settings.attempts)
     datasets = SqlDatasetStore(engine, Files(settings.artifacts))
+    kept = TrainingStore(settings.home / "trainings")
     _log.info("worker %s is ready for jobs, %d trials at a time", name, pool.size)
     while not stopping.is_set():
         try:
@@ -78,9 +84,19 @@ def work(settings: Settings, pool: RayPool, stopping: threading.Event) -> None:
             continue
         _log.info("job %s, attempt %d", claim.job.id, claim.job.attempts)
         attempt = Attempt(claim, store, datasets, settings, stopping)
-        attempt.run(lambda *given: RayRunner(pool, *given))
+        attempt.run(lambda *given: _runner(pool, kept, *given))
         _log.info("job %s is %s", claim.job.id, store.get(claim.job.id).state)
     engine.dispose()
+
+
+def _runner(
+    pool: RayPool,
+    kept: TrainingStore,
+    split: Split,
+    checkpoints: Checkpoints,
+    tick: Callable[[], None],
+) -> TrialRunner:
+    return ReusingRunner(RayRunner(pool, split, checkpoints, tick), split, kept)
 
 
 def _follow_parent(stopping: threading.Event) -> None:

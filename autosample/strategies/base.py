@@ -25,6 +25,8 @@ class Cost(Config):
     pair_updates: NonNegativeInt = 0
     """Training pairs times passes."""
     epochs: NonNegativeInt = 0
+    reused: NonNegativeInt = 0
+    """Trainings taken from earlier searches; what they cost then is counted."""
 
     def plus(self, results: Sequence[TrialResult]) -> Cost:
         """Return this and the cost of more trials."""
@@ -32,6 +34,7 @@ class Cost(Config):
             seconds=self.seconds + sum(result.seconds for result in results),
             pair_updates=self.pair_updates + sum(r.pair_updates for r in results),
             epochs=self.epochs + sum(len(result.history) for result in results),
+            reused=self.reused + sum(result.reused for result in results),
         )
 
 
@@ -59,8 +62,9 @@ class SearchResult:
 
     chosen: Sampler
     candidates: tuple[CandidateReport, ...]
-    start: Request
-    """The trial to continue when retraining warm, not yet run."""
+    start: Request | TrialResult
+    """The trial to continue when retraining warm, not yet run; or the model itself,
+    where the search has trained it to the end."""
     trace: tuple[dict[str, Any], ...]
     cost: Cost
     runner_up: Sampler | None = None

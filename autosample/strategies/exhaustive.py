@@ -10,7 +10,7 @@ from autosample.evaluation.significance import compare, estimate
 from autosample.samplers import Sampler, UniformSampler
 from autosample.strategies.base import CandidateReport, SearchResult, Task
 from autosample.strategies.specs import Exhaustive
-from autosample.trials import Request, Start, TrialResult
+from autosample.trials import Request, TrialResult
 
 
 def exhaustive(task: Task, settings: Exhaustive) -> SearchResult:
@@ -36,7 +36,7 @@ def exhaustive(task: Task, settings: Exhaustive) -> SearchResult:
         candidates=tuple(
             _report(sampler, by_sampler[sampler], sound, chosen) for sampler in samplers
         ),
-        start=_continued(task, chosen, best),
+        start=best,
         trace=tuple(task.trace),
         cost=task.cost,
         runner_up=max(
@@ -61,18 +61,6 @@ def mean_U(results: list[TrialResult]) -> Values:
 
 def _error(results: list[TrialResult]) -> str | None:
     return next((result.error for result in results if result.error), None)
-
-
-def _continued(task: Task, chosen: Sampler, best: TrialResult) -> Request:
-    """Go on from a training that has already stopped: it yields its best at once."""
-    trial = task.trial(
-        f"retrain {chosen.label}",
-        [chosen],
-        training=best.trial.training,
-        start=best.trial.digest,
-        start_with=Start.EVERYTHING,
-    )
-    return Request(trial, best)
 
 
 def _report(

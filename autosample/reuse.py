@@ -1,0 +1,133 @@
+"""Trainings from scratch, kept across searches: none is run twice on the same data.
+
+Exhaustive search, verification and audits ask for the same trainings again and again.
+A training is a function of its settings and its data, so its result is kept under a
+digest of both and of what computed it, with what later stages use: the best parameters
+and the metric of each user.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from hashlib import sha256
+from importlib.metadata import version
+from pathlib import Path
+from uuid import uuid4
+
+from platformdirs import user_cache_path
+from safetensors import SafetensorError
+
+from autosample.data.splits import Split
+from autosample.trials import OnEpoch, Request, Trial, TrialResult, TrialRunner
+
+MOST = 2 << 30
+"""Bytes that are kept; of more, what was not used for longest goes."""
+SUFFIX = ".training"
+
+
+def usual_folder() -> Path:
+    """Return where the command line keeps trainings."""
+    return user_cache_path("autosample") / "trainings"
+
+
+class TrainingStore:
+    """Files in a folder, which several processes may share."""
+
+    def __init__(self, folder: Path, most: int = MOST) -> None:
+        self.folder, self.most = folder, most
+
+    def load(self, name: str) -> TrialResult | None:
+        """Return what was kept under a name; None if nothing, or nothing readable."""
+        path = self._path(name)
+        try:
+            result, _ = TrialResult.from_bytes(path.read_bytes())
+            os.utime(path)
+        except (OSError, ValueError, KeyError, SafetensorError):
+            return None
+        return result
+
+    def save(self, name: str, result: TrialResult) -> None:
+        """Keep a result, whole or not at all, and make room for it."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        aside = self.folder / f".{uuid4().hex}"
+        aside.write_bytes(result.in_short().to_bytes(done=True))
+        aside.rename(self._path(name))
+        self._make_room()
+
+    def _path(self, name: str) -> Path:
+        return self.folder / f"{name}{SUFFIX}"
+
+    def _make_room(self) -> None:
+        kept = [(each.stat(), each) for each in self.folder.glob(f"*{SUFFIX}")]
+        total = sum(stat.st_size for stat, _ in kept)
+        for stat, path in sorted(kept, key=lambda each: each[0].st_mtime):
+            if total <= self.most:
+                return
+            path.unlink(missing_ok=True)
+            total -= stat.st_size
+
+
+class ReusingRunner:
+    """Runs what is not kept yet, and keeps it."""
+
+    def __init__(self, runner: TrialRunner, split: Split, store: TrainingStore) -> None:
+        self.runner, self.store = runner, store
+        self._data = f"{split.train.fingerprint}/{split.valid.fingerprint}"
+
+    @property
+    def parallel(self) -> int:
+        return self.runner.parallel
+
+    def run(self, requests: Sequence[Request], on_epoch: OnEpoch) -> list[TrialResult]:
+        """Run trials; of one that is kept, its passes are told as they were."""
+        found = {at: self._kept(request) for at, request in enumerate(requests)}
+        results: dict[int, TrialResult] = {}
+        for at, result in found.items():
+            if result is not None:
+                results[at] = result
+                for epoch in result.history:
+                    on_epoch(requests[at].trial, epoch)
+        left = [at for at, result in found.items() if result is None]
+        # One by one where one runs at a time, so that each is kept as it ends.
+        batches = [[at] for at in left] if self.parallel == 1 else [left]
+        for batch in filter(None, batches):
+            ran = self.runner.run([requests[at] for at in batch], on_epoch)
+            for at, result in zip(batch, ran, strict=True):
+                results[at] = result
+                self._keep(requests[at], result)
+        return [results[at] for at in range(len(requests))]
+
+    def _kept(self, request: Request) -> TrialResult | None:
+        if not _repeats(request):
+            return None
+        result = self.store.load(self._name(request.trial))
+        return result and result.again(request.trial.name)
+
+    def _keep(self, request: Request, result: TrialResult) -> None:
+        if _repeats(request) and result.error is None:
+            self.store.save(self._name(request.trial), result)
+
+    def _name(self, trial: Trial) -> str:
+        made_by = f"{version('autosample')}/{version('torch')}"
+        text = f"{trial.digest}/{self._data}/{made_by}"
+        return sha256(text.encode()).hexdigest()[:40]
+
+
+def _repeats(request: Request) -> bool:
+    """Tell whether other searches may ask for it: one sampler, from scratch, to the
+    end."""
+    trial = request.trial
+    return (
+        request.start is None
+        and len(trial.candidates) == 1
+        and trial.mixture is None
+        and trial.stop_early
+    )
+
+
+def reusing(
+    runners: Callable[[Split], TrialRunner], store: TrainingStore
+) -> Callable[[Split], TrialRunner]:
+    """Return runners that look into a store first."""
+    return lambda split: ReusingRunner(runners(split), split, store)
