@@ -10,13 +10,21 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
+from autosample.cli_options import (
+    Column,
+    Reuse,
+    given,
+    kind_of,
+    kinds_of,
+    numbers,
+    read_options,
+    read_spec,
+)
 from autosample.data.options import Format, ReadOptions
 from autosample.errors import AutoSampleError, SpecError
-from autosample.validation import told
 
 app = typer.Typer(
     help="Finds the negative sampler that fits a recommender and its data.",
@@ -25,12 +33,6 @@ app = typer.Typer(
 )
 
 BAD_INPUT = 2
-
-Column = Annotated[str | None, typer.Option(help="Column name, or position from 0.")]
-Reuse = Annotated[
-    bool,
-    typer.Option(help="Take trainings from scratch that earlier searches have run."),
-]
 
 
 @app.command()
@@ -77,21 +79,21 @@ def search(
     reuse: Reuse = True,
 ) -> None:
     """Search for the sampler that fits a file, in this process."""
-    read = _options(
+    read = read_options(
         format=format, user=user, item=item, rating=rating, timestamp=timestamp,
         header=header, ordered=ordered, min_rating=min_rating, k_core=k_core,
     )  # fmt: skip
-    training = _given(epochs=epochs, seed=seed, device=device)
-    fields = _read_spec(spec) if spec else {}
-    fields |= _given(
-        model=_kind(model),
-        loss=_kind(loss),
-        candidates=_kinds(candidates),
-        strategy=_kind(strategy),
+    training = given(epochs=epochs, seed=seed, device=device)
+    fields = read_spec(spec) if spec else {}
+    fields |= given(
+        model=kind_of(model),
+        loss=kind_of(loss),
+        candidates=kinds_of(candidates),
+        strategy=kind_of(strategy),
         metric=metric,
         training=(fields.get("training", {}) | training) if training else None,
         verify=verify,
-        seeds=_numbers(seeds),
+        seeds=numbers(seeds),
     )
     _search(file, test, read, fields, out, as_json=as_json, reuse=reuse)
 
@@ -139,8 +141,10 @@ def verify(bundle: Annotated[Path, typer.Argument(help="Folder or zip.")]) -> No
 @cache
 def complete() -> typer.Typer:
     """Return all commands: those of the library, the service's, and plug-ins'."""
+    from autosample.audit_cli import audit
     from autosample.jobs_cli import jobs
 
+    app.command()(audit)
     app.add_typer(jobs, name="jobs")
     for point in entry_points(group="autosample.commands"):
         app.command(point.name)(point.load())
@@ -195,44 +199,3 @@ def _search(
     console.print(f"bundle: {target}", highlight=False)
     if as_json:
         typer.echo(json.dumps(report, indent=1))
-
-
-def _options(**fields: Any) -> ReadOptions:
-    try:
-        return ReadOptions(**fields)
-    except ValidationError as error:
-        raise SpecError(told(error)) from error
-
-
-def _given(**fields: Any) -> dict[str, Any]:
-    """Leave out what was not given, so that the spec's own default holds."""
-    return {name: value for name, value in fields.items() if value is not None}
-
-
-def _kind(text: str | None) -> Any:
-    return None if text is None else {"kind": text}
-
-
-def _kinds(text: str | None) -> Any:
-    if text is None or text == "default":
-        return text
-    return [{"kind": kind.strip()} for kind in text.split(",") if kind.strip()]
-
-
-def _numbers(text: str | None) -> list[int] | None:
-    if text is None:
-        return None
-    try:
-        return [int(word) for word in text.split(",")]
-    except ValueError:
-        raise SpecError(f"seeds must be integers by commas, not {text!r}") from None
-
-
-def _read_spec(path: Path) -> dict[str, Any]:
-    try:
-        fields = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise SpecError(f"{path} is not readable as JSON: {error}") from error
-    if not isinstance(fields, dict):
-        raise SpecError(f"{path} must hold an object of SearchSpec fields")
-    return fields

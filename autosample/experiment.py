@@ -67,13 +67,13 @@ def run(
     tell(Progress(Stage.PREPARING, 0.0, "stage"))
     split = prepare(spec, dataset)
     runner = runners(split)
-    found = _search(spec, split, runner, tell)
-    retrained = _retrain(spec, found, split, runner, tell)
+    found = searched(spec, split, runner, tell)
+    final = retrained(spec, found, split, runner, tell)
     tried = contest(spec, found) if spec.verify else Contest({}, ())
     checks = _verifying_trainings(spec, tried, split, runner, tell)
     tell(Progress(Stage.EVALUATING, within(Stage.EVALUATING, 0.8), "stage"))
     evaluation = _Evaluation(spec, split, tell)
-    model = retrained.best_model(split)
+    model = final.best_model(split)
     valid = evaluation.of([model], split.valid, split.train)
     test = evaluation.of([model], split.test, split.known)
     verification = _verification(spec, tried, checks, split, evaluation)
@@ -89,12 +89,12 @@ def run(
         valid=evaluation.means(valid),
         test=evaluation.means(test),
         reach=reach(test[0], split.test, split.train, Metric(spec.metric).k),
-        false_negatives=false_negatives(retrained, model, split),
-        best_epoch=retrained.best_epoch,
+        false_negatives=false_negatives(final, model, split),
+        best_epoch=final.best_epoch,
         verification=verification,
         costs=Costs(
             search=found.cost,
-            retraining=Cost().plus([] if retrained is found.start else [retrained]),
+            retraining=Cost().plus([] if final is found.start else [final]),
             wall_seconds=time.perf_counter() - began,
         ),
         trace=found.trace,
@@ -103,10 +103,10 @@ def run(
         report=report,
         model=model,
         sampler=found.chosen,
-        trial=retrained.trial,
+        trial=final.trial,
         dataset=dataset,
         split=split,
-        sampler_state=retrained.best_sampler(),
+        sampler_state=final.best_sampler(),
     )
 
 
@@ -122,9 +122,11 @@ def prepare(spec: SearchSpec, dataset: Dataset) -> Split:
     return split
 
 
-def _search(
+def searched(
     spec: SearchSpec, split: Split, runner: TrialRunner, tell: Tell
 ) -> SearchResult:
+    """Search, as a stage of the whole."""
+
     def told(kind: str, fraction: float, data: Mapping[str, Any]) -> None:
         at = within(Stage.SEARCHING, fraction)
         tell(Progress(Stage.SEARCHING, at, kind, data))
@@ -133,7 +135,7 @@ def _search(
     return search(Task(spec, split, runner, told))
 
 
-def _retrain(
+def retrained(
     spec: SearchSpec,
     found: SearchResult,
     split: Split,

@@ -27,8 +27,10 @@ SUFFIX = ".training"
 
 
 def usual_folder() -> Path:
-    """Return where the command line keeps trainings."""
-    return user_cache_path("autosample") / "trainings"
+    """Return where the command line keeps trainings: AUTOSAMPLE_TRAININGS, or a folder
+    of the user's cache."""
+    given = os.environ.get("AUTOSAMPLE_TRAININGS")
+    return Path(given) if given else user_cache_path("autosample") / "trainings"
 
 
 class TrainingStore:

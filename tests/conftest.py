@@ -17,6 +17,10 @@ from hypothesis import settings
 settings.register_profile("autosample", deadline=None)
 settings.load_profile("autosample")
 
+# Commands that tests run keep their trainings apart from the user's.
+_KEPT = tempfile.TemporaryDirectory(prefix="autosample-trainings-")
+os.environ["AUTOSAMPLE_TRAININGS"] = _KEPT.name
+
 # Two threads on toys cost several times what they save, the more so on a busy machine.
 torch.set_num_threads(1)
 

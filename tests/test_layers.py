@@ -37,6 +37,7 @@ ORDER = [
     {"verdict"},
     {"report", "catalogue", "tables"},
     {"experiment"},
+    {"audit"},
     {"card", "bundle"},
     {"recommender", "library"},
 ]

@@ -137,3 +137,19 @@ def test_every_command_explains_itself(here: Callable[..., Done]) -> None:
     for command in ("search", "serve", "worker", "jobs", "catalogue", "verify"):
         assert command in told
         assert here(command, "--help").returncode == 0
+
+
+def test_an_audit_tells_what_was_lost_and_saved(
+    here: Callable[..., Done], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = tmp_path / "kept"
+    monkeypatch.setenv("AUTOSAMPLE_TRAININGS", str(kept))
+    words = ("audit", "mine.csv", *QUICK, "--seeds", "0,1")
+    first, again = here(*words, "--json"), here(*words)
+    assert (first.returncode, again.returncode) == (0, 0)
+    found = json.loads(first.stdout)
+    assert {each["name"] for each in found["candidates"]} == {"uniform", "dns"}
+    assert len(list(kept.iterdir())) == 4  # two candidates, two seeds
+    assert f"regret {found['regret']:.2%}" in again.stdout
+    assert "Kendall's tau" in again.stdout
+    assert "ordinary trainings of the chosen" in again.stdout
