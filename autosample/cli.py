@@ -62,9 +62,18 @@ def search(
     seeds: Annotated[
         str | None, typer.Option(help="Of --verify and exhaustive, as in 0,1,2.")
     ] = None,
+    seconds: Annotated[
+        float | None, typer.Option(help="Budget on the clock.", min=1)
+    ] = None,
+    pair_updates: Annotated[
+        int | None, typer.Option(help="Budget of pairs times passes.", min=1)
+    ] = None,
     spec: Annotated[
         Path | None, typer.Option(help="A SearchSpec as JSON; options come on top.")
     ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Estimate the cost, and stop.")
+    ] = False,
     out: Annotated[Path | None, typer.Option(help="New folder for the bundle.")] = None,
     format: Annotated[Format | None, typer.Option(help="Of the file.")] = None,
     user: Column = None,
@@ -94,7 +103,11 @@ def search(
         training=(fields.get("training", {}) | training) if training else None,
         verify=verify,
         seeds=numbers(seeds),
+        budget=given(seconds=seconds, pair_updates=pair_updates) or None,
     )
+    if dry_run:
+        _dry_run(file, test, read, fields, as_json=as_json)
+        return
     _search(file, test, read, fields, out, as_json=as_json, reuse=reuse)
 
 
@@ -158,6 +171,31 @@ def main() -> None:
     except AutoSampleError as error:
         typer.echo(f"autosample: {error}", err=True)
         sys.exit(BAD_INPUT)
+
+
+def _dry_run(
+    file: Path,
+    test: Path | None,
+    options: ReadOptions,
+    fields: dict[str, Any],
+    *,
+    as_json: bool,
+) -> None:
+    from autosample.data.dataset import load_dataset
+    from autosample.display import show_forecast, show_stats
+    from autosample.experiment import prepare
+    from autosample.forecast import forecast
+    from autosample.library import make_spec
+
+    console = Console(stderr=as_json)
+    fields.pop("dataset", None)
+    spec = make_spec(file.name, fields)
+    dataset = load_dataset(file, options, test=test)
+    show_stats(console, dataset.stats.model_dump())
+    found = forecast(spec, prepare(spec, dataset)).model_dump(mode="json")
+    show_forecast(console, found)
+    if as_json:
+        typer.echo(json.dumps(found, indent=1))
 
 
 def _search(

@@ -74,7 +74,8 @@ class Client:
         self._ask("DELETE", f"/v1/datasets/{id}")
 
     def validate(self, dataset: str, **spec: Any) -> Json:
-        """Check a spec and return it written out, without queueing it."""
+        """Check a spec; returns it written out as `spec`, and its likely cost as
+        `forecast`."""
         body = {"dataset": dataset} | spec
         return self._ask("POST", "/v1/jobs", params={"validate_only": True}, json=body)
 

@@ -107,6 +107,26 @@ def show_report(console: Console, report: Json) -> None:
     )
 
 
+def show_forecast(console: Console, forecast: Json) -> None:
+    """Print what a search is likely to cost."""
+    table = Table("stage", "likely", "pair-updates")
+    for stage in ("search", "retraining", "verification", "likely", "most"):
+        told = forecast[stage]
+        name = {"likely": "all of it", "most": "at most"}.get(stage, stage)
+        table.add_row(name, _time(told["seconds"]), f"{told['pair_updates']:,}")
+    console.print(table)
+    shown = sorted(forecast["pass_seconds"].items(), key=lambda each: each[1])
+    passes = ", ".join(f"{name} {seconds:.2f}" for name, seconds in shown)
+    console.print(f"seconds of one pass: {passes}", highlight=False)
+
+
+def _time(seconds: float) -> str:
+    if seconds < 100:
+        return f"{seconds:.1f} s"
+    minutes = seconds / 60
+    return f"{minutes:.0f} min" if minutes < 100 else f"{minutes / 60:.1f} h"
+
+
 def show_stats(console: Console, stats: Json) -> None:
     """Print what was read and what was dropped."""
     dropped = {

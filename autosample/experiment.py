@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from autosample.budget import Spending
 from autosample.data.dataset import Dataset
 from autosample.data.interactions import Interactions
 from autosample.data.splits import Split, default_split
@@ -18,6 +19,7 @@ from autosample.evaluation.bands import reach
 from autosample.evaluation.metrics import Metric
 from autosample.evaluation.ranking import Hits, Ranking
 from autosample.false_negatives import false_negatives
+from autosample.forecast import forecast
 from autosample.models import Model
 from autosample.progress import Progress, Stage, silent, within
 from autosample.progress import Report as Tell
@@ -67,8 +69,13 @@ def run(
     tell(Progress(Stage.PREPARING, 0.0, "stage"))
     split = prepare(spec, dataset)
     runner = runners(split)
+    spending, predicted = None, None
+    if spec.budget is not None:
+        spending = Spending(spec, split.train.num_pairs)
+        predicted = forecast(spec, split, runner.parallel)
+        spec = spending.fitted(predicted)
     found = searched(spec, split, runner, tell)
-    final = retrained(spec, found, split, runner, tell)
+    final = retrained(spec, found, split, runner, tell, spending)
     tried = contest(spec, found) if spec.verify else Contest({}, ())
     checks = _verifying_trainings(spec, tried, split, runner, tell)
     tell(Progress(Stage.EVALUATING, within(Stage.EVALUATING, 0.8), "stage"))
@@ -92,6 +99,7 @@ def run(
         false_negatives=false_negatives(final, model, split),
         best_epoch=final.best_epoch,
         verification=verification,
+        forecast=predicted,
         costs=Costs(
             search=found.cost,
             retraining=Cost().plus([] if final is found.start else [final]),
@@ -141,6 +149,7 @@ def retrained(
     split: Split,
     runner: TrialRunner,
     tell: Tell,
+    spending: Spending | None = None,
 ) -> TrialResult:
     """Train the winner to early stopping, from the searched parameters if warm."""
     if isinstance(found.start, TrialResult):
@@ -149,6 +158,8 @@ def retrained(
     if not spec.warm_start:
         task = Task(spec, split, runner, lambda *_: None)
         request = scratch(task, found.chosen, spec.training.seed)
+    if spending is not None:
+        request = spending.final(request, found.cost.pair_updates)
     tell(
         Progress(
             Stage.RETRAINING,

@@ -10,6 +10,7 @@ from autosample.config import Config
 from autosample.data.dataset import DatasetStats
 from autosample.evaluation.bands import Reach
 from autosample.false_negatives import FalseNegatives
+from autosample.forecast import Forecast
 from autosample.spec import SearchSpec
 from autosample.strategies.base import CandidateReport, Cost
 from autosample.verdict import Verdict
@@ -56,5 +57,7 @@ class Report(Config):
     best_epoch: NonNegativeInt
     """Pass of the retraining from which the returned model is."""
     verification: Verification | None
+    forecast: Forecast | None
+    """What was expected before the start, beside `costs`; None without a budget."""
     costs: Costs
     trace: tuple[dict[str, Any], ...]

@@ -21,7 +21,7 @@ from autosample.losses import BPR, LossSpec
 from autosample.models import MF, ModelConfig, ModelSpec
 from autosample.relaxation import Relaxation
 from autosample.samplers import Sampler, SamplerSpec
-from autosample.strategies.specs import Race, StrategySpec
+from autosample.strategies.specs import Budget, Race, StrategySpec
 from autosample.training import Training
 
 
@@ -75,6 +75,9 @@ class SearchSpec(Config, defer_build=False):  # FastAPI wants it whole
         "hit@20",
     )
     """Metrics of the final report, beside `metric`."""
+
+    budget: Budget | None = None
+    """Limits: the search and its final training get fewer passes to keep to them."""
 
     verify: bool = False
     """Also train the winner, plain uniform sampling and the runner-up from scratch,

@@ -167,7 +167,7 @@ class Trainer:
                 return
             began = time.perf_counter()
             loss = self._train_once(weights)
-            self._evaluate()
+            self.evaluate()
             self.epoch += 1
             yield Epoch(
                 number=self.epoch,
@@ -180,25 +180,37 @@ class Trainer:
             )
 
     def _train_once(self, weights: MixtureWeights) -> float:
-        sums: list[Tensor] = []
-        moment = Moment(self.epoch, self.settings.epochs)
-        with torch.no_grad():
-            self.supernet.begin(moment, self.model, self.rng)
-        order_E = torch.randperm(len(self.users_E), generator=self.order)
-        order_E, weights_K = order_E.to(self.device), self._current(weights)
-        batches = self.steps.batches if weights.fixed else 1
-        for rows_X in torch.split(order_E, batches * self.settings.batch_size):
-            if not weights.fixed:
-                weights.observe(self, self.pairs(rows_X), self.rng)
-                weights_K = self._current(weights)
-            sums.append(self.steps.train(rows_X, weights_K))
-        loss = float(torch.stack(sums).sum()) / len(self.users_E)
+        self.begin()
+        loss = float(self.train_on(self.shuffled(), weights)) / len(self.users_E)
         if not np.isfinite(loss):
             raise TrainingDiverged(
                 f"the loss became {loss} in epoch {self.epoch + 1} at learning rate"
                 f" {self.settings.learning_rate:g}; lower it, or raise l2"
             )
         return loss
+
+    def begin(self) -> None:
+        """Begin a pass."""
+        moment = Moment(self.epoch, self.settings.epochs)
+        with torch.no_grad():
+            self.supernet.begin(moment, self.model, self.rng)
+
+    def shuffled(self) -> Tensor:
+        """Return all rows in a new order: (E,)."""
+        order_E = torch.randperm(len(self.users_E), generator=self.order)
+        return order_E.to(self.device)
+
+    def train_on(self, order_E: Tensor, weights: MixtureWeights) -> Tensor:
+        """Train on rows, batch by batch; returns the sum of their losses."""
+        sums: list[Tensor] = []
+        weights_K = self._current(weights)
+        batches = self.steps.batches if weights.fixed else 1
+        for rows_X in torch.split(order_E, batches * self.settings.batch_size):
+            if not weights.fixed:
+                weights.observe(self, self.pairs(rows_X), self.rng)
+                weights_K = self._current(weights)
+            sums.append(self.steps.train(rows_X, weights_K))
+        return torch.stack(sums).sum()
 
     def _current(self, weights: MixtureWeights) -> Tensor:
         return weights.current().to(self.device)
@@ -211,7 +223,8 @@ class Trainer:
         """Return training pairs by their row."""
         return self.steps.course.pairs(rows_B)
 
-    def _evaluate(self) -> None:
+    def evaluate(self) -> None:
+        """Rank the validation users, and keep the parameters if they are the best."""
         with torch.no_grad():
             hits = self.ranking.hits(self.model())
         self.values_U = hits.values(self.metric)

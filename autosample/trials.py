@@ -13,6 +13,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
+from pydantic import NonNegativeFloat
 from safetensors.torch import save
 
 from autosample.checkpoints import Checkpoints, NoCheckpoints
@@ -67,6 +68,8 @@ class Trial(Config):
     start: str | None = None
     """Digest of the trial it starts from; None: fresh parameters."""
     start_with: Start = Start.PARAMETERS
+    seconds: NonNegativeFloat | None = None
+    """Seconds of training after which no further pass begins; None: no limit."""
 
     @cached_property
     def digest(self) -> str:
@@ -261,6 +264,8 @@ def run_trial(
         for epoch in trainer.epochs(weights, stop_early=trial.stop_early):
             history.append(epoch)
             on_epoch(trial, epoch)
+            if _out_of_time(trial, history):
+                break
             if time.monotonic() - saved_at > SAVE_EVERY:
                 part = TrialResult.of(trial, trainer.state(weights), tuple(history))
                 checkpoints.save(trial.digest, part.to_bytes(done=False))
@@ -270,6 +275,14 @@ def run_trial(
     result = TrialResult.of(trial, trainer.state(weights), tuple(history), error)
     checkpoints.save(trial.digest, result.to_bytes(done=True))
     return result
+
+
+def _out_of_time(trial: Trial, history: Sequence[Epoch]) -> bool:
+    """Tell whether another pass like those so far would not fit."""
+    if trial.seconds is None:
+        return False
+    spent = sum(epoch.seconds for epoch in history)
+    return spent + spent / len(history) > trial.seconds
 
 
 def load_result(

@@ -32,7 +32,8 @@ ORDER = [
     {"training"},
     {"mixture", "strategies"},
     {"trials", "spec"},
-    {"reuse"},
+    {"reuse", "forecast"},
+    {"budget"},
     {"false_negatives", "verification"},
     {"verdict"},
     {"report", "catalogue", "tables"},
@@ -45,9 +46,9 @@ ORDER = [
 settings and functions, ordered file by file below."""
 
 WITHIN_SEARCH = [
-    "strategies/specs.py", "mixture.py", "trials.py", "spec.py", "strategies/base.py",
-    "strategies/gradient.py", "strategies/exhaustive.py", "strategies/race.py",
-    "strategies/run.py",
+    "strategies/specs.py", "mixture.py", "trials.py", "spec.py", "strategies/plan.py",
+    "strategies/base.py", "strategies/gradient.py", "strategies/exhaustive.py",
+    "strategies/race.py", "strategies/run.py",
 ]  # fmt: skip
 
 

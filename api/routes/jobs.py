@@ -11,6 +11,7 @@ from api.deps import Datasets, FoundJob, Jobs, Stored
 from autosample.config import Config
 from autosample.errors import SpecError
 from autosample.experiment import prepare
+from autosample.forecast import Forecast, forecast
 from autosample.jobs.state import Job, JobState
 from autosample.report import Report
 from autosample.spec import SearchSpec
@@ -20,13 +21,22 @@ router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 Key = Annotated[str | None, Header(min_length=1, max_length=255)]
 
 
+class Checked(Config):
+    """A spec that would be accepted."""
+
+    spec: SearchSpec
+    """Written out."""
+    forecast: Forecast
+    """Its cost, from a timed probe where the API runs, one training at a time."""
+
+
 class JobList(Config):
     jobs: list[Job]
     next_page_token: str | None
 
 
 @router.post(
-    "", status_code=status.HTTP_202_ACCEPTED, responses={200: {"model": SearchSpec}}
+    "", status_code=status.HTTP_202_ACCEPTED, responses={200: {"model": Checked}}
 )
 def submit(
     spec: SearchSpec,
@@ -36,12 +46,12 @@ def submit(
     response: Response,
     validate_only: bool = False,
     idempotency_key: Key = None,
-) -> Job | SearchSpec:
-    """Queue a search; with `validate_only` just check it, and return it written out."""
-    prepare(spec, datasets.load(spec.dataset))
+) -> Job | Checked:
+    """Queue a search; with `validate_only` check it and estimate its cost."""
+    split = prepare(spec, datasets.load(spec.dataset))
     if validate_only:
         response.status_code = status.HTTP_200_OK
-        return spec
+        return Checked(spec=spec, forecast=forecast(spec, split))
     job = jobs.add(spec.model_dump(mode="json"), key=idempotency_key)
     response.headers["Location"] = request.url_for("show_job", id=str(job.id)).path
     response.headers["Retry-After"] = "1"

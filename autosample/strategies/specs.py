@@ -74,6 +74,15 @@ class Exhaustive(Config):
     kind: Literal["exhaustive"] = "exhaustive"
 
 
+class Budget(Config):
+    """What a search with its final training may cost; `verify` is billed apart."""
+
+    seconds: PositiveFloat | None = None
+    """On the clock, from the start of the job's work."""
+    pair_updates: PositiveInt | None = None
+    """Training pairs times passes, over all trainings."""
+
+
 StrategySpec = Annotated[Race | Mixture | Exhaustive, Field(discriminator="kind")]
 
 STRATEGIES: tuple[type[Config], ...] = (Race, Mixture, Exhaustive)

@@ -153,3 +153,19 @@ def test_an_audit_tells_what_was_lost_and_saved(
     assert f"regret {found['regret']:.2%}" in again.stdout
     assert "Kendall's tau" in again.stdout
     assert "ordinary trainings of the chosen" in again.stdout
+
+
+def test_a_dry_run_estimates_and_stops(here: Callable[..., Done], folder: Path) -> None:
+    done = here("search", "mine.csv", *QUICK, "--dry-run")
+    assert done.returncode == 0, done.stderr
+    assert "all of it" in done.stdout
+    assert "seconds of one pass" in done.stdout
+    found = json.loads(here("search", "mine.csv", *QUICK, "--dry-run", "--json").stdout)
+    assert found["search"]["pair_updates"] > 0
+    assert [path.name for path in folder.iterdir()] == ["mine.csv"]
+
+
+def test_a_budget_too_small_is_one_line(here: Callable[..., Done]) -> None:
+    done = here("search", "mine.csv", *QUICK, "--pair-updates", "10")
+    assert done.returncode == 2
+    assert "less than one pass of everything" in done.stderr

@@ -202,7 +202,10 @@ def test_validating_queues_nothing(client: TestClient) -> None:
     body = {"dataset": dataset(client)}
     response = client.post("/v1/jobs", params={"validate_only": True}, json=body)
     assert response.status_code == 200
-    assert response.json()["model"]["kind"] == "mf"
+    found = response.json()
+    assert found["spec"]["model"]["kind"] == "mf"
+    assert found["forecast"]["likely"]["seconds"] > 0
+    assert found["forecast"]["most"]["pair_updates"] > 0
     assert client.get("/v1/jobs").json()["jobs"] == []
 
 

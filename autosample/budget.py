@@ -1,0 +1,103 @@
+"""Keeping to a budget: fewer passes of the same search, decided before it starts."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from math import floor, inf
+
+from autosample.errors import SpecError
+from autosample.forecast import Forecast
+from autosample.spec import SearchSpec
+from autosample.strategies.plan import retraining, searching
+from autosample.strategies.specs import Exhaustive, Mixture, Race
+from autosample.trials import Request
+
+SHARE = 0.5
+"""Of a budget, what the search may take; the final training has the rest."""
+
+
+@dataclass
+class Spending:
+    """A budget while it is spent."""
+
+    spec: SearchSpec
+    pairs: int
+    """Training pairs: the pair-updates of a pass."""
+    began: float = field(default_factory=time.monotonic)
+
+    def fitted(self, forecast: Forecast | None) -> SearchSpec:
+        """Return the spec with as many passes as the budget has room for.
+
+        A forecast is needed where seconds are limited. Raises SpecError where not even
+        one pass of everything fits.
+        """
+        spec, ratio = self.spec, self._room(forecast)
+        if ratio >= 1:
+            return spec
+        if isinstance(spec.strategy, Exhaustive):
+            epochs = floor(spec.training.epochs * ratio)
+            self._check(epochs, ratio)
+            training = spec.training.model_copy(update={"epochs": epochs})
+            return spec.model_copy(update={"training": training})
+        shorter = _shorter(spec.strategy, ratio)
+        fewer = spec.model_copy(update={"strategy": shorter})
+        # Rungs keep one pass each, so the shortest search may still be too long; it
+        # may then take what the final training would have had, but one pass.
+        over = self._passes(fewer) / self._passes(spec) > ratio / SHARE
+        self._check(0 if over else 1, ratio)
+        return fewer
+
+    def _room(self, forecast: Forecast | None) -> float:
+        """Return what part of the search as planned the budget allows."""
+        budget = self.spec.budget
+        assert budget is not None
+        share = SHARE if retraining(self.spec) else 1.0
+        limits = [inf]
+        if budget.pair_updates is not None:
+            planned = self._passes(self.spec) * self.pairs
+            limits.append(share * budget.pair_updates / planned)
+        if budget.seconds is not None:
+            assert forecast is not None
+            limits.append(share * budget.seconds / max(forecast.search.seconds, 1e-9))
+        return min(limits)
+
+    def _passes(self, spec: SearchSpec) -> int:
+        return sum(each.trials * each.most for each in searching(spec))
+
+    def _check(self, epochs: int, ratio: float) -> None:
+        if epochs < 1:
+            raise SpecError(
+                f"the budget allows {ratio:.1%} of the search as planned, which is less"
+                " than one pass of everything; raise it, or name fewer candidates"
+            )
+
+    def final(self, request: Request, spent_updates: int) -> Request:
+        """Return the final training within what is left, at least one pass of it."""
+        budget = self.spec.budget
+        assert budget is not None
+        trial = request.trial
+        epochs, seconds = trial.training.epochs, trial.seconds
+        if budget.pair_updates is not None:
+            left = (budget.pair_updates - spent_updates) // self.pairs
+            epochs = max(min(epochs, left), 1)
+        if budget.seconds is not None:
+            seconds = max(budget.seconds - (time.monotonic() - self.began), 0.0)
+        training = trial.training.model_copy(update={"epochs": epochs})
+        changed = trial.model_copy(update={"training": training, "seconds": seconds})
+        return request._replace(trial=changed)
+
+
+def _shorter(strategy: Race | Mixture, ratio: float) -> Race | Mixture:
+    if isinstance(strategy, Mixture):
+        return strategy.model_copy(update={"epochs": _fewer(strategy.epochs, ratio)})
+    rungs = tuple(
+        rung.model_copy(update={"epochs": _fewer(rung.epochs, ratio)})
+        for rung in strategy.rungs
+    )
+    warmup = floor(strategy.warmup * ratio)
+    return strategy.model_copy(update={"warmup": warmup, "rungs": rungs})
+
+
+def _fewer(epochs: int, ratio: float) -> int:
+    return max(floor(epochs * ratio), 1)

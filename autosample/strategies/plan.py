@@ -1,0 +1,78 @@
+"""What a strategy is going to train, as far as its settings tell."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import NamedTuple
+
+from autosample.spec import SearchSpec
+from autosample.strategies.specs import Exhaustive, Mixture, Race
+
+LIKELY = 3
+"""Passes of a training to early stopping, in units of its patience: a rule of thumb
+from the shared data sets."""
+
+
+class What(StrEnum):
+    """Whose passes they are."""
+
+    SUPERNET = "supernet"
+    EACH = "each candidate"
+    ANY = "any candidate"
+    """Not known in advance which: the mean of all costs is taken."""
+
+
+class Passes(NamedTuple):
+    """Some passes over the training pairs."""
+
+    what: What
+    trials: int
+    """How many trainings make them, at the same time where there is room."""
+    likely: int
+    """Passes of one of them."""
+    most: int
+
+
+def searching(spec: SearchSpec) -> list[Passes]:
+    """Return what the search will train."""
+    count = len(spec.samplers)
+    match spec.strategy:
+        case Race() as race:
+            return _racing(race, count)
+        case Mixture() as mixture:
+            return [Passes(What.SUPERNET, 1, mixture.epochs, mixture.epochs)]
+        case Exhaustive():
+            return [_whole(spec, What.EACH, count * len(spec.seeds))]
+
+
+def _racing(race: Race, count: int) -> list[Passes]:
+    planned = []
+    if race.warmup and count > 1:
+        planned.append(Passes(What.SUPERNET, 1, race.warmup, race.warmup))
+    what, left = What.EACH, count
+    for rung in race.rungs:
+        planned.append(Passes(what, left, rung.epochs, rung.epochs))
+        what, left = What.ANY, min(left, rung.keep)
+        if left == 1:
+            break
+    return planned
+
+
+def retraining(spec: SearchSpec) -> list[Passes]:
+    """Return the final training; an exhaustive search has made it already."""
+    if isinstance(spec.strategy, Exhaustive):
+        return []
+    return [_whole(spec, What.ANY, 1)]
+
+
+def verifying(spec: SearchSpec) -> list[Passes]:
+    """Return the trainings of winner, uniform and runner-up, where asked for."""
+    if not spec.verify:
+        return []
+    return [_whole(spec, What.ANY, min(3, len(spec.samplers) + 1) * len(spec.seeds))]
+
+
+def _whole(spec: SearchSpec, what: What, trials: int) -> Passes:
+    training = spec.training
+    likely = min(training.epochs, LIKELY * training.patience)
+    return Passes(what, trials, likely, training.epochs)
