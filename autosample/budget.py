@@ -11,7 +11,7 @@ from autosample.forecast import Forecast
 from autosample.spec import SearchSpec
 from autosample.strategies.plan import retraining, searching
 from autosample.strategies.specs import Exhaustive, Mixture, Race
-from autosample.trials import Request
+from autosample.trials import Request, Start
 
 SHARE = 0.5
 """Of a budget, what the search may take; the final training has the rest."""
@@ -80,12 +80,19 @@ class Spending:
         epochs, seconds = trial.training.epochs, trial.seconds
         if budget.pair_updates is not None:
             left = (budget.pair_updates - spent_updates) // self.pairs
-            epochs = max(min(epochs, left), 1)
+            epochs = min(epochs, _behind(request) + max(left, 1))
         if budget.seconds is not None:
             seconds = max(budget.seconds - (time.monotonic() - self.began), 0.0)
         training = trial.training.model_copy(update={"epochs": epochs})
         changed = trial.model_copy(update={"training": training, "seconds": seconds})
         return request._replace(trial=changed)
+
+
+def _behind(request: Request) -> int:
+    """Return the passes that a training which goes on has made."""
+    if request.start is None or request.trial.start_with is not Start.EVERYTHING:
+        return 0
+    return request.start.trial.training.epochs
 
 
 def _shorter(strategy: Race | Mixture, ratio: float) -> Race | Mixture:

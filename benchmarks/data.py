@@ -16,6 +16,7 @@ FILES: dict[str, tuple[str, str | None]] = {
     "lastfm": ("lastfm/train.txt", "lastfm/test.txt"),
     "amazon-cd": ("amazon-cd/train.txt", "amazon-cd/test.txt"),
     "gowalla": ("gowalla/train.txt", "gowalla/test.txt"),
+    "amazon-beauty": ("amazon-beauty-seq/sequences.txt", None),
 }
 
 

@@ -19,17 +19,19 @@ class Rung(Config):
 
 
 class Race(Config):
-    """Branch one copy a candidate off a warm supernet, train on, drop the worse."""
+    """Train all candidates a little, drop those heading for less, and so on."""
 
     paper: ClassVar[str] = (
         "successive halving: Jamieson and Talwalkar, AISTATS 2016, arXiv:1502.07943"
     )
     kind: Literal["race"] = "race"
-    warmup: NonNegativeInt = 12
+    warmup: NonNegativeInt = 0
     """Passes of the equal mixture before the branches part; 0: from scratch."""
     rungs: Annotated[tuple[Rung, ...], Field(min_length=1)] = (
-        Rung(epochs=2, keep=4),
-        Rung(epochs=4, keep=2),
+        Rung(epochs=4, keep=8),
+        Rung(epochs=4, keep=5),
+        Rung(epochs=8, keep=3),
+        Rung(epochs=16, keep=1),
     )
     """Rounds, each with fewer candidates and more passes; the best of the last wins."""
     reset: bool = True
@@ -38,8 +40,12 @@ class Race(Config):
     refine: int = Field(0, ge=0, le=8)
     """Rounds after the last rung in which the winner meets its neighbours, one step
     away within the ranges of its settings, trained as long as it was."""
+    doublings: float = Field(2.0, ge=0, le=8)
+    """Candidates are ranked by their metric after so many more doublings of passes, if
+    each gained as much as the last; 0: by what they have reached."""
     confidence: float = Field(0.99, gt=0.5, lt=1)
-    """A candidate this surely worse than the leader is dropped before its turn."""
+    """A candidate this surely worse than the leader is dropped before its turn, where
+    `doublings` is 0."""
 
 
 class Mixture(Config):

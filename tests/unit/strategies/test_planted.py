@@ -54,8 +54,16 @@ def searched(dataset: Dataset, strategy: dict[str, Any], **fields: Any) -> Repor
     ("planted", "answer"), [(HELP, "dns"), (HURT, "uniform")], ids=["help", "hurt"]
 )
 def test_the_planted_answer_is_found(
-    planted: Synthetic, answer: str, name: str, seed: int
+    planted: Synthetic,
+    answer: str,
+    name: str,
+    seed: int,
+    request: pytest.FixtureRequest,
 ) -> None:
+    if name == "mixture" and answer != "uniform":
+        # What the paper's gradient answers is which sampler helps the mixture now.
+        reason = "its gradient ends at uniform, whatever the data"
+        request.applymarker(pytest.mark.xfail(strict=True, reason=reason))
     dataset = planted.model_copy(update={"seed": seed}).build().dataset
     found = searched(
         dataset,

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from autosample.data.dataset import Dataset
@@ -16,7 +18,9 @@ from autosample.experiment import prepare
 from autosample.library import make_spec
 from autosample.samplers import DNS, PopularitySampler, UniformSampler
 from autosample.strategies.base import SearchResult, Task
+from autosample.strategies.race import Runner, _keep
 from autosample.strategies.run import search
+from autosample.strategies.specs import Race
 from autosample.training import Epoch
 from autosample.trials import InProcessRunner, OnEpoch, Request, Trial, TrialResult
 
@@ -223,3 +227,29 @@ def test_a_sampler_can_be_chosen_that_is_made_of_others() -> None:
         training={"epochs": 6},
     )
     assert found.chosen.kind in ("mixture", "schedule")
+
+
+def test_runners_are_ranked_by_where_they_are_heading() -> None:
+    """Two passes average to a level; what the last doubling gained is gained again, as
+    often as asked for and as the planned passes have room."""
+    slow = Runner(UniformSampler(), curve=(0.01, 0.02, 0.05, 0.06))
+    # Levels: .055 now, .015 after half as many passes.
+    assert slow.heading(2.0, planned=100) == pytest.approx(0.055 + 2 * 0.04)
+    assert slow.heading(2.0, planned=8) == pytest.approx(0.055 + 1 * 0.04)
+    assert slow.heading(2.0, planned=4) == pytest.approx(0.055)
+    falling = Runner(UniformSampler(), curve=(0.09, 0.10, 0.08, 0.06))
+    assert falling.heading(2.0, planned=100) == pytest.approx(0.07)
+
+
+def test_a_slow_starter_that_gains_stays_in_the_race() -> None:
+    def entered(*curve: float, pool: int) -> Runner:
+        values = np.full(50, curve[-1])
+        result = SimpleNamespace(last_U=values)
+        return Runner(DNS(pool=pool), result=result, curve=curve)  # type: ignore[arg-type]
+
+    fast = entered(0.10, 0.11, 0.11, 0.11, pool=2)
+    slow = entered(0.01, 0.02, 0.07, 0.08, pool=4)
+    [left] = _keep([fast, slow], 1, Race(), planned=200)
+    assert left is slow
+    [left] = _keep([fast, slow], 1, Race(doublings=0), planned=200)
+    assert left is fast
