@@ -30,6 +30,7 @@ from autosample.trials import (
 _log = logging.getLogger(__name__)
 
 LOOK = 0.2  # seconds between looks at running trials
+POLL = 5.0  # seconds that an actor may take to tell how far it is
 DEATHS = 3  # actors that one trial may lose before the job is given up
 
 
@@ -86,8 +87,13 @@ class RayPool:
         ray.get([actor.ready.remote() for actor in self._idle])
 
     def take(self) -> Any:
-        """Return a warm actor, or a new one."""
+        """Return a warm actor, or a new one, which may have to wait for its place."""
         return self._idle.pop() if self._idle else self._make()
+
+    @property
+    def has_idle(self) -> bool:
+        """Whether a warm actor waits for work."""
+        return bool(self._idle)
 
     def give_back(self, actor: Any) -> None:
         self._idle.append(actor)
@@ -106,6 +112,9 @@ class Running:
 
     at: int
     actor: Any
+    ready: Any
+    """Is there once the actor has a place to run."""
+    started: bool = False
 
 
 @dataclass
@@ -130,51 +139,108 @@ class RayRunner:
         return self.pool.size
 
     def run(self, requests: Sequence[Request], on_epoch: OnEpoch) -> list[TrialResult]:
-        waiting = deque(range(len(requests)))
-        deaths = [0] * len(requests)
-        results: dict[int, TrialResult] = {}
-        running: dict[Any, Running] = {}
+        under_way = _Round(self, requests, on_epoch)
         try:
-            while waiting or running:
-                while waiting and len(running) < self.pool.size:
-                    at = waiting.popleft()
-                    actor = self.pool.take()
-                    running[self._start(actor, requests[at])] = Running(at, actor)
-                done, _ = ray.wait(list(running), num_returns=1, timeout=LOOK)
+            while under_way.left:
+                under_way.fill()
+                done = under_way.wait()
                 self.tick()
-                for ref, each in list(running.items()):
-                    trial = requests[each.at].trial
-                    ended = self._look(ref, each, ref in done, trial, on_epoch)
-                    if ended is None:
-                        continue
-                    del running[ref]
-                    if isinstance(ended, TrialResult):
-                        results[each.at] = ended
-                        self.pool.give_back(each.actor)
-                        continue
-                    deaths[each.at] += 1
-                    if deaths[each.at] >= DEATHS:
-                        raise SearchFailed(f"{trial.name}: its process died, {ended}")
-                    waiting.appendleft(each.at)
+                under_way.look(done)
         finally:
-            for each in running.values():
-                self.pool.kill(each.actor)
-        return [results[at] for at in range(len(requests))]
+            under_way.stop()
+        return [under_way.results[at] for at in range(len(requests))]
 
-    def _start(self, actor: Any, request: Request) -> Any:
+    def start(self, actor: Any, request: Request) -> Any:
+        """Let an actor run a trial; returns what will be its result."""
         text = request.trial.model_dump_json()
         return actor.run.remote(text, self._split_ref, self.checkpoints)
 
-    def _look(
-        self, ref: Any, running: Running, done: bool, trial: Trial, on_epoch: OnEpoch
+
+class _Round:
+    """Trials that run together, and where each stands."""
+
+    def __init__(
+        self, runner: RayRunner, requests: Sequence[Request], on_epoch: OnEpoch
+    ) -> None:
+        self.runner, self.pool = runner, runner.pool
+        self.requests, self.on_epoch = requests, on_epoch
+        self.waiting = deque(range(len(requests)))
+        self.deaths = [0] * len(requests)
+        self.running: dict[Any, Running] = {}
+        self.results: dict[int, TrialResult] = {}
+
+    @property
+    def left(self) -> bool:
+        return bool(self.waiting or self.running)
+
+    def fill(self) -> None:
+        """Start what there is room for."""
+        while self.waiting and len(self.running) < self.pool.size:
+            at = self.waiting.popleft()
+            actor = self.pool.take()
+            ready = actor.ready.remote()
+            started = self.runner.start(actor, self.requests[at])
+            self.running[started] = Running(at, actor, ready)
+
+    def wait(self) -> list[Any]:
+        """Return what ended, after a little while at most."""
+        done: list[Any] = ray.wait(list(self.running), num_returns=1, timeout=LOOK)[0]
+        return done
+
+    def look(self, done: Sequence[Any]) -> None:
+        """Take in what ended and how far the others are."""
+        for ref, each in list(self.running.items()):
+            if not _has_started(each):
+                if self.pool.has_idle:  # its place is taken: there is another actor
+                    del self.running[ref]
+                    self.pool.kill(each.actor)
+                    self.waiting.appendleft(each.at)
+                continue
+            ended = self._ended(ref, each, ref in done)
+            if ended is not None:
+                del self.running[ref]
+                self._settle(each, ended)
+
+    def _ended(
+        self, ref: Any, running: Running, done: bool
     ) -> TrialResult | RayActorError | None:
         """Tell of new passes; returns the result, a death, or None while it runs."""
+        trial = self.requests[running.at].trial
         try:
-            for epoch in ray.get(running.actor.poll.remote()):
-                on_epoch(trial, epoch)
+            told = running.actor.poll.remote()
+            # Of a node that is gone, Ray takes its time to say so: others go on.
+            if ray.wait([told], timeout=POLL)[0]:
+                for epoch in ray.get(told):
+                    self.on_epoch(trial, epoch)
             if not done:
                 return None
-            return TrialResult.from_bytes(ray.get(ref))[0].kept_in(self.checkpoints)
+            result = TrialResult.from_bytes(ray.get(ref))[0]
+            return result.kept_in(self.runner.checkpoints)
         except RayActorError as error:
             _log.warning("the process of trial %s died: %s", trial.name, error)
             return error
+
+    def _settle(self, running: Running, ended: TrialResult | RayActorError) -> None:
+        """Keep a result, or let the trial wait for another actor."""
+        at = running.at
+        if isinstance(ended, TrialResult):
+            self.results[at] = ended
+            self.pool.give_back(running.actor)
+            return
+        self.deaths[at] += 1
+        if self.deaths[at] >= DEATHS:
+            name = self.requests[at].trial.name
+            raise SearchFailed(f"{name}: its process died, {ended}")
+        self.waiting.appendleft(at)
+
+    def stop(self) -> None:
+        """Kill what still runs."""
+        for each in self.running.values():
+            self.pool.kill(each.actor)
+
+
+def _has_started(running: Running) -> bool:
+    """Tell whether an actor runs, or has died trying."""
+    if not running.started:
+        running.started = bool(ray.wait([running.ready], timeout=0)[0])
+    return running.started

@@ -121,7 +121,8 @@ def test_what_was_not_used_for_longest_makes_room(tmp_path: Path) -> None:
     runner = ReusingRunner(inner, SPLIT, TrainingStore(tmp_path))
     runner.run([Request(trial(seed)) for seed in (0, 1)], quiet)
     size = max(path.stat().st_size for path in tmp_path.iterdir())
-    tight = ReusingRunner(inner, SPLIT, TrainingStore(tmp_path, most=2 * size))
+    room = int(2.5 * size)
+    tight = ReusingRunner(inner, SPLIT, TrainingStore(tmp_path, most=room))
     tight.run([Request(trial(0))], quiet)  # used again: now the newest
     tight.run([Request(trial(2))], quiet)
     assert len(list(tmp_path.iterdir())) == 2
