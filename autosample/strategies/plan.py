@@ -49,11 +49,11 @@ def _racing(race: Race, count: int) -> list[Passes]:
     planned = []
     if race.warmup and count > 1:
         planned.append(Passes(What.SUPERNET, 1, race.warmup, race.warmup))
-    what, left = What.EACH, count
-    for rung in race.rungs:
+    what = What.EACH
+    for left, rung in zip(race.fields(count), race.rungs, strict=True):
         planned.append(Passes(what, left, rung.epochs, rung.epochs))
-        what, left = What.ANY, min(left, rung.keep)
-        if left == 1:
+        what = What.ANY
+        if rung.keep == 1:
             break
     return planned
 

@@ -169,7 +169,7 @@ def _run_rung(
         for runner, result in zip(runners, results, strict=True)
     ]
     uniform = next(
-        (r for r in after if isinstance(r.sampler, UniformSampler) and not r.error),
+        (each for each in after if _is_uniform(each) and not each.error),
         None,
     )
     if uniform is None:
@@ -219,7 +219,8 @@ def _level(curve: tuple[float, ...]) -> float:
 def _keep(
     runners: list[Runner], most: int, settings: Race, planned: int
 ) -> list[Runner]:
-    """Keep the best, at most so many.
+    """Keep the best, at most so many, and uniform while there is a race: what all
+    others must beat is measured as long as they are.
 
     Who is surely worse than the leader is dropped as well, where they are ranked by
     what they have reached; by where they are heading, nobody is yet.
@@ -229,13 +230,19 @@ def _keep(
     if not ranked:
         return []
     if settings.doublings:
-        return ranked[:most]
+        kept = ranked[:most]
+        late = [each for each in ranked[most:] if _is_uniform(each)]
+        return kept + late if most > 1 else kept
     leader, confidence = ranked[0], settings.confidence
     return [leader] + [
         runner
         for runner in ranked[1:most]
         if not _surely_worse(runner, leader, len(ranked) - 1, confidence)
     ]
+
+
+def _is_uniform(runner: Runner) -> bool:
+    return isinstance(runner.sampler, UniformSampler)
 
 
 def _surely_worse(
@@ -336,8 +343,7 @@ def _passes(training: Training, epochs: int) -> Training:
 
 
 def _planned(candidates: int, settings: Race) -> int:
-    passes, left = settings.warmup, candidates
-    for rung in settings.rungs:
-        passes += left * rung.epochs
-        left = min(left, rung.keep)
-    return passes
+    fields = settings.fields(candidates)
+    return settings.warmup + sum(
+        count * rung.epochs for count, rung in zip(fields, settings.rungs, strict=True)
+    )

@@ -47,6 +47,13 @@ class Race(Config):
     """A candidate this surely worse than the leader is dropped before its turn, where
     `doublings` is 0."""
 
+    def fields(self, candidates: int) -> list[int]:
+        """Return how many run in each rung at most; uniform stays in to the last."""
+        fields = [candidates]
+        for rung in self.rungs[:-1]:
+            fields.append(min(fields[-1], rung.keep + (rung.keep > 1)))
+        return fields
+
 
 class Mixture(Config):
     """Learn the mixture weights by gradient through one step; take the largest."""

@@ -253,3 +253,17 @@ def test_a_slow_starter_that_gains_stays_in_the_race() -> None:
     assert left is slow
     [left] = _keep([fast, slow], 1, Race(doublings=0), planned=200)
     assert left is fast
+
+
+def test_uniform_is_measured_as_long_as_the_others() -> None:
+    field = [*(DNS(pool=pool) for pool in (2, 4, 8, 16)), UniformSampler()]
+    rungs = [{"epochs": 1, "keep": 2}, {"epochs": 2, "keep": 1}]
+    found = run(DATA, strategy={"kind": "race", "rungs": rungs}, candidates=field)
+    passes = {each.name: each.epochs for each in found.candidates}
+    assert passes["uniform"] == 3
+    assert sorted(passes.values()).count(3) == (
+        2 if found.chosen.label == "uniform" else 3
+    )
+    for each in found.candidates:
+        if each.epochs == 3 and each.name != "uniform":
+            assert each.versus_uniform is not None
