@@ -5,7 +5,7 @@ DATA ?=
 TEST ?=
 KEEP ?=
 
-.PHONY: demo test check format bench peers readme install clean
+.PHONY: demo test check format bench bench-search peers readme install clean
 
 install: .venv/installed
 
@@ -40,6 +40,13 @@ bench: install
 	$(BIN)/python -m benchmarks.jobs
 	$(BIN)/python -m benchmarks.step
 	$(BIN)/python -m benchmarks.samplers
+
+# Searches beside the exhaustive truth: hours; what is done already is not done again.
+# QUICK=1: one data set, about ten minutes.
+bench-search: install
+	$(BIN)/python -m benchmarks.search truth $(if $(QUICK),--cells lastfm/mf)
+	$(BIN)/python -m benchmarks.search run $(if $(QUICK),--cells lastfm/mf)
+	$(BIN)/python -m benchmarks.search table
 
 # Other libraries, for benchmarks.speed to stand beside.
 peers:
