@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -121,6 +122,8 @@ def test_what_was_not_used_for_longest_makes_room(tmp_path: Path) -> None:
     runner = ReusingRunner(inner, SPLIT, TrainingStore(tmp_path))
     runner.run([Request(trial(seed)) for seed in (0, 1)], quiet)
     size = max(path.stat().st_size for path in tmp_path.iterdir())
+    for path in tmp_path.iterdir():
+        os.utime(path, (0, 0))  # long ago: clocks of files are coarse
     room = int(2.5 * size)
     tight = ReusingRunner(inner, SPLIT, TrainingStore(tmp_path, most=room))
     tight.run([Request(trial(0))], quiet)  # used again: now the newest
