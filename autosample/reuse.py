@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from functools import cache
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
@@ -111,9 +112,18 @@ class ReusingRunner:
             self.store.save(self._name(request.trial), result)
 
     def _name(self, trial: Trial) -> str:
-        made_by = f"{version('autosample')}/{version('torch')}"
-        text = f"{trial.digest}/{self._data}/{made_by}"
+        text = f"{trial.digest}/{self._data}/{_made_by()}"
         return sha256(text.encode()).hexdigest()[:40]
+
+
+@cache
+def _made_by() -> str:
+    """Tell what computes a training: this package's code, not just its version, since a
+    checkout changes under the same one."""
+    digest = sha256(version("torch").encode())
+    for source in sorted(Path(__file__).parent.rglob("*.py")):
+        digest.update(source.read_bytes())
+    return digest.hexdigest()
 
 
 def _repeats(request: Request) -> bool:
@@ -125,6 +135,7 @@ def _repeats(request: Request) -> bool:
         and len(trial.candidates) == 1
         and trial.mixture is None
         and trial.stop_early
+        and trial.seconds is None
     )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from autosample import reuse
 from autosample.data.splits import RandomSplit, Split
 from autosample.data.synthetic import Synthetic
 from autosample.losses import BPR
@@ -92,7 +93,19 @@ def test_what_goes_on_from_elsewhere_or_stops_short_is_not_kept(tmp_path: Path) 
     [start] = runner.run([Request(trial(stop_early=False))], quiet)
     branch = trial(start=start.trial.digest)
     runner.run([Request(branch, start)], quiet)
+    runner.run([Request(trial(seconds=100.0))], quiet)  # a clock may stop it
     assert not list(tmp_path.iterdir())
+
+
+def test_other_code_makes_other_trainings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inner = Counting(SPLIT)
+    for made_by in ("this", "that", "this"):
+        monkeypatch.setattr(reuse, "_made_by", lambda made_by=made_by: made_by)
+        runner = ReusingRunner(inner, SPLIT, TrainingStore(tmp_path))
+        runner.run([Request(trial())], quiet)
+    assert inner.ran == ["seed 0", "seed 0"]
 
 
 def test_a_name_for_people_makes_no_other_training(tmp_path: Path) -> None:
