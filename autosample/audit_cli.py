@@ -98,12 +98,9 @@ def _audited(
     if reuse:
         runners = reusing(InProcessRunner, TrainingStore(usual_folder()))
     with LiveProgress(console) as live:
-
-        def tell(progress: Any) -> None:
-            live.at(progress.stage, progress.fraction)
-            live.event(progress.kind, progress.data)
-
-        found = run(spec, dataset, runners=runners, tell=tell).model_dump(mode="json")
+        found = run(spec, dataset, runners=runners, tell=live.tell).model_dump(
+            mode="json"
+        )
         live.at("done", 1.0)
     show(console, found)
     return found

@@ -223,13 +223,8 @@ def _search(
     dataset = load_dataset(file, options, test=test)
     show_stats(console, dataset.stats.model_dump())
     with LiveProgress(console) as live:
-
-        def tell(progress: Any) -> None:
-            live.at(progress.stage, progress.fraction)
-            live.event(progress.kind, progress.data)
-
         folder = usual_folder() if reuse else None
-        result = run(dataset, tell=tell, reuse=folder, **fields)
+        result = run(dataset, tell=live.tell, reuse=folder, **fields)
         live.at("done", 1.0)
     result.save(target)
     report = result.report.model_dump(mode="json")

@@ -19,6 +19,8 @@ from rich.progress import (
 from rich.progress import Progress as Bars
 from rich.table import Table
 
+from autosample.progress import Progress
+
 Json = Mapping[str, Any]
 
 
@@ -48,6 +50,11 @@ class LiveProgress:
         trace: TracebackType | None,
     ) -> None:
         self._bars.stop()
+
+    def tell(self, progress: Progress) -> None:
+        """Show a report of progress."""
+        self.at(progress.stage, progress.fraction)
+        self.event(progress.kind, progress.data)
 
     def at(self, stage: str, fraction: float) -> None:
         """Move the bar."""
