@@ -55,7 +55,8 @@ class Report(Config):
     false_negatives: FalseNegatives
     """How often the chosen sampler draws what the user did like."""
     best_epoch: NonNegativeInt
-    """Pass of the retraining from which the returned model is."""
+    """Pass of the training from which the returned model is; where it goes on from the
+    search, that one's passes count too."""
     verification: Verification | None
     forecast: Forecast | None
     """What was expected before the start, beside `costs`; None without a budget."""

@@ -131,9 +131,10 @@ class TrialResult:
 
     @property
     def best_epoch(self) -> int:
-        """The number of its best pass; 0 where it made none."""
-        best = max(self.history, key=lambda epoch: epoch.metric, default=None)
-        return best.number if best is not None else 0
+        """The number of its best pass, also where it goes on from another trial and
+        that one made it; 0 where none was made."""
+        passes, since = self.state["counts"].tolist()
+        return int(passes - since)
 
     @property
     def usable(self) -> bool:
@@ -174,14 +175,14 @@ class TrialResult:
 
     def without_state(self) -> TrialResult:
         """Return what is told of it, without parameters: a few KiB instead of MiB."""
-        told = ("values", "best_values", "best")
+        told = ("values", "best_values", "best", "counts")
         few = {name: self.state[name] for name in told}
         return replace(self, fetch=lambda: few)
 
     def in_short(self) -> TrialResult:
         """Return it with what later stages use of it, from which no training goes on:
         the best parameters and what is told of it."""
-        told = {"values", "best_values", "best"}
+        told = {"values", "best_values", "best", "counts"}
         few = {
             name: tensor
             for name, tensor in self.state.items()

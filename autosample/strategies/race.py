@@ -202,7 +202,7 @@ def _branch(
     trial = task.trial(
         runner.sampler.label,
         [runner.sampler],
-        training=_passes(training, before + rung.epochs),
+        training=_passes(training, min(before + rung.epochs, training.epochs)),
         stop_early=False,
         start=start.trial.digest if start else None,
         start_with=kind,

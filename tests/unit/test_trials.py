@@ -159,3 +159,17 @@ def test_a_trial_on_a_gpu_learns_as_much_and_goes_on_on_a_cpu() -> None:
     on = trial(start=there.digest, start_with=Start.OPTIMIZER)
     [after] = InProcessRunner(SPLIT).run([Request(on, again)], quiet)
     assert after.best > 0.8 * here.best
+
+
+def test_the_best_pass_may_be_that_of_the_trial_it_goes_on_from() -> None:
+    """At a step size of zero the first pass is the best, whoever goes on."""
+    still = trial(training=trial().training.model_copy(update={"learning_rate": 1e-30}))
+    [first] = InProcessRunner(SPLIT).run([Request(still)], quiet)
+    assert first.best_epoch == 1
+    on = trial(epochs=8, start=still.digest, start_with=Start.EVERYTHING)
+    slow = on.training.model_copy(update={"learning_rate": 1e-30})
+    on = on.model_copy(update={"training": slow})
+    [after] = InProcessRunner(SPLIT).run([Request(on, first)], quiet)
+    assert [epoch.number for epoch in after.history] == [6, 7, 8]
+    assert after.best_epoch == 1
+    assert after.in_short().best_epoch == after.without_state().best_epoch == 1

@@ -255,6 +255,11 @@ def test_a_slow_starter_that_gains_stays_in_the_race() -> None:
     assert left is fast
 
 
+def test_a_race_makes_no_more_passes_than_a_training_may() -> None:
+    found = run(DATA, strategy={"kind": "race"}, training={"epochs": 6})
+    assert max(each.epochs for each in found.candidates) == 6
+
+
 def test_uniform_is_measured_as_long_as_the_others() -> None:
     field = [*(DNS(pool=pool) for pool in (2, 4, 8, 16)), UniformSampler()]
     rungs = [{"epochs": 1, "keep": 2}, {"epochs": 2, "keep": 1}]
