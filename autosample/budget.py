@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from math import floor, inf
+from math import ceil, floor, inf
 
 from autosample.errors import SpecError
 from autosample.forecast import Forecast
@@ -15,6 +15,9 @@ from autosample.trials import Request, Start
 
 SHARE = 0.5
 """Of a budget, what the search may take; the final training has the rest."""
+LAST = 4
+"""Of what is left for the final training, its last passes on all known pairs have one
+part in so many at most."""
 
 
 @dataclass
@@ -24,6 +27,8 @@ class Spending:
     spec: SearchSpec
     pairs: int
     """Training pairs: the pair-updates of a pass."""
+    known: int
+    """The same with validation pairs."""
     began: float = field(default_factory=time.monotonic)
 
     def fitted(self, forecast: Forecast | None) -> SearchSpec:
@@ -52,7 +57,7 @@ class Spending:
         """Return what part of the search as planned the budget allows."""
         budget = self.spec.budget
         assert budget is not None
-        share = SHARE if retraining(self.spec) else 1.0
+        share = 1.0 if isinstance(self.spec.strategy, Exhaustive) else SHARE
         limits = [inf]
         if budget.pair_updates is not None:
             planned = self._passes(self.spec) * self.pairs
@@ -80,12 +85,43 @@ class Spending:
         epochs, seconds = trial.training.epochs, trial.seconds
         if budget.pair_updates is not None:
             left = (budget.pair_updates - spent_updates) // self.pairs
+            last = ceil(self.spec.refit * self.growth)
+            left -= min(last, left // LAST)
             epochs = min(epochs, _behind(request) + max(left, 1))
         if budget.seconds is not None:
-            seconds = max(budget.seconds - (time.monotonic() - self.began), 0.0)
+            seconds = self._seconds_left(budget.seconds)
+        seconds = seconds and seconds * (1 - self._last_share)
         training = trial.training.model_copy(update={"epochs": epochs})
         changed = trial.model_copy(update={"training": training, "seconds": seconds})
         return request._replace(trial=changed)
+
+    def last(self, spent_updates: int) -> tuple[int, float | None]:
+        """Return what passes over all known pairs are left, and the seconds for them;
+        no pass where nothing is."""
+        budget, passes, seconds = self.spec.budget, self.spec.refit, None
+        assert budget is not None
+        if budget.pair_updates is not None:
+            left = budget.pair_updates - spent_updates
+            passes = min(passes, max(left // self.known, 0))
+        if budget.seconds is not None:
+            seconds = self._seconds_left(budget.seconds)
+            passes = passes if seconds > 0 else 0
+        return passes, seconds
+
+    @property
+    def growth(self) -> float:
+        """Return a pass over all known pairs in passes over the training pairs."""
+        return self.known / self.pairs
+
+    @property
+    def _last_share(self) -> float:
+        """Return what part of the final training's time its last passes need."""
+        planned = [each.likely for each in retraining(self.spec)]
+        share = self.growth * self.spec.refit / max(sum(planned), 1)
+        return min(share, 1 / LAST)
+
+    def _seconds_left(self, seconds: float) -> float:
+        return max(seconds - (time.monotonic() - self.began), 0.0)
 
 
 def _behind(request: Request) -> int:

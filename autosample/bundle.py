@@ -47,7 +47,8 @@ def write(outcome: Outcome, folder: Path, *, seen: bool = True) -> None:
     verification = report["verification"]
     costs["verification"] = verification.pop("cost") if verification else None
     trial = outcome.trial.model_dump(
-        mode="json", exclude={"name", "start", "start_with"}
+        mode="json",
+        exclude={"name", "start", "start_with", "seconds", "passes", "whole"},
     )
     _json(folder / "config.json", trial)
     _json(folder / "sampler.json", outcome.sampler.model_dump(mode="json"))

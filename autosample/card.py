@@ -20,8 +20,8 @@ tags: [recommendation, implicit-feedback, negative-sampling]
 | validation | {valid} |
 | test | {test} |
 
-The test split was opened once, after every decision. Full ranking; training items
-(and, for the test, validation items) are left out.
+The test split was opened once, after every decision. Full ranking; training items (and,
+for the test, validation items) are left out.{refit}
 
 ## Candidates
 
@@ -68,6 +68,7 @@ def model_card(report: Report) -> str:
         rule="---|" * len(names),
         valid=_row(report.valid, names),
         test=_row(report.test, names),
+        refit=_refit(report),
         metric=report.spec.metric,
         candidates="\n".join(_candidate(each) for each in report.candidates),
         k=report.reach.k,
@@ -83,6 +84,17 @@ def model_card(report: Report) -> str:
         valid_pairs=report.split.valid,
         test_pairs=report.split.test,
         split=report.split.kind,
+    )
+
+
+def _refit(report: Report) -> str:
+    if report.refit is None:
+        return ""
+    metric = report.spec.metric
+    return (
+        f" The validation row is of the model before its last {report.refit.passes}"
+        " passes, which were over training and validation pairs; its test"
+        f" {metric} was {report.refit.test_before[metric]:.4f}."
     )
 
 

@@ -97,6 +97,13 @@ def show_report(console: Console, report: Json) -> None:
     for part in ("valid", "test"):
         told = "  ".join(f"{name} {value:.4f}" for name, value in report[part].items())
         console.print(f"{part:>5}: {told}", highlight=False)
+    if report["refit"] is not None:
+        metric, refit = report["spec"]["metric"], report["refit"]
+        console.print(
+            f"refit: the last {refit['passes']} passes saw the validation pairs too;"
+            f" test {metric} before them {refit['test_before'][metric]:.4f}",
+            highlight=False,
+        )
     reach, false = report["reach"], report["false_negatives"]
     told = ", ".join(f"{b['name']} {b['recall']:.4f}" for b in reach["bands"])
     console.print(

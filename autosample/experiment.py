@@ -23,6 +23,7 @@ from autosample.forecast import forecast
 from autosample.models import Model
 from autosample.progress import Progress, Stage, silent, within
 from autosample.progress import Report as Tell
+from autosample.refit import Refit, refit
 from autosample.report import Costs, Report, SplitSizes
 from autosample.samplers import Sampler, UniformSampler
 from autosample.spec import SearchSpec
@@ -71,18 +72,26 @@ def run(
     runner = runners(split)
     spending, predicted = None, None
     if spec.budget is not None:
-        spending = Spending(spec, split.train.num_pairs)
+        spending = Spending(spec, split.train.num_pairs, split.known.num_pairs)
         predicted = forecast(spec, split, runner.parallel)
         spec = spending.fitted(predicted)
     found = searched(spec, split, runner, tell)
     final = retrained(spec, found, split, runner, tell, spending)
+    passes, seconds = spec.refit, None
+    if spending is not None:
+        spent = _final_cost(found, final, final)
+        passes, seconds = spending.last(found.cost.pair_updates + spent.pair_updates)
+    returned = refitted(final, passes, runner, tell, seconds)
     tried = contest(spec, found) if spec.verify else Contest({}, ())
     checks = _verifying_trainings(spec, tried, split, runner, tell)
     tell(Progress(Stage.EVALUATING, within(Stage.EVALUATING, 0.8), "stage"))
     evaluation = _Evaluation(spec, split, tell)
-    model = final.best_model(split)
-    valid = evaluation.of([model], split.valid, split.train)
-    test = evaluation.of([model], split.test, split.known)
+    before, model = final.best_model(split), returned.best_model(split)
+    valid = evaluation.of([before], split.valid, split.train)
+    whole = returned.trial.whole
+    test, *without = evaluation.of(
+        [model, before] if whole else [model], split.test, split.known
+    )
     verification = _verification(spec, tried, checks, split, evaluation)
     report = Report(
         version=version("autosample"),
@@ -94,15 +103,18 @@ def run(
         candidates=found.candidates,
         verdict=_verdict(spec, found, verification),
         valid=evaluation.means(valid),
-        test=evaluation.means(test),
-        reach=reach(test[0], split.test, split.train, Metric(spec.metric).k),
-        false_negatives=false_negatives(final, model, split),
+        test=evaluation.means([test]),
+        refit=Refit(passes=len(returned.history), test_before=evaluation.means(without))
+        if whole
+        else None,
+        reach=reach(test, split.test, split.train, Metric(spec.metric).k),
+        false_negatives=false_negatives(final, before, split),
         best_epoch=final.best_epoch,
         verification=verification,
         forecast=predicted,
         costs=Costs(
             search=found.cost,
-            retraining=Cost().plus([] if final is found.start else [final]),
+            retraining=_final_cost(found, final, returned),
             wall_seconds=time.perf_counter() - began,
         ),
         trace=found.trace,
@@ -114,8 +126,13 @@ def run(
         trial=final.trial,
         dataset=dataset,
         split=split,
-        sampler_state=final.best_sampler(),
+        sampler_state=returned.best_sampler(),
     )
+
+
+def _final_cost(found: SearchResult, final: TrialResult, returned: TrialResult) -> Cost:
+    cost = Cost() if final is found.start else Cost().plus([final])
+    return cost if returned is final else cost.plus([returned])
 
 
 def prepare(spec: SearchSpec, dataset: Dataset) -> Split:
@@ -168,11 +185,26 @@ def retrained(
             {"chosen": found.chosen.label},
         )
     )
-    told = _counting(Stage.RETRAINING, (0.0, 1.0), request.trial.training.epochs, tell)
+    told = _counting(Stage.RETRAINING, (0.0, 0.9), request.trial.training.epochs, tell)
     [result] = runner.run([request], told)
     if not result.usable:
         raise SearchFailed(f"retraining {found.chosen.label} failed: {result.error}")
     return result
+
+
+def refitted(
+    final: TrialResult,
+    passes: int,
+    runner: TrialRunner,
+    tell: Tell,
+    seconds: float | None = None,
+) -> TrialResult:
+    """Let the final training see the validation pairs, now that they have served."""
+    if not passes:
+        return final
+    told = _counting(Stage.RETRAINING, (0.9, 1.0), passes, tell)
+    [result] = runner.run([refit(final, passes, seconds)], told)
+    return final if result.error else result
 
 
 def _verifying_trainings(

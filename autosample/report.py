@@ -11,6 +11,7 @@ from autosample.data.dataset import DatasetStats
 from autosample.evaluation.bands import Reach
 from autosample.false_negatives import FalseNegatives
 from autosample.forecast import Forecast
+from autosample.refit import Refit
 from autosample.spec import SearchSpec
 from autosample.strategies.base import CandidateReport, Cost
 from autosample.verdict import Verdict
@@ -47,9 +48,12 @@ class Report(Config):
     candidates: tuple[CandidateReport, ...]
     verdict: Verdict
     valid: dict[str, float]
-    """Metrics of the returned model on the validation split."""
+    """Metrics on the validation split, of the returned model before its refit."""
     test: dict[str, float]
-    """The same on the test split, which was opened once, after all decisions."""
+    """Metrics of the returned model on the test split, which was opened once, after all
+    decisions."""
+    refit: Refit | None
+    """None: the returned model has never seen the validation pairs."""
     reach: Reach
     """What the returned model recommends, and whom it serves, on the test split."""
     false_negatives: FalseNegatives

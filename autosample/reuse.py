@@ -2,8 +2,7 @@
 
 Exhaustive search, verification and audits ask for the same trainings again and again.
 A training is a function of its settings and its data, so its result is kept under a
-digest of both and of what computed it, with what later stages use: the best parameters
-and the metric of each user.
+digest of both and of what computed it.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from safetensors import SafetensorError
 from autosample.data.splits import Split
 from autosample.trials import OnEpoch, Request, Trial, TrialResult, TrialRunner
 
-MOST = 2 << 30
+MOST = 4 << 30
 """Bytes that are kept; of more, what was not used for longest goes."""
 SUFFIX = ".training"
 
@@ -54,7 +53,7 @@ class TrainingStore:
         """Keep a result, whole or not at all, and make room for it."""
         self.folder.mkdir(parents=True, exist_ok=True)
         aside = self.folder / f".{uuid4().hex}"
-        aside.write_bytes(result.in_short().to_bytes(done=True))
+        aside.write_bytes(result.to_bytes(done=True))
         aside.rename(self._path(name))
         self._make_room()
 

@@ -59,6 +59,10 @@ class SearchSpec(Config, defer_build=False):  # FastAPI wants it whole
     warm_start: bool = True
     """Retrain from the searched parameters rather than from fresh ones."""
 
+    refit: int = Field(8, ge=0, le=1000)
+    """Last passes of the returned model, over training and validation pairs, after
+    every decision; 0: it never sees the validation pairs."""
+
     training: Training = Training()
 
     split: SplitSpec | None = None

@@ -224,17 +224,27 @@ class Trainer:
         return self.steps.course.pairs(rows_B)
 
     def evaluate(self) -> None:
-        """Rank the validation users, and keep the parameters if they are the best."""
+        """Rank the validation users, and keep the parameters if they are the best.
+
+        Where there are none, the last parameters are the best.
+        """
+        if len(self.ranking.users_U) == 0:
+            self._keep()
+            return
         with torch.no_grad():
             hits = self.ranking.hits(self.model())
         self.values_U = hits.values(self.metric)
         metric = float(self.values_U.mean())
         if metric > self.best:
-            self.best, self.stale, self.best_values_U = metric, 0, self.values_U
-            self.best_model = _copy(self.model.state_dict())
-            self.best_sampler = _copy(self.supernet.kept.parameters())
+            self.best, self.best_values_U = metric, self.values_U
+            self._keep()
         else:
             self.stale += 1
+
+    def _keep(self) -> None:
+        self.stale = 0
+        self.best_model = _copy(self.model.state_dict())
+        self.best_sampler = _copy(self.supernet.kept.parameters())
 
     def state(self, weights: MixtureWeights) -> State:
         """Return a checkpoint, from which training goes on bit by bit.

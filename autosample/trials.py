@@ -13,7 +13,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
-from pydantic import NonNegativeFloat
+from pydantic import NonNegativeFloat, PositiveInt
 from safetensors.torch import save
 
 from autosample.checkpoints import Checkpoints, NoCheckpoints
@@ -70,11 +70,19 @@ class Trial(Config):
     start_with: Start = Start.PARAMETERS
     seconds: NonNegativeFloat | None = None
     """Seconds of training after which no further pass begins; None: no limit."""
+    passes: PositiveInt | None = None
+    """Passes of its own, after those of the trial it goes on from, at most."""
+    whole: bool = False
+    """Train on the validation pairs too; the last parameters are then the best."""
 
     @cached_property
     def digest(self) -> str:
         """Equal trials on equal data give equal results and have equal digests."""
         return sha256(self.model_dump_json(exclude={"name"}).encode()).hexdigest()[:32]
+
+    def parts(self, split: Split) -> Split:
+        """Return the split as this training sees it."""
+        return split.whole if self.whole else split
 
 
 @dataclass(frozen=True)
@@ -137,13 +145,18 @@ class TrialResult:
         return int(passes - since)
 
     @property
+    def passes(self) -> int:
+        """Passes behind it, also those of the trials it goes on from."""
+        return int(self.state["counts"][0])
+
+    @property
     def usable(self) -> bool:
         """Whether there are parameters to go on with."""
         return self.error is None or len(self.best_U) > 0
 
     def best_model(self, split: Split) -> Model:
         """Build the model with the best parameters."""
-        model = fresh_model(self.trial, split)
+        model = fresh_model(self.trial, self.trial.parts(split))
         model.load_state_dict(under(self.state, "best."))
         return model
 
@@ -177,17 +190,6 @@ class TrialResult:
         """Return what is told of it, without parameters: a few KiB instead of MiB."""
         told = ("values", "best_values", "best", "counts")
         few = {name: self.state[name] for name in told}
-        return replace(self, fetch=lambda: few)
-
-    def in_short(self) -> TrialResult:
-        """Return it with what later stages use of it, from which no training goes on:
-        the best parameters and what is told of it."""
-        told = {"values", "best_values", "best", "counts"}
-        few = {
-            name: tensor
-            for name, tensor in self.state.items()
-            if name in told or name.startswith(("best.", "best_sampler."))
-        }
         return replace(self, fetch=lambda: few)
 
     def again(self, name: str) -> TrialResult:
@@ -265,7 +267,7 @@ def run_trial(
         for epoch in trainer.epochs(weights, stop_early=trial.stop_early):
             history.append(epoch)
             on_epoch(trial, epoch)
-            if _out_of_time(trial, history):
+            if _out_of_time(trial, history) or len(history) == trial.passes:
                 break
             if time.monotonic() - saved_at > SAVE_EVERY:
                 part = TrialResult.of(trial, trainer.state(weights), tuple(history))
@@ -304,7 +306,7 @@ def stored(digest: str, checkpoints: Checkpoints) -> TrialResult:
 
 def prepare(request: Request, split: Split) -> tuple[Trainer, MixtureWeights]:
     """Set a training up as the trial says, up to its first step."""
-    trial = request.trial
+    trial, split = request.trial, request.trial.parts(split)
     device = trial.training.device
     if device == "cuda" and not torch.cuda.is_available():
         raise SearchFailed(

@@ -30,12 +30,11 @@ import torch
 from pydantic import TypeAdapter
 
 from autosample.audit import regret
-from autosample.config import Config
 from autosample.data.splits import Split
 from autosample.evaluation.agreement import kendall
 from autosample.evaluation.metrics import Metric
 from autosample.evaluation.ranking import Ranking
-from autosample.experiment import prepare, retrained, searched
+from autosample.experiment import prepare, refitted, retrained, searched
 from autosample.models import Model
 from autosample.progress import silent
 from autosample.samplers import Sampler, SamplerSpec
@@ -205,15 +204,17 @@ def run(cell: Cell, strategy: str, seed: int) -> dict[str, Any]:
     runner = InProcessRunner(split)
     found = searched(spec, split, runner, silent)
     final = retrained(spec, found, split, runner, silent)
-    cost = found.cost if final is found.start else found.cost.plus([final])
+    returned = refitted(final, spec.refit, runner, silent)
+    cost = found.cost.plus([returned] if final is found.start else [final, returned])
     return {
         "cell": cell.name,
         "seed": seed,
         "strategy": strategy,
         "chosen": found.chosen.label,
         "sampler": found.chosen.model_dump(mode="json"),
-        "metric_returned": test_metric(cell, final.best_model(split)),
-        "passes": passes_of(spec.strategy, found, final),
+        "metric_returned": test_metric(cell, returned.best_model(split)),
+        "metric_before_refit": test_metric(cell, final.best_model(split)),
+        "passes": passes_of(spec, found, final),
         "pair_updates": cost.pair_updates,
         "seconds": cost.seconds,
         "searched": {c.name: c.metric.mean for c in found.candidates if c.metric},
@@ -221,10 +222,10 @@ def run(cell: Cell, strategy: str, seed: int) -> dict[str, Any]:
 
 
 def passes_of(
-    strategy: Config, found: SearchResult, final: TrialResult
+    spec: SearchSpec, found: SearchResult, final: TrialResult
 ) -> dict[str, int]:
     """Count passes by who made them, so that seconds of a quiet hour can be put in."""
-    shared = 0
+    shared, strategy = 0, spec.strategy
     if isinstance(strategy, Race):
         shared = strategy.warmup
     elif isinstance(strategy, Mixture):
@@ -232,9 +233,8 @@ def passes_of(
     passes = {each.name: max(each.epochs - shared, 0) for each in found.candidates}
     passes[SUPERNET] = shared
     if final is not found.start:
-        passes[found.chosen.label] = passes.get(found.chosen.label, 0) + len(
-            final.history
-        )
+        passes[found.chosen.label] += len(final.history)
+    passes[found.chosen.label] += spec.refit
     return passes
 
 
@@ -310,6 +310,7 @@ class Truth:
             "metric_chosen": self.tests[chosen],
             "metric_best": self.tests[best],
             "metric_returned": row["metric_returned"],
+            "metric_before_refit": row["metric_before_refit"],
             "regret": regret(self.tests[chosen], self.tests[best]),
             "agreement": kendall(
                 [row["searched"][label] for label in both],

@@ -32,7 +32,7 @@ ORDER = [
     {"training"},
     {"mixture", "strategies"},
     {"trials", "spec"},
-    {"reuse", "forecast"},
+    {"reuse", "forecast", "refit"},
     {"budget"},
     {"false_negatives", "verification"},
     {"verdict"},

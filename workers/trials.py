@@ -152,6 +152,10 @@ class RayRunner:
 
     def start(self, actor: Any, request: Request) -> Any:
         """Let an actor run a trial; returns what will be its result."""
+        if request.start is not None and request.start.reused:
+            # An earlier search ran it, so that its state is not where this one's are.
+            started = request.start.to_bytes(done=True)
+            self.checkpoints.save(request.start.trial.digest, started)
         text = request.trial.model_dump_json()
         return actor.run.remote(text, self._split_ref, self.checkpoints)
 

@@ -169,6 +169,13 @@ class Interactions:
             num_items=self.num_items,
         )
 
+    @property
+    def none(self) -> Interactions:
+        """No pairs, over the same users and items."""
+        return Interactions(
+            np.zeros_like(self.starts_U1), self.items_E[:0], self.num_items
+        )
+
     @cached_property
     def fingerprint(self) -> str:
         """Equal pairs in equal order have equal fingerprints: sha256, hex."""

@@ -32,6 +32,11 @@ class Split:
         """Training and validation pairs: what is masked when the test is opened."""
         return self.train.merged(self.valid)
 
+    @cached_property
+    def whole(self) -> Split:
+        """Return it with the validation pairs to train on, and none to decide by."""
+        return Split(self.known, self.valid.none, self.test)
+
 
 class SplitConfig(Config, ABC):
     """A rule of splitting: what a search spec names."""

@@ -59,10 +59,12 @@ def _racing(race: Race, count: int) -> list[Passes]:
 
 
 def retraining(spec: SearchSpec) -> list[Passes]:
-    """Return the final training; an exhaustive search has made it already."""
+    """Return the final training, which an exhaustive search has made already, and its
+    last passes on all pairs."""
+    last = [Passes(What.ANY, 1, spec.refit, spec.refit)] if spec.refit else []
     if isinstance(spec.strategy, Exhaustive):
-        return []
-    return [_whole(spec, What.ANY, 1)]
+        return last
+    return [_whole(spec, What.ANY, 1), *last]
 
 
 def verifying(spec: SearchSpec) -> list[Passes]:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import autosample
-from autosample.budget import Spending
+from autosample.budget import LAST, Spending
 from autosample.data.synthetic import Synthetic
 from autosample.errors import SpecError
 from autosample.experiment import prepare
@@ -72,16 +72,16 @@ def told(seconds: float) -> Forecast:
 
 def test_seconds_shorten_a_search_by_its_forecast() -> None:
     spec = make_spec("made", FIELDS | {"strategy": RACE, "budget": {"seconds": 50}})
-    half = Spending(spec, PAIRS).fitted(told(50.0)).strategy
+    half = Spending(spec, PAIRS, PAIRS).fitted(told(50.0)).strategy
     assert isinstance(half, Race)
     assert (half.warmup, half.rungs[0].epochs) == (3, 2)
-    assert Spending(spec, PAIRS).fitted(told(25.0)) == spec
+    assert Spending(spec, PAIRS, PAIRS).fitted(told(25.0)) == spec
     mixed = spec.model_copy(update={"strategy": Mixture(epochs=20)})
-    shorter = Spending(mixed, PAIRS).fitted(told(50.0)).strategy
+    shorter = Spending(mixed, PAIRS, PAIRS).fitted(told(50.0)).strategy
     assert isinstance(shorter, Mixture)
     assert shorter.epochs == 10
     whole = spec.model_copy(update={"strategy": Exhaustive()})
-    assert Spending(whole, PAIRS).fitted(told(100.0)).training.epochs == 20
+    assert Spending(whole, PAIRS, PAIRS).fitted(told(100.0)).training.epochs == 20
 
 
 def test_the_final_training_has_what_is_left() -> None:
@@ -96,12 +96,12 @@ def test_the_final_training_has_what_is_left() -> None:
             "metric": spec.metric,
         }
     )
-    left = Spending(spec, PAIRS).final(Request(trial), spent_updates=15 * PAIRS)
-    assert left.trial.training.epochs == 10
-    none = Spending(spec, PAIRS).final(Request(trial), spent_updates=99 * PAIRS)
+    left = Spending(spec, PAIRS, PAIRS).final(Request(trial), spent_updates=15 * PAIRS)
+    assert left.trial.training.epochs == 10 - 10 // LAST
+    none = Spending(spec, PAIRS, PAIRS).final(Request(trial), spent_updates=99 * PAIRS)
     assert none.trial.training.epochs == 1
     timed = spec.model_copy(update={"budget": Budget(seconds=1e-9)})
-    hurried = Spending(timed, PAIRS).final(Request(trial), spent_updates=0)
+    hurried = Spending(timed, PAIRS, PAIRS).final(Request(trial), spent_updates=0)
     split = prepare(spec, DATA)
     [result] = InProcessRunner(split).run([hurried], lambda *_: None)
     assert len(result.history) == 1
@@ -112,7 +112,7 @@ def test_a_forecast_knows_the_passes_of_a_race() -> None:
     found = forecast(spec, prepare(spec, DATA))
     report = autosample.search(DATA, **(FIELDS | {"strategy": RACE})).report
     assert found.search.pair_updates == report.costs.search.pair_updates
-    assert found.retraining.pair_updates == 40 * PAIRS
+    assert found.retraining.pair_updates == (40 + spec.refit) * PAIRS
     assert set(found.pass_seconds) == {"uniform", "dns(pool=4)", "supernet"}
     assert all(each > 0 for each in found.pass_seconds.values())
     assert found.likely.seconds <= found.most.seconds

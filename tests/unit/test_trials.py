@@ -172,4 +172,4 @@ def test_the_best_pass_may_be_that_of_the_trial_it_goes_on_from() -> None:
     [after] = InProcessRunner(SPLIT).run([Request(on, first)], quiet)
     assert [epoch.number for epoch in after.history] == [6, 7, 8]
     assert after.best_epoch == 1
-    assert after.in_short().best_epoch == after.without_state().best_epoch == 1
+    assert after.without_state().best_epoch == 1
