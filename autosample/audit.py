@@ -26,13 +26,14 @@ from autosample.experiment import prepare, retrained, searched
 from autosample.models import Model
 from autosample.progress import Progress, Stage, silent
 from autosample.progress import Report as Tell
+from autosample.running import InProcessRunner
 from autosample.samplers import Sampler
 from autosample.seeds import numpy_generator
 from autosample.spec import SearchSpec
 from autosample.strategies.base import Cost, SearchResult, Task, epoch_data
 from autosample.strategies.exhaustive import scratch
 from autosample.training import Epoch
-from autosample.trials import InProcessRunner, Trial, TrialResult, TrialRunner
+from autosample.trials import Trial, TrialResult, TrialRunner
 
 SEARCH = 0.2
 """About the share of the search in an audit."""

@@ -89,7 +89,7 @@ def _audited(
     from autosample.display import LiveProgress, show_stats
     from autosample.library import make_spec
     from autosample.reuse import TrainingStore, reusing, usual_folder
-    from autosample.trials import InProcessRunner
+    from autosample.running import InProcessRunner
 
     spec = make_spec(file.name, fields)
     dataset = load_dataset(file, read, test=test)

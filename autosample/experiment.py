@@ -25,6 +25,7 @@ from autosample.progress import Progress, Stage, silent, within
 from autosample.progress import Report as Tell
 from autosample.refit import Refit, refit
 from autosample.report import Costs, Report, SplitSizes
+from autosample.running import InProcessRunner
 from autosample.samplers import Sampler, UniformSampler
 from autosample.spec import SearchSpec
 from autosample.state import State
@@ -32,7 +33,7 @@ from autosample.strategies.base import Cost, SearchResult, Task, epoch_data
 from autosample.strategies.exhaustive import scratch
 from autosample.strategies.run import search
 from autosample.training import Epoch
-from autosample.trials import InProcessRunner, Trial, TrialResult, TrialRunner
+from autosample.trials import Trial, TrialResult, TrialRunner
 from autosample.verdict import Verdict, verdict
 from autosample.verification import Contest, Judge, Verification, contest
 

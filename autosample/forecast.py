@@ -11,6 +11,7 @@ from pydantic import NonNegativeFloat, NonNegativeInt, PositiveInt
 
 from autosample.config import Config
 from autosample.data.splits import Split
+from autosample.running import InProcessRunner, prepare
 from autosample.spec import SearchSpec
 from autosample.strategies.base import Task
 from autosample.strategies.plan import (
@@ -21,7 +22,7 @@ from autosample.strategies.plan import (
     verifying,
 )
 from autosample.strategies.specs import Mixture
-from autosample.trials import InProcessRunner, Request, Trial, prepare
+from autosample.trials import Request, Trial
 
 ENOUGH = 0.15
 """Seconds of steps that are timed, after a first batch that is not."""

@@ -20,8 +20,9 @@ from autosample.progress import silent
 from autosample.recommender import Recommender, load
 from autosample.report import Report
 from autosample.reuse import TrainingStore, reusing
+from autosample.running import InProcessRunner
 from autosample.spec import SearchSpec
-from autosample.trials import InProcessRunner, TrialRunner
+from autosample.trials import TrialRunner
 from autosample.validation import told
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
@@ -11,30 +10,24 @@ from functools import cached_property
 from hashlib import sha256
 from typing import NamedTuple, Protocol
 
-import numpy as np
 import torch
 from pydantic import NonNegativeFloat, PositiveInt
 from safetensors.torch import save
 
-from autosample.checkpoints import Checkpoints, NoCheckpoints
+from autosample.checkpoints import Checkpoints
 from autosample.config import Config
 from autosample.data.splits import Split
-from autosample.errors import SearchFailed, TrainingDiverged
-from autosample.evaluation.metrics import Metric, Values
+from autosample.errors import SearchFailed
+from autosample.evaluation.metrics import Values
 from autosample.losses import LossSpec
-from autosample.mixture import LearnedWeights
 from autosample.models import Model, ModelSpec, build
 from autosample.relaxation import Relaxation
-from autosample.samplers import Observed, SamplerSpec
+from autosample.samplers import SamplerSpec
 from autosample.seeds import derive
 from autosample.state import State, from_bytes
 from autosample.strategies.specs import Mixture
-from autosample.supernet import Supernet, equal_weights
 from autosample.training import (
     Epoch,
-    FixedWeights,
-    MixtureWeights,
-    Trainer,
     Training,
     under,
 )
@@ -226,68 +219,6 @@ class TrialRunner(Protocol):
         ...
 
 
-class InProcessRunner:
-    """Runs trials one after the other, here."""
-
-    parallel = 1
-
-    def __init__(self, split: Split, checkpoints: Checkpoints | None = None) -> None:
-        self.split, self.checkpoints = split, checkpoints or NoCheckpoints()
-
-    def run(self, requests: Sequence[Request], on_epoch: OnEpoch) -> list[TrialResult]:
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1)  # as on Ray, so that the answer is the same
-        try:
-            return [
-                run_trial(request, self.split, on_epoch, self.checkpoints)
-                for request in requests
-            ]
-        finally:
-            torch.set_num_threads(threads)
-
-
-def run_trial(
-    request: Request,
-    split: Split,
-    on_epoch: OnEpoch,
-    checkpoints: Checkpoints,
-) -> TrialResult:
-    """Train as the trial says, from its checkpoint where there is one."""
-    trial = request.trial
-    kept = load_result(trial, checkpoints)
-    if kept is not None and kept[1]:
-        return kept[0]
-    trainer, weights = prepare(request, split)
-    history: list[Epoch] = []
-    if kept is not None:
-        trainer.load(kept[0].state, weights)
-        history += kept[0].history
-    error, saved_at = None, time.monotonic()
-    try:
-        for epoch in trainer.epochs(weights, stop_early=trial.stop_early):
-            history.append(epoch)
-            on_epoch(trial, epoch)
-            if _out_of_time(trial, history) or len(history) == trial.passes:
-                break
-            if time.monotonic() - saved_at > SAVE_EVERY:
-                part = TrialResult.of(trial, trainer.state(weights), tuple(history))
-                checkpoints.save(trial.digest, part.to_bytes(done=False))
-                saved_at = time.monotonic()
-    except TrainingDiverged as diverged:
-        error = str(diverged)
-    result = TrialResult.of(trial, trainer.state(weights), tuple(history), error)
-    checkpoints.save(trial.digest, result.to_bytes(done=True))
-    return result
-
-
-def _out_of_time(trial: Trial, history: Sequence[Epoch]) -> bool:
-    """Tell whether another pass like those so far would not fit."""
-    if trial.seconds is None:
-        return False
-    spent = sum(epoch.seconds for epoch in history)
-    return spent + spent / len(history) > trial.seconds
-
-
 def load_result(
     trial: Trial, checkpoints: Checkpoints
 ) -> tuple[TrialResult, bool] | None:
@@ -304,51 +235,7 @@ def stored(digest: str, checkpoints: Checkpoints) -> TrialResult:
     return TrialResult.from_bytes(raw)[0]
 
 
-def prepare(request: Request, split: Split) -> tuple[Trainer, MixtureWeights]:
-    """Set a training up as the trial says, up to its first step."""
-    trial, split = request.trial, request.trial.parts(split)
-    device = trial.training.device
-    if device == "cuda" and not torch.cuda.is_available():
-        raise SearchFailed(
-            "training.device is cuda, and no CUDA device is here; leave it out, or run"
-            " where there is one"
-        )
-    observed = Observed(split.train, device)
-    seed = derive(trial.training.seed, "gates")
-    supernet = Supernet(
-        trial.candidates,
-        observed,
-        trial.loss,
-        trial.relaxation,
-        rng=torch.Generator().manual_seed(seed),
-    )
-    model = fresh_model(trial, split)
-    trainer = Trainer(model, supernet, split, trial.training, Metric(trial.metric))
-    weights = _weights(trial, observed, split)
-    if request.start is not None:
-        state = request.start.state
-        if trial.start_with is Start.EVERYTHING:
-            trainer.load(state, weights)
-        else:
-            keep = trial.start_with is Start.OPTIMIZER
-            trainer.start_from(state, with_optimizer=keep)
-    return trainer, weights
-
-
 def fresh_model(trial: Trial, split: Split) -> Model:
     """Build the trial's model with the parameters of its seed."""
     rng = torch.Generator().manual_seed(derive(trial.training.seed, "parameters"))
     return build(trial.model, split.train, rng)
-
-
-def _weights(trial: Trial, observed: Observed, split: Split) -> MixtureWeights:
-    if trial.mixture is None:
-        return FixedWeights(equal_weights(len(trial.candidates)))
-    steps = int(np.ceil(split.train.num_pairs / trial.training.batch_size))
-    return LearnedWeights(
-        trial.mixture,
-        len(trial.candidates),
-        observed,
-        trial.loss,
-        steps * trial.training.epochs,
-    )

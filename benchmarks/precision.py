@@ -14,10 +14,11 @@ import torch
 from autosample.data.splits import Split, default_split
 from autosample.losses import BPR
 from autosample.models import MF, Model
+from autosample.running import InProcessRunner
 from autosample.samplers import DNS, Observed, UniformSampler
 from autosample.seeds import seeded
 from autosample.supernet import Supernet
-from autosample.trials import InProcessRunner, Request, Trial
+from autosample.trials import Request, Trial
 from autosample.types import Pairs, Queries, Tabled
 from benchmarks.data import dataset
 

@@ -24,12 +24,13 @@ import torch
 
 from autosample.data.splits import Split
 from autosample.experiment import prepare
+from autosample.running import InProcessRunner
+from autosample.running import prepare as set_up
 from autosample.samplers import PRESETS, Sampler, UniformSampler
 from autosample.spec import SearchSpec
 from autosample.strategies.base import Task
 from autosample.training import Trainer
-from autosample.trials import InProcessRunner, Request
-from autosample.trials import prepare as set_up
+from autosample.trials import Request
 from autosample.types import Moment
 from benchmarks.data import dataset
 

@@ -37,12 +37,13 @@ from autosample.evaluation.ranking import Ranking
 from autosample.experiment import prepare, refitted, retrained, searched
 from autosample.models import Model
 from autosample.progress import silent
+from autosample.running import InProcessRunner
 from autosample.samplers import Sampler, SamplerSpec
 from autosample.spec import SearchSpec
 from autosample.strategies.base import SearchResult, Task
 from autosample.strategies.exhaustive import scratch
 from autosample.strategies.specs import Mixture, Race
-from autosample.trials import InProcessRunner, TrialResult
+from autosample.trials import TrialResult
 from benchmarks.data import dataset
 
 TRUTH = Path("benchmarks/results/truth.jsonl")

@@ -36,12 +36,13 @@ from autosample.experiment import prepare
 from autosample.kernels.draws import uniform
 from autosample.losses import BPR
 from autosample.models import MF
+from autosample.running import InProcessRunner
+from autosample.running import prepare as set_up
 from autosample.samplers import DNS, Observed, Sampler, UniformSampler
 from autosample.spec import SearchSpec
 from autosample.strategies.base import Task
 from autosample.training import Trainer
-from autosample.trials import InProcessRunner, Request
-from autosample.trials import prepare as set_up
+from autosample.trials import Request
 from benchmarks.data import dataset
 from benchmarks.limits import limits
 

@@ -17,13 +17,14 @@ import torch
 from autosample.candidates import default_candidates
 from autosample.experiment import prepare
 from autosample.losses import BPR
+from autosample.running import InProcessRunner
+from autosample.running import prepare as set_up
 from autosample.samplers import Sampler
 from autosample.spec import SearchSpec
 from autosample.strategies.base import Task
 from autosample.supernet import equal_weights
 from autosample.training import FixedWeights
-from autosample.trials import InProcessRunner, Request
-from autosample.trials import prepare as set_up
+from autosample.trials import Request
 from benchmarks.data import dataset
 
 

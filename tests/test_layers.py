@@ -32,6 +32,7 @@ ORDER = [
     {"training"},
     {"mixture", "strategies"},
     {"trials", "spec"},
+    {"running"},
     {"reuse", "forecast", "refit"},
     {"budget"},
     {"false_negatives", "verification"},

@@ -17,15 +17,9 @@ from autosample.checkpoints import Checkpoints
 from autosample.data.splits import Split
 from autosample.errors import SearchFailed
 from autosample.jobs.settings import Settings
+from autosample.running import run_trial
 from autosample.training import Epoch
-from autosample.trials import (
-    OnEpoch,
-    Request,
-    Trial,
-    TrialResult,
-    run_trial,
-    stored,
-)
+from autosample.trials import OnEpoch, Request, Trial, TrialResult, stored
 
 _log = logging.getLogger(__name__)
 

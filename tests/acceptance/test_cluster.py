@@ -18,9 +18,10 @@ from autosample.data.synthetic import Synthetic
 from autosample.jobs.settings import Settings
 from autosample.losses import BPR
 from autosample.models import MF
+from autosample.running import InProcessRunner
 from autosample.samplers import DNS
 from autosample.training import Epoch
-from autosample.trials import InProcessRunner, Request, Trial, TrialResult
+from autosample.trials import Request, Trial, TrialResult
 from workers.trials import RayPool, RayRunner
 
 pytestmark = pytest.mark.slow

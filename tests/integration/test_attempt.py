@@ -22,8 +22,9 @@ from autosample.jobs.settings import Settings
 from autosample.jobs.sql import SqlJobStore
 from autosample.jobs.state import Claim, JobState
 from autosample.recommender import load
+from autosample.running import InProcessRunner
 from autosample.spec import SearchSpec
-from autosample.trials import InProcessRunner, OnEpoch, Request, TrialResult
+from autosample.trials import OnEpoch, Request, TrialResult
 from migrations.upgrade import upgrade
 from workers.attempt import Attempt, failure_of
 

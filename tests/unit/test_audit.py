@@ -16,9 +16,9 @@ from autosample.experiment import prepare
 from autosample.library import make_spec
 from autosample.progress import Progress
 from autosample.reuse import TrainingStore, reusing
+from autosample.running import InProcessRunner
 from autosample.strategies.base import Task
 from autosample.strategies.exhaustive import scratch
-from autosample.trials import InProcessRunner
 
 DATA = Synthetic(users=200, items=120, pairs_per_user=12).build().dataset
 FIELDS: dict[str, Any] = {

@@ -13,8 +13,9 @@ from autosample.errors import SpecError
 from autosample.experiment import prepare
 from autosample.forecast import Amount, Forecast, forecast
 from autosample.library import make_spec
+from autosample.running import InProcessRunner
 from autosample.strategies.specs import Budget, Exhaustive, Mixture, Race
-from autosample.trials import InProcessRunner, Request, Trial
+from autosample.trials import Request, Trial
 
 DATA = Synthetic(users=200, items=120, pairs_per_user=12).build().dataset
 FIELDS: dict[str, Any] = {

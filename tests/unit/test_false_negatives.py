@@ -12,8 +12,9 @@ from autosample.data.synthetic import Synthetic
 from autosample.false_negatives import false_negatives
 from autosample.losses import BPR
 from autosample.models import MF
+from autosample.running import InProcessRunner
 from autosample.samplers import DNS, PRESETS, Sampler, UniformSampler
-from autosample.trials import InProcessRunner, Request, Trial
+from autosample.trials import Request, Trial
 
 SPLIT = RandomSplit().apply(Synthetic(users=150, items=60).build().dataset, seed=0)
 

@@ -16,9 +16,10 @@ from autosample.data.synthetic import Synthetic
 from autosample.losses import BPR
 from autosample.models import MF
 from autosample.refit import refit
+from autosample.running import InProcessRunner
 from autosample.samplers import DNS
 from autosample.training import Epoch, Training
-from autosample.trials import InProcessRunner, Request, Trial, TrialResult
+from autosample.trials import Request, Trial, TrialResult
 
 DATA = Synthetic(users=300, items=120, pairs_per_user=15).build().dataset
 SPLIT = RandomSplit().apply(DATA, seed=0)
@@ -90,7 +91,7 @@ def pairs(some: Any) -> list[tuple[int, int]]:
 def test_an_interrupted_refit_goes_on_to_the_same_bytes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("autosample.trials.SAVE_EVERY", 0.0)
+    monkeypatch.setattr("autosample.running.SAVE_EVERY", 0.0)
     request = refit(trained(), 4)
     [plain] = InProcessRunner(SPLIT).run([request], quiet)
     kept = FolderCheckpoints(str(tmp_path))

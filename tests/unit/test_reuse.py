@@ -15,16 +15,11 @@ from autosample.data.synthetic import Synthetic
 from autosample.losses import BPR
 from autosample.models import MF
 from autosample.reuse import ReusingRunner, TrainingStore
+from autosample.running import InProcessRunner
 from autosample.samplers import UniformSampler
 from autosample.strategies.base import Cost
 from autosample.training import Epoch
-from autosample.trials import (
-    InProcessRunner,
-    OnEpoch,
-    Request,
-    Trial,
-    TrialResult,
-)
+from autosample.trials import OnEpoch, Request, Trial, TrialResult
 
 SPLIT = RandomSplit().apply(Synthetic(users=120, items=80).build().dataset, seed=0)
 OTHER = RandomSplit().apply(Synthetic(users=120, items=80).build().dataset, seed=1)

@@ -7,24 +7,18 @@ from pathlib import Path
 import pytest
 import torch
 
-from autosample import trials
+from autosample import running
 from autosample.checkpoints import FolderCheckpoints
 from autosample.data.splits import RandomSplit
 from autosample.data.synthetic import Synthetic
 from autosample.errors import SearchFailed
 from autosample.losses import BPR
 from autosample.models import MF
+from autosample.running import InProcessRunner
 from autosample.samplers import DNS, UniformSampler
 from autosample.strategies.specs import Mixture
 from autosample.training import Epoch, Training
-from autosample.trials import (
-    InProcessRunner,
-    Request,
-    Start,
-    Trial,
-    TrialResult,
-    load_result,
-)
+from autosample.trials import Request, Start, Trial, TrialResult, load_result
 
 SPLIT = RandomSplit().apply(Synthetic(users=120, items=80).build().dataset, seed=0)
 
@@ -68,7 +62,7 @@ def test_a_result_survives_being_stored() -> None:
 def test_a_stopped_trial_goes_on_from_its_checkpoint_bit_by_bit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mixture: Mixture | None
 ) -> None:
-    monkeypatch.setattr(trials, "SAVE_EVERY", 0.0)
+    monkeypatch.setattr(running, "SAVE_EVERY", 0.0)
     wanted = trial(epochs=6, mixture=mixture)
     [whole] = InProcessRunner(SPLIT).run([Request(wanted)], quiet)
     runner = InProcessRunner(SPLIT, FolderCheckpoints(tmp_path.as_uri()))
@@ -102,7 +96,7 @@ def test_a_branch_takes_parameters_and_perhaps_the_optimiser() -> None:
     [base] = runner.run([Request(trial())], quiet)
     for start in (Start.PARAMETERS, Start.OPTIMIZER):
         branch = trial(epochs=1, start=base.trial.digest, start_with=start)
-        trainer, _ = trials.prepare(Request(branch, base), SPLIT)
+        trainer, _ = running.prepare(Request(branch, base), SPLIT)
         state = trainer.model.state_dict()
         assert torch.equal(state["users"], base.state["model.users"])
         assert trainer.epoch == 0

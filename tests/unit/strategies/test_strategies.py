@@ -16,13 +16,14 @@ from autosample.data.synthetic import Synthetic
 from autosample.errors import SearchFailed
 from autosample.experiment import prepare
 from autosample.library import make_spec
+from autosample.running import InProcessRunner
 from autosample.samplers import DNS, PopularitySampler, UniformSampler
 from autosample.strategies.base import SearchResult, Task
 from autosample.strategies.race import Runner, _keep
 from autosample.strategies.run import search
 from autosample.strategies.specs import Race
 from autosample.training import Epoch
-from autosample.trials import InProcessRunner, OnEpoch, Request, Trial, TrialResult
+from autosample.trials import OnEpoch, Request, Trial, TrialResult
 
 RACE = {
     "kind": "race",
