@@ -22,7 +22,7 @@ from autosample.evaluation.metrics import Metric, Values
 from autosample.evaluation.ranking import Ranking
 from autosample.evaluation.replicates import compare_replicates, seed_noise
 from autosample.evaluation.significance import Comparison
-from autosample.experiment import prepare, retrained, searched
+from autosample.experiment import prepare, refitted, retrained, searched
 from autosample.models import Model
 from autosample.progress import Progress, Stage, silent
 from autosample.progress import Report as Tell
@@ -73,6 +73,11 @@ class Audit(Config):
     """Test metric of the model that the search returned."""
     returned_over_best: float
     """The same over the truth of the best, minus 1."""
+    returned_before_refit: float
+    """Test metric of that model before its last passes, over training and validation
+    pairs; like the truth, it has seen training pairs alone."""
+    before_refit_over_best: float
+    """The same over the truth of the best, minus 1."""
     search: Cost
     """Of the search and its final training."""
     exhaustive: Cost
@@ -99,6 +104,7 @@ def audit(
     told = _scaled(tell)
     found = searched(spec, split, runner, told)
     final = retrained(spec, found, split, runner, told)
+    last = refitted(final, spec.refit, runner, told)
     truth = _truth(spec, found, split, runner, tell)
     # The test split is opened here, once everything is trained and decided.
     ranking = Ranking(split.test, split.known, k=Metric(spec.metric).k)
@@ -114,9 +120,12 @@ def audit(
     if found.chosen not in values:
         name = found.chosen.label
         raise SearchFailed(f"{name} won, and could not be trained from scratch")
-    returned = float(tested(final.best_model(split)).mean())
+    returned, before = (
+        float(tested(e.best_model(split)).mean()) for e in (last, final)
+    )
     cost = found.cost if final is found.start else found.cost.plus([final])
-    return _judged(spec, found, truth, values, returned, cost)
+    cost = cost if last is final else cost.plus([last])
+    return _judged(spec, found, truth, values, (returned, before), cost)
 
 
 def _scaled(tell: Tell) -> Tell:
@@ -151,7 +160,7 @@ def _judged(
     found: SearchResult,
     truth: Mapping[Sampler, Sequence[TrialResult]],
     values: Mapping[Sampler, Values],
-    returned: float,
+    returned: tuple[float, float],
     cost: Cost,
 ) -> Audit:
     means = {sampler: float(each.mean()) for sampler, each in values.items()}
@@ -182,8 +191,10 @@ def _judged(
             [measured[sampler.label] for sampler in both],
             [means[sampler] for sampler in both],
         ),
-        returned=returned,
-        returned_over_best=-regret(returned, means[best]),
+        returned=returned[0],
+        returned_over_best=-regret(returned[0], means[best]),
+        returned_before_refit=returned[1],
+        before_refit_over_best=-regret(returned[1], means[best]),
         search=cost,
         exhaustive=Cost().plus([each for some in truth.values() for each in some]),
         in_trainings=cost.seconds / max(seconds[found.chosen], 1e-9),

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from autosample.cli_options import (
     Column,
+    Parallel,
     Reuse,
     given,
     kind_of,
@@ -49,6 +50,7 @@ def audit(
     timestamp: Column = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the audit.")] = False,
     reuse: Reuse = True,
+    parallel: Parallel = None,
 ) -> None:
     """Search, train every candidate under every seed, and tell what was lost and saved.
 
@@ -70,7 +72,8 @@ def audit(
         seeds=numbers(seeds),
     )
     fields.pop("dataset", None)
-    found = _audited(file, test, read, fields, Console(stderr=as_json), reuse=reuse)
+    console = Console(stderr=as_json)
+    found = _audited(file, test, read, fields, console, reuse=reuse, parallel=parallel)
     if as_json:
         typer.echo(json.dumps(found, indent=1))
 
@@ -83,24 +86,25 @@ def _audited(
     console: Console,
     *,
     reuse: bool,
+    parallel: int | None,
 ) -> dict[str, Any]:
     from autosample.audit import audit as run
     from autosample.data.dataset import load_dataset
     from autosample.display import LiveProgress, show_stats
     from autosample.library import make_spec
-    from autosample.reuse import TrainingStore, reusing, usual_folder
-    from autosample.running import InProcessRunner
+    from autosample.reuse import usual_folder
+    from autosample.runners import runners_for
 
     spec = make_spec(file.name, fields)
     dataset = load_dataset(file, read, test=test)
     show_stats(console, dataset.stats.model_dump())
-    runners: Any = InProcessRunner
-    if reuse:
-        runners = reusing(InProcessRunner, TrainingStore(usual_folder()))
-    with LiveProgress(console) as live:
-        found = run(spec, dataset, runners=runners, tell=live.tell).model_dump(
-            mode="json"
-        )
+    folder = usual_folder() if reuse else None
+    with (
+        runners_for(spec, parallel=parallel, reuse=folder) as runners,
+        LiveProgress(console) as live,
+    ):
+        audited = run(spec, dataset, runners=runners, tell=live.tell)
+        found = audited.model_dump(mode="json")
         live.at("done", 1.0)
     show(console, found)
     return found
@@ -133,7 +137,8 @@ def show(console: Console, found: dict[str, Any]) -> None:
         f" regret {found['regret']:.2%}{sure}",
         f"order of the candidates: Kendall's tau {told}",
         f"returned model: {found['returned']:.4f},"
-        f" {found['returned_over_best']:+.1%} beside the best candidate's mean",
+        f" {found['returned_over_best']:+.1%} beside the best candidate's mean"
+        f" ({found['before_refit_over_best']:+.1%} before its refit)",
         f"cost with the final training: {found['search']['seconds']:.1f} s,"
         f" {found['in_trainings']:.1f} ordinary trainings of the chosen sampler,"
         f" {abs(found['saved']):.0%} {'less' if found['saved'] >= 0 else 'more'} than"

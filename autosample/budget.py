@@ -10,7 +10,7 @@ from autosample.errors import SpecError
 from autosample.forecast import Forecast
 from autosample.spec import SearchSpec
 from autosample.strategies.plan import retraining, searching
-from autosample.strategies.specs import Exhaustive, Mixture, Race
+from autosample.strategies.specs import Asha, Exhaustive, Mixture, Race
 from autosample.trials import Request, Start
 
 SHARE = 0.5
@@ -37,6 +37,8 @@ class Spending:
         A forecast is needed where seconds are limited. Raises SpecError where not even
         one pass of everything fits.
         """
+        if isinstance(self.spec.strategy, Asha):
+            return self._limited(self.spec.strategy)
         spec, ratio = self.spec, self._room(forecast)
         if ratio >= 1:
             return spec
@@ -45,6 +47,7 @@ class Spending:
             self._check(epochs, ratio)
             training = spec.training.model_copy(update={"epochs": epochs})
             return spec.model_copy(update={"training": training})
+        assert isinstance(spec.strategy, Race | Mixture)
         shorter = _shorter(spec.strategy, ratio)
         fewer = spec.model_copy(update={"strategy": shorter})
         # Rungs keep one pass each, so the shortest search may still be too long; it
@@ -52,6 +55,22 @@ class Spending:
         over = self._passes(fewer) / self._passes(spec) > ratio / SHARE
         self._check(0 if over else 1, ratio)
         return fewer
+
+    def _limited(self, asha: Asha) -> SearchSpec:
+        """Return the spec with limits for Ray Tune to keep to."""
+        budget = self.spec.budget
+        assert budget is not None
+        limits: dict[str, float] = {}
+        if budget.pair_updates is not None:
+            passes = floor(SHARE * budget.pair_updates / self.pairs)
+            needed = asha.grace * len(self.spec.samplers)
+            self._check(passes - needed, passes / needed)
+            limits["passes"] = min(passes, asha.passes or passes)
+        if budget.seconds is not None:
+            seconds = SHARE * budget.seconds
+            limits["seconds"] = min(seconds, asha.seconds or seconds)
+        strategy = asha.model_copy(update=limits)
+        return self.spec.model_copy(update={"strategy": strategy})
 
     def _room(self, forecast: Forecast | None) -> float:
         """Return what part of the search as planned the budget allows."""

@@ -121,3 +121,9 @@ def _many(count: int) -> list[Sampler]:
             synthesis=MixGCF(),
         ),
     ]
+
+
+def uniform_like(sampler: Sampler) -> UniformSampler:
+    """Return plain uniform sampling of as many negatives as a sampler draws."""
+    count = sampler.most_negatives
+    return UniformSampler(negatives=count, shared=count >= MANY)

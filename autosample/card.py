@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from autosample.evaluation.bands import Band
+from autosample.evaluation.significance import Comparison
 from autosample.report import Report
 from autosample.strategies.base import CandidateReport
 
@@ -32,7 +33,7 @@ for the test, validation items) are left out.{refit}
 Intervals are over users. Candidates measured after different numbers of passes left the
 race at different rungs.
 
-## Whom it serves
+{tuning}## Whom it serves
 
 | third of the interactions | items | recall@{k} | ndcg@{k} | share of recommendations |
 |---|---|---|---|---|
@@ -71,6 +72,7 @@ def model_card(report: Report) -> str:
         refit=_refit(report),
         metric=report.spec.metric,
         candidates="\n".join(_candidate(each) for each in report.candidates),
+        tuning=_tuning(report),
         k=report.reach.k,
         bands="\n".join(_band(each) for each in report.reach.bands),
         coverage=f"{report.reach.coverage:.1%}",
@@ -98,6 +100,34 @@ def _refit(report: Report) -> str:
     )
 
 
+def _tuning(report: Report) -> str:
+    found = report.tuning
+    if found is None:
+        return ""
+    rows = [
+        f"| {name} | {each.sampler.label} | {each.learning_rate:.3g} | {each.l2:.3g} |"
+        f" {each.valid.mean:.4f} |"
+        for name, each in (
+            ("chosen", found.chosen),
+            ("chosen, as listed", found.chosen_before),
+            ("uniform", found.uniform),
+            ("uniform, as listed", found.uniform_before),
+        )
+    ]
+    gains = (
+        f"Tuning gained {_gap(found.tuning_gain)}, the sampler"
+        f" {_gap(found.sampler_gain)} (before tuning"
+        f" {_gap(found.sampler_gain_before)}), by the validation metric that all were"
+        " chosen by."
+    )
+    head = "| | sampler | learning rate | l2 | validation |\n|---|---|---|---|---|\n"
+    return f"## Tuning\n\n{head}{chr(10).join(rows)}\n\n{gains}\n\n"
+
+
+def _gap(gap: Comparison) -> str:
+    return f"{gap.difference:+.4f} [{gap.low:+.4f}, {gap.high:+.4f}]"
+
+
 def _row(means: dict[str, float], names: list[str]) -> str:
     return " | ".join(f"{means[name]:.4f}" for name in names)
 
@@ -117,11 +147,7 @@ def _candidate(each: CandidateReport) -> str:
     if each.metric is None:
         return f"| {each.name} | {each.error or 'not measured'} | | | {each.epochs} |"
     gap = each.versus_uniform
-    against = (
-        ""
-        if gap is None
-        else f"{gap.difference:+.4f} [{gap.low:+.4f}, {gap.high:+.4f}]"
-    )
+    against = "" if gap is None else _gap(gap)
     metric = each.metric
     cells = (
         each.name,

@@ -15,6 +15,7 @@ from rich.table import Table
 
 from autosample.cli_options import (
     Column,
+    Parallel,
     Reuse,
     given,
     kind_of,
@@ -49,7 +50,11 @@ def search(
         str | None, typer.Option(help="Sampler kinds, by commas, or `default`.")
     ] = None,
     strategy: Annotated[
-        str | None, typer.Option(help="race, mixture or exhaustive.")
+        str | None, typer.Option(help="race, mixture, asha or exhaustive.")
+    ] = None,
+    tune: Annotated[
+        int | None,
+        typer.Option(help="Also tune rates and settings, so many of them.", min=2),
     ] = None,
     metric: Annotated[str | None, typer.Option(help="As in ndcg@20.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes at most.")] = None,
@@ -86,6 +91,7 @@ def search(
     k_core: Annotated[int, typer.Option(help="Drop the rarer, repeatedly.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report.")] = False,
     reuse: Reuse = True,
+    parallel: Parallel = None,
 ) -> None:
     """Search for the sampler that fits a file, in this process."""
     read = read_options(
@@ -99,6 +105,7 @@ def search(
         loss=kind_of(loss),
         candidates=kinds_of(candidates),
         strategy=kind_of(strategy),
+        tune=None if tune is None else {"samples": tune},
         metric=metric,
         training=(fields.get("training", {}) | training) if training else None,
         verify=verify,
@@ -108,7 +115,10 @@ def search(
     if dry_run:
         _dry_run(file, test, read, fields, as_json=as_json)
         return
-    _search(file, test, read, fields, out, as_json=as_json, reuse=reuse)
+    _search(
+        file, test, read, fields, out,
+        as_json=as_json, reuse=reuse, parallel=parallel,
+    )  # fmt: skip
 
 
 @app.command()
@@ -207,6 +217,7 @@ def _search(
     *,
     as_json: bool,
     reuse: bool,
+    parallel: int | None,
 ) -> None:
     from autosample.data.dataset import load_dataset
     from autosample.display import LiveProgress, show_report, show_stats
@@ -224,7 +235,7 @@ def _search(
     show_stats(console, dataset.stats.model_dump())
     with LiveProgress(console) as live:
         folder = usual_folder() if reuse else None
-        result = run(dataset, tell=live.tell, reuse=folder, **fields)
+        result = run(dataset, tell=live.tell, reuse=folder, parallel=parallel, **fields)
         live.at("done", 1.0)
     result.save(target)
     report = result.report.model_dump(mode="json")

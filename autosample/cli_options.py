@@ -19,6 +19,13 @@ Reuse = Annotated[
     typer.Option(help="Take trainings from scratch that earlier searches have run."),
 ]
 
+Parallel = Annotated[
+    int | None,
+    typer.Option(
+        help="Trials at a time; more than one, asha and tune start a local Ray.", min=1
+    ),
+]
+
 
 def read_options(**fields: Any) -> ReadOptions:
     try:

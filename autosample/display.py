@@ -81,6 +81,10 @@ def _line(kind: str, data: Json) -> str | None:
         return f"candidates: {', '.join(data['candidates'])}"
     if kind == "stage" and "chosen" in data:
         return f"retraining with {data['chosen']}"
+    if kind == "tuned":
+        each = data["chosen"]
+        rates = f"learning rate {each['learning_rate']:.3g}, l2 {each['l2']:.3g}"
+        return f"tuned: {each['sampler']['kind']} at {rates}"
     return data.get("text") if kind == "note" else None
 
 
@@ -104,6 +108,8 @@ def show_report(console: Console, report: Json) -> None:
             f" test {metric} before them {refit['test_before'][metric]:.4f}",
             highlight=False,
         )
+    if report["tuning"] is not None:
+        _show_tuning(console, report["tuning"])
     reach, false = report["reach"], report["false_negatives"]
     told = ", ".join(f"{b['name']} {b['recall']:.4f}" for b in reach["bands"])
     console.print(
@@ -119,6 +125,22 @@ def show_report(console: Console, report: Json) -> None:
     console.print(
         Panel(escape(report["verdict"]["text"]), title="Verdict", expand=False)
     )
+
+
+def _show_tuning(console: Console, tuning: Json) -> None:
+    table = Table("", "learning rate", "l2", "validation ± 95 %")
+    for name in ("chosen", "chosen_before", "uniform", "uniform_before"):
+        each = tuning[name]
+        told = _plus_minus(each["valid"]["mean"], each["valid"], ".4f")
+        rates = (f"{each['learning_rate']:.3g}", f"{each['l2']:.3g}")
+        table.add_row(name.replace("_", ", "), *rates, told)
+    console.print(table)
+    for name in ("tuning_gain", "sampler_gain", "sampler_gain_before"):
+        gap = tuning[name]
+        console.print(
+            f"{name.replace('_', ' ')}: {_plus_minus(gap['difference'], gap, '+.4f')}",
+            highlight=False,
+        )
 
 
 def show_forecast(console: Console, forecast: Json) -> None:

@@ -111,6 +111,7 @@ def run(
         reach=reach(test, split.test, split.train, Metric(spec.metric).k),
         false_negatives=false_negatives(final, before, split),
         best_epoch=final.best_epoch,
+        tuning=found.tuning,
         verification=verification,
         forecast=predicted,
         costs=Costs(
@@ -297,11 +298,12 @@ def _verdict(
     spec: SearchSpec, found: SearchResult, verification: Verification | None
 ) -> Verdict:
     label = found.chosen.label
-    searched = next(each for each in found.candidates if each.name == label)
+    gaps = {each.name: each.versus_uniform for each in found.candidates}
+    searched = found.tuning.sampler_gain if found.tuning else gaps.get(label)
     return verdict(
         label,
         is_uniform=isinstance(found.chosen, UniformSampler),
-        searched=searched.versus_uniform,
+        searched=searched,
         verified=verification,
         metric=spec.metric,
     )

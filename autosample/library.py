@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,17 +11,14 @@ from pydantic import ValidationError
 from autosample import bundle
 from autosample.data.dataset import Dataset, load_dataset
 from autosample.data.options import ReadOptions
-from autosample.data.splits import Split
 from autosample.errors import SpecError
 from autosample.experiment import Outcome, run
 from autosample.progress import Report as Tell
 from autosample.progress import silent
 from autosample.recommender import Recommender, load
 from autosample.report import Report
-from autosample.reuse import TrainingStore, reusing
-from autosample.running import InProcessRunner
+from autosample.runners import runners_for
 from autosample.spec import SearchSpec
-from autosample.trials import TrialRunner
 from autosample.validation import told
 
 
@@ -54,28 +50,26 @@ def search(
     options: ReadOptions | None = None,
     tell: Tell = silent,
     reuse: Path | str | None = None,
+    parallel: int | None = None,
     **spec: Any,
 ) -> Result:
     """Find the sampler that fits a data set, and train the model with it.
 
     `data` is a data set or the path of a file; further arguments are fields of
     `SearchSpec`, such as `model={"kind": "lightgcn"}`. `reuse` is a folder in which
-    trainings from scratch are kept and looked up; None: each is run. Raises DataError
-    and SpecError with what was wrong, SearchFailed where no candidate survives.
+    trainings from scratch are kept and looked up; None: each is run. `parallel` is the
+    trials that run at a time; more than one, strategy asha and `tune` use a local Ray.
+    Raises DataError and SpecError with what was wrong, SearchFailed where no candidate
+    survives.
     """
     if isinstance(data, Dataset):
         dataset, name = data, "in memory"
     else:
         dataset, name = load_dataset(data, options, test=test), Path(data).name
-    return Result(
-        run(make_spec(name, spec), dataset, runners=_runners(reuse), tell=tell)
-    )
-
-
-def _runners(reuse: Path | str | None) -> Callable[[Split], TrialRunner]:
-    if reuse is None:
-        return InProcessRunner
-    return reusing(InProcessRunner, TrainingStore(Path(reuse)))
+    made = make_spec(name, spec)
+    folder = None if reuse is None else Path(reuse)
+    with runners_for(made, parallel=parallel, reuse=folder) as runners:
+        return Result(run(made, dataset, runners=runners, tell=tell))
 
 
 def make_spec(dataset: str, fields: dict[str, Any]) -> SearchSpec:

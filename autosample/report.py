@@ -14,6 +14,7 @@ from autosample.forecast import Forecast
 from autosample.refit import Refit
 from autosample.spec import SearchSpec
 from autosample.strategies.base import CandidateReport, Cost
+from autosample.tuning import Tuning
 from autosample.verdict import Verdict
 from autosample.verification import Verification
 
@@ -61,6 +62,8 @@ class Report(Config):
     best_epoch: NonNegativeInt
     """Pass of the training from which the returned model is; where it goes on from the
     search, that one's passes count too."""
+    tuning: Tuning | None
+    """What was tuned and what that gained; None: nothing was."""
     verification: Verification | None
     forecast: Forecast | None
     """What was expected before the start, beside `costs`; None without a budget."""

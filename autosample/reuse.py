@@ -19,6 +19,7 @@ from platformdirs import user_cache_path
 from safetensors import SafetensorError
 
 from autosample.data.splits import Split
+from autosample.study import Study, Tried, studied
 from autosample.trials import OnEpoch, Request, Trial, TrialResult, TrialRunner
 
 MOST = 4 << 30
@@ -99,6 +100,10 @@ class ReusingRunner:
                 results[at] = result
                 self._keep(requests[at], result)
         return [results[at] for at in range(len(requests))]
+
+    def study(self, study: Study, on_epoch: OnEpoch) -> list[Tried]:
+        """Run a study as the runner does: of its trainings none is kept."""
+        return studied(self.runner, study, on_epoch)
 
     def _kept(self, request: Request) -> TrialResult | None:
         if not _repeats(request):

@@ -21,7 +21,7 @@ from autosample.losses import BPR, LossSpec
 from autosample.models import MF, ModelConfig, ModelSpec
 from autosample.relaxation import Relaxation
 from autosample.samplers import Sampler, SamplerSpec
-from autosample.strategies.specs import Budget, Race, StrategySpec
+from autosample.strategies.specs import Budget, Race, StrategySpec, Tune
 from autosample.training import Training
 
 
@@ -55,6 +55,10 @@ class SearchSpec(Config, defer_build=False):  # FastAPI wants it whole
 
     relaxation: Relaxation = Relaxation.LOSS
     """How the mixture of candidates is trained."""
+
+    tune: Tune | None = None
+    """Learning rate, l2 and the settings of samplers, tuned with the sampler; null: as
+    they are."""
 
     warm_start: bool = True
     """Retrain from the searched parameters rather than from fresh ones."""
@@ -130,6 +134,15 @@ class SearchSpec(Config, defer_build=False):  # FastAPI wants it whole
         said = relaxation_refusal(self.relaxation, self.loss, self.samplers)
         if said is not None:
             raise ValueError(said)
+        return self
+
+    @model_validator(mode="after")
+    def _budget_can_be_kept(self) -> Self:
+        if self.budget is not None and self.tune is not None:
+            raise ValueError(
+                "tune keeps to no budget; leave one of them out: tune.samples says how"
+                " much is tried"
+            )
         return self
 
     @property

@@ -185,6 +185,10 @@ class TrialResult:
         few = {name: self.state[name] for name in told}
         return replace(self, fetch=lambda: few)
 
+    def after(self, passes: int) -> TrialResult:
+        """Return it without its first passes, which are told of elsewhere."""
+        return replace(self, history=self.history[passes:])
+
     def again(self, name: str) -> TrialResult:
         """Return it as another search has it, which calls it something else."""
         trial = self.trial.model_copy(update={"name": name})

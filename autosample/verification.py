@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import NamedTuple
 
 import numpy as np
 
-from autosample.candidates import MANY
+from autosample.candidates import uniform_like
 from autosample.config import Config
 from autosample.evaluation.metrics import Metric, Values
 from autosample.evaluation.ranking import Hits
@@ -28,8 +30,10 @@ from autosample.spec import SearchSpec
 from autosample.strategies.base import Cost, SearchResult, Task
 from autosample.strategies.exhaustive import scratch
 from autosample.trials import Request, TrialResult
+from autosample.tuning import Tuning
 
 CHOSEN, UNIFORM, RUNNER_UP = "chosen", "uniform", "runner_up"
+UNTUNED = "untuned"
 
 
 class Verification(Config):
@@ -47,21 +51,33 @@ class Verification(Config):
     """Chosen minus uniform, corrected for the number of candidates."""
     over_runner_up: Comparison | None
     """Chosen minus runner-up, likewise."""
+    untuned: dict[str, float] | None = None
+    """Chosen as it was listed, at the usual rates; None where nothing was tuned."""
+    tuning_gain: Comparison | None = None
+    """Chosen minus that."""
     cost: Cost
+
+
+class Entry(NamedTuple):
+    """Who is trained."""
+
+    sampler: Sampler
+    rates: Mapping[str, float] = MappingProxyType({})
+    """Fields of Training, where they were tuned."""
 
 
 @dataclass(frozen=True)
 class Contest:
     """Who is trained to verify a search, by role."""
 
-    samplers: Mapping[str, Sampler]
+    entries: Mapping[str, Entry]
     seeds: tuple[int, ...]
 
     def requests(self, task: Task) -> list[Request]:
         """Return a training of each under every seed."""
         return [
-            scratch(task, sampler, seed)
-            for sampler in self.samplers.values()
+            scratch(task, entry.sampler, seed, entry.rates)
+            for entry in self.entries.values()
             for seed in self.seeds
         ]
 
@@ -70,19 +86,33 @@ class Contest:
         count = len(self.seeds)
         return {
             role: list(results[at * count : (at + 1) * count])
-            for at, role in enumerate(self.samplers)
+            for at, role in enumerate(self.entries)
         }
 
 
 def contest(spec: SearchSpec, found: SearchResult) -> Contest:
-    """Return whom a search's winner meets; uniform draws as many negatives as it."""
-    met: dict[str, Sampler] = {CHOSEN: found.chosen}
+    """Return whom a search's winner meets: uniform, which draws as many negatives, and
+    the runner-up; where it was tuned, uniform tuned as much, and itself before."""
+    if found.tuning is not None:
+        return Contest(_tuned(found.chosen, found.tuning), spec.seeds)
+    met = {CHOSEN: Entry(found.chosen)}
     if not isinstance(found.chosen, UniformSampler):
-        count = found.chosen.most_negatives
-        met[UNIFORM] = UniformSampler(negatives=count, shared=count >= MANY)
-    if found.runner_up is not None and found.runner_up not in met.values():
-        met[RUNNER_UP] = found.runner_up
+        met[UNIFORM] = Entry(uniform_like(found.chosen))
+    if found.runner_up is not None and Entry(found.runner_up) not in met.values():
+        met[RUNNER_UP] = Entry(found.runner_up)
     return Contest(met if len(met) > 1 else {}, spec.seeds)
+
+
+def _tuned(chosen: Sampler, tuning: Tuning) -> dict[str, Entry]:
+    uniform = Entry(tuning.uniform.sampler, tuning.uniform.rates)
+    if isinstance(chosen, UniformSampler):
+        before = tuning.uniform_before
+        return {CHOSEN: uniform, UNTUNED: Entry(before.sampler)}
+    return {
+        CHOSEN: Entry(tuning.chosen.sampler, tuning.chosen.rates),
+        UNIFORM: uniform,
+        UNTUNED: Entry(tuning.chosen_before.sampler),
+    }
 
 
 @dataclass(frozen=True)
@@ -109,15 +139,17 @@ class Judge:
         }
         noise = seed_noise(list(values.values()))
         means = {role: self.means(each) for role, each in hits.items()}
-        runner_up = tried.samplers.get(RUNNER_UP)
+        runner_up = tried.entries.get(RUNNER_UP)
         return Verification(
             seeds=tried.seeds,
             chosen=means[CHOSEN],
             uniform=means.get(UNIFORM),
             runner_up=means.get(RUNNER_UP),
-            runner_up_name=runner_up.label if runner_up else None,
+            runner_up_name=runner_up.sampler.label if runner_up else None,
             gain=self._against(values, UNIFORM, noise),
             over_runner_up=self._against(values, RUNNER_UP, noise),
+            untuned=means.get(UNTUNED),
+            tuning_gain=self._against(values, UNTUNED, noise),
             cost=Cost().plus([each for some in results.values() for each in some]),
         )
 

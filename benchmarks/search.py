@@ -37,6 +37,7 @@ from autosample.evaluation.ranking import Ranking
 from autosample.experiment import prepare, refitted, retrained, searched
 from autosample.models import Model
 from autosample.progress import silent
+from autosample.runners import runners_for
 from autosample.running import InProcessRunner
 from autosample.samplers import Sampler, SamplerSpec
 from autosample.spec import SearchSpec
@@ -192,6 +193,7 @@ STRATEGIES: dict[str, dict[str, Any]] = {
             "doublings": 0,
         }
     },
+    "asha": {"strategy": {"kind": "asha"}},
     "mixture": {"strategy": {"kind": "mixture"}},
 }
 
@@ -202,10 +204,12 @@ def run(cell: Cell, strategy: str, seed: int) -> dict[str, Any]:
     training = dict(cell.training) | {"seed": seed}
     fields = STRATEGIES[strategy] | {"training": training}
     spec, split = spec_of(cell, **fields), split_of(cell)
-    runner = InProcessRunner(split)
-    found = searched(spec, split, runner, silent)
-    final = retrained(spec, found, split, runner, silent)
-    returned = refitted(final, spec.refit, runner, silent)
+    with runners_for(spec, parallel=1) as runners:
+        runner = runners(split)
+        found = searched(spec, split, runner, silent)
+        final = retrained(spec, found, split, runner, silent)
+        returned = refitted(final, spec.refit, runner, silent)
+        tested = [test_metric(cell, r.best_model(split)) for r in (returned, final)]
     cost = found.cost.plus([returned] if final is found.start else [final, returned])
     return {
         "cell": cell.name,
@@ -213,8 +217,8 @@ def run(cell: Cell, strategy: str, seed: int) -> dict[str, Any]:
         "strategy": strategy,
         "chosen": found.chosen.label,
         "sampler": found.chosen.model_dump(mode="json"),
-        "metric_returned": test_metric(cell, returned.best_model(split)),
-        "metric_before_refit": test_metric(cell, final.best_model(split)),
+        "metric_returned": tested[0],
+        "metric_before_refit": tested[1],
         "passes": passes_of(spec, found, final),
         "pair_updates": cost.pair_updates,
         "seconds": cost.seconds,

@@ -10,12 +10,12 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 HEAVY = {"alembic", "fastapi", "psutil", "ray", "sqlalchemy", "starlette", "uvicorn"}
-HEAVY |= {"pydantic_settings", "api", "workers", "migrations"}
+HEAVY |= {"optuna", "pydantic_settings", "api", "workers", "migrations"}
 
 MAY: dict[str, set[str]] = {
     "autosample/jobs/": {"sqlalchemy", "pydantic_settings"},
     "api/": {"api", "fastapi", "migrations", "sqlalchemy", "starlette", "uvicorn"},
-    "workers/": {"migrations", "psutil", "ray", "sqlalchemy", "workers"},
+    "workers/": {"migrations", "optuna", "psutil", "ray", "sqlalchemy", "workers"},
     "migrations/": {"alembic", "migrations", "sqlalchemy"},
 }
 
@@ -31,9 +31,10 @@ ORDER = [
     {"steps"},
     {"training"},
     {"mixture", "strategies"},
-    {"trials", "spec"},
+    {"trials", "spec", "study", "tuning"},
     {"running"},
     {"reuse", "forecast", "refit"},
+    {"runners"},
     {"budget"},
     {"false_negatives", "verification"},
     {"verdict"},
@@ -48,8 +49,9 @@ settings and functions, ordered file by file below."""
 
 WITHIN_SEARCH = [
     "strategies/specs.py", "mixture.py", "trials.py", "spec.py", "strategies/plan.py",
-    "strategies/base.py", "strategies/gradient.py", "strategies/exhaustive.py",
-    "strategies/race.py", "strategies/run.py",
+    "study.py", "tuning.py", "strategies/base.py", "strategies/gradient.py",
+    "strategies/exhaustive.py", "strategies/race.py", "strategies/asha.py",
+    "strategies/tuned.py", "strategies/run.py",
 ]  # fmt: skip
 
 

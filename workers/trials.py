@@ -18,6 +18,7 @@ from autosample.data.splits import Split
 from autosample.errors import SearchFailed
 from autosample.jobs.settings import Settings
 from autosample.running import run_trial
+from autosample.study import Study, Tried
 from autosample.training import Epoch
 from autosample.trials import OnEpoch, Request, Trial, TrialResult, stored
 
@@ -73,10 +74,11 @@ class RayPool:
             runtime_env={"env_vars": {"OMP_NUM_THREADS": "1"}},
         )
         # Trials share the machine's GPUs evenly; without a share Ray hides them.
-        share = min(1.0, torch.cuda.device_count() / self.size)
+        self.gpus = min(1.0, torch.cuda.device_count() / self.size)
         actor: Any = ray.remote(TrialActor)
         # Two threads: one trains, the other answers `poll`.
-        self._make = actor.options(num_cpus=1, num_gpus=share, max_concurrency=2).remote
+        options = {"num_cpus": 1, "num_gpus": self.gpus, "max_concurrency": 2}
+        self._make = actor.options(**options).remote
         self._idle = [self._make() for _ in range(self.size)]
         ray.get([actor.ready.remote() for actor in self._idle])
 
@@ -95,6 +97,11 @@ class RayPool:
     def kill(self, actor: Any) -> None:
         """End an actor, whatever it is doing; the next `take` makes another."""
         ray.kill(actor)
+
+    def rest(self) -> None:
+        """End idle actors, whose places others are to have."""
+        while self._idle:
+            ray.kill(self._idle.pop())
 
     def shutdown(self) -> None:
         ray.shutdown()
@@ -143,6 +150,17 @@ class RayRunner:
         finally:
             under_way.stop()
         return [under_way.results[at] for at in range(len(requests))]
+
+    def study(self, study: Study, on_epoch: OnEpoch) -> list[Tried]:
+        """Run a study on Ray Tune, which starts processes of its own."""
+        # A second to load, for those who tune.
+        from workers.tune import run_study  # noqa: PLC0415
+
+        self.pool.rest()
+        gpus = self.pool.gpus
+        return run_study(
+            study, self.split, self.checkpoints, on_epoch, self.tick, gpus=gpus
+        )
 
     def start(self, actor: Any, request: Request) -> Any:
         """Let an actor run a trial; returns what will be its result."""

@@ -13,8 +13,10 @@ from autosample.data.splits import Split
 from autosample.evaluation.significance import Comparison, Estimate
 from autosample.samplers import Sampler
 from autosample.spec import SearchSpec
+from autosample.study import Study, Tried, studied
 from autosample.training import Epoch
 from autosample.trials import Request, Trial, TrialResult, TrialRunner
+from autosample.tuning import Tuning
 
 
 class Cost(Config):
@@ -69,6 +71,10 @@ class SearchResult:
     cost: Cost
     runner_up: Sampler | None = None
     """Who came second; None where nobody else did."""
+    listed: Sampler | None = None
+    """The winner as it was listed, where its settings were tuned."""
+    tuning: Tuning | None = None
+    """What was tuned and what that gained; None: nothing was."""
 
 
 Tell = Callable[[str, float, Mapping[str, Any]], None]
@@ -88,6 +94,8 @@ class Task:
     done: int = 0
     trace: list[dict[str, Any]] = field(default_factory=list)
     cost: Cost = field(default_factory=Cost)
+    counted: dict[str, int] = field(default_factory=dict)
+    """Passes in the cost, by digest of the trial."""
 
     def trial(self, name: str, samplers: Sequence[Sampler], **changes: Any) -> Trial:
         """Describe a training of this search; `changes` are fields of Trial."""
@@ -105,8 +113,21 @@ class Task:
     def run(self, requests: Sequence[Request]) -> list[TrialResult]:
         """Run trials, telling of every pass; counts their cost."""
         results = self.runner.run(requests, self._on_epoch)
-        self.cost = self.cost.plus(results)
+        self._count(results)
         return results
+
+    def study(self, study: Study) -> list[Tried]:
+        """Run a study, telling of every pass; counts its cost."""
+        tried = studied(self.runner, study, self._on_epoch)
+        self._count([each.result for each in tried])
+        return tried
+
+    def _count(self, results: Sequence[TrialResult]) -> None:
+        """Add what is new to the cost: a study's training may go on later."""
+        for result in results:
+            counted = self.counted.get(result.trial.digest, 0)
+            self.cost = self.cost.plus([result.after(counted)])
+            self.counted[result.trial.digest] = len(result.history)
 
     def note(self, kind: str, **data: Any) -> None:
         """Add to the trace, and tell."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from autosample.errors import SearchFailed
@@ -47,9 +49,13 @@ def exhaustive(task: Task, settings: Exhaustive) -> SearchResult:
     )
 
 
-def scratch(task: Task, sampler: Sampler, seed: int) -> Request:
-    """Describe an ordinary training of one sampler from fresh parameters."""
-    training = task.spec.resolved_training.model_copy(update={"seed": seed})
+def scratch(
+    task: Task, sampler: Sampler, seed: int, rates: Mapping[str, float] | None = None
+) -> Request:
+    """Describe an ordinary training of one sampler from fresh parameters, at the
+    search's learning rate and l2 or at others."""
+    changed = {"seed": seed, **(rates or {})}
+    training = task.spec.resolved_training.model_copy(update=changed)
     name = f"{sampler.label}, seed {seed}"
     return Request(task.trial(name, [sampler], training=training))
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from math import ceil, log
 from typing import NamedTuple
 
 from autosample.spec import SearchSpec
-from autosample.strategies.specs import Exhaustive, Mixture, Race
+from autosample.strategies.specs import Asha, Exhaustive, Mixture, Race
 
 LIKELY = 3
 """Passes of a training to early stopping, in units of its patience: a rule of thumb
@@ -41,8 +42,19 @@ def searching(spec: SearchSpec) -> list[Passes]:
             return _racing(race, count)
         case Mixture() as mixture:
             return [Passes(What.SUPERNET, 1, mixture.epochs, mixture.epochs)]
+        case Asha() as asha:
+            return [_halving(spec, asha)]
         case Exhaustive():
             return [_whole(spec, What.EACH, count * len(spec.seeds))]
+
+
+def _halving(spec: SearchSpec, asha: Asha) -> Passes:
+    """Each milestone stops all but one in `reduction`, so that between two of them all
+    together make as many passes as to the first."""
+    count, most = len(spec.samplers), spec.training.epochs
+    rungs = log(max(most / asha.grace, 1), asha.reduction)
+    likely = asha.grace * (1 + rungs * (1 - 1 / asha.reduction))
+    return Passes(What.ANY, count, min(ceil(likely), most), most)
 
 
 def _racing(race: Race, count: int) -> list[Passes]:
@@ -62,7 +74,7 @@ def retraining(spec: SearchSpec) -> list[Passes]:
     """Return the final training, which an exhaustive search has made already, and its
     last passes on all pairs."""
     last = [Passes(What.ANY, 1, spec.refit, spec.refit)] if spec.refit else []
-    if isinstance(spec.strategy, Exhaustive):
+    if isinstance(spec.strategy, Exhaustive | Asha):
         return last
     return [_whole(spec, What.ANY, 1), *last]
 

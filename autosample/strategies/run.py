@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from autosample.strategies.asha import asha
 from autosample.strategies.base import SearchResult, Task
 from autosample.strategies.exhaustive import exhaustive
 from autosample.strategies.gradient import mixture
 from autosample.strategies.race import race
-from autosample.strategies.specs import Exhaustive, Mixture, Race
+from autosample.strategies.specs import Asha, Exhaustive, Mixture, Race
+from autosample.strategies.tuned import tuned
 
 
 def search(task: Task) -> SearchResult:
-    """Search as the task's spec says."""
+    """Search as the task's spec says, and tune if it says so."""
+    found = _searched(task)
+    return found if task.spec.tune is None else tuned(task, found)
+
+
+def _searched(task: Task) -> SearchResult:
     match task.spec.strategy:
         case Race() as settings:
             return race(task, settings)
@@ -18,3 +25,5 @@ def search(task: Task) -> SearchResult:
             return mixture(task, settings)
         case Exhaustive() as settings:
             return exhaustive(task, settings)
+        case Asha() as settings:
+            return asha(task, settings)

@@ -87,6 +87,55 @@ class Exhaustive(Config):
     kind: Literal["exhaustive"] = "exhaustive"
 
 
+class Asha(Config):
+    """Train every candidate from scratch; stop early what is behind at milestones.
+
+    Runs on Ray Tune. With more than one trial at a time the answer depends on who is
+    done first: what is asked at a milestone is to be among the best of those so far.
+    """
+
+    paper: ClassVar[str] = "Li et al., MLSys 2020, arXiv:1810.05934"
+    kind: Literal["asha"] = "asha"
+    grace: PositiveInt = 4
+    """Passes before the first milestone."""
+    reduction: int = Field(3, ge=2, le=16)
+    """One in so many goes on at a milestone; the next has so many times the passes."""
+    passes: PositiveInt | None = None
+    """Passes of all trainings together at most; None: no limit."""
+    seconds: PositiveFloat | None = None
+    """On the clock at most; None: no limit."""
+
+
+class Interval(Config):
+    """Where a rate is looked for, on a logarithmic scale; `low` = `high` holds it."""
+
+    low: PositiveFloat
+    high: PositiveFloat
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.high < self.low:
+            raise ValueError(f"high, {self.high:g}, is below low, {self.low:g}")
+        return self
+
+
+class Tune(Config):
+    """What is tuned together with the sampler, and how much work that may be.
+
+    As many settings are tried for plain uniform sampling, so that what tuning gains is
+    told apart from what the sampler gains. Runs on Ray Tune with Optuna's searcher.
+    """
+
+    learning_rate: Interval | None = None
+    """None: from a quarter to four times of what training would have."""
+    l2: Interval | None = None
+    """None: the same."""
+    sampler: bool = True
+    """Tune the settings of samplers too, within the ranges they state."""
+    samples: int = Field(24, ge=2, le=1000)
+    """Settings tried, of the best candidates and again of uniform."""
+
+
 class Budget(Config):
     """What a search with its final training may cost; `verify` is billed apart."""
 
@@ -96,6 +145,8 @@ class Budget(Config):
     """Training pairs times passes, over all trainings."""
 
 
-StrategySpec = Annotated[Race | Mixture | Exhaustive, Field(discriminator="kind")]
+StrategySpec = Annotated[
+    Race | Mixture | Exhaustive | Asha, Field(discriminator="kind")
+]
 
-STRATEGIES: tuple[type[Config], ...] = (Race, Mixture, Exhaustive)
+STRATEGIES: tuple[type[Config], ...] = (Race, Mixture, Exhaustive, Asha)

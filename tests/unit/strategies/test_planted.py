@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 
-import autosample
 from autosample.data.dataset import Dataset
 from autosample.data.synthetic import Synthetic
+from autosample.experiment import run
+from autosample.library import make_spec
 from autosample.report import Report
+from tests.studying import Studying
 
 HELP = Synthetic(
     users=300, items=3000, pairs_per_user=20, clusters=30, loyalty=6, skew=0.5
@@ -34,6 +36,7 @@ STRATEGIES: dict[str, dict[str, Any]] = {
     "race": {"kind": "race"},
     "exhaustive": {"kind": "exhaustive"},
     "mixture": {"kind": "mixture"},
+    "asha": {"kind": "asha"},
 }
 COMMON: dict[str, Any] = {
     "candidates": [UNIFORM, HARD],
@@ -43,9 +46,8 @@ COMMON: dict[str, Any] = {
 
 
 def searched(dataset: Dataset, strategy: dict[str, Any], **fields: Any) -> Report:
-    return autosample.search(
-        dataset, **(COMMON | {"strategy": strategy} | fields)
-    ).report
+    spec = make_spec("planted", COMMON | {"strategy": strategy} | fields)
+    return run(spec, dataset, runners=Studying).report
 
 
 @pytest.mark.parametrize("seed", [0, 1])
