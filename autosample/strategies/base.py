@@ -96,6 +96,8 @@ class Task:
     cost: Cost = field(default_factory=Cost)
     counted: dict[str, int] = field(default_factory=dict)
     """Passes in the cost, by digest of the trial."""
+    tried: list[Tried] = field(default_factory=list)
+    """Trainings of all studies."""
 
     def trial(self, name: str, samplers: Sequence[Sampler], **changes: Any) -> Trial:
         """Describe a training of this search; `changes` are fields of Trial."""
@@ -120,6 +122,7 @@ class Task:
         """Run a study, telling of every pass; counts its cost."""
         tried = studied(self.runner, study, self._on_epoch)
         self._count([each.result for each in tried])
+        self.tried += tried
         return tried
 
     def _count(self, results: Sequence[TrialResult]) -> None:

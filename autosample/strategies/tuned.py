@@ -39,16 +39,15 @@ def tuned(task: Task, found: SearchResult) -> SearchResult:
     before, uniform_before = _usual(task, [best.base, uniform])
     best = _sound(best_of([best, before]), "tuning")
     best_uniform = _sound(best_of([*of_uniform, uniform_before]), "tuning uniform")
-    everything = [*tried, *of_uniform]
     told = Tuning(
         chosen=_setting(best),
         chosen_before=_setting(before),
         uniform=_setting(best_uniform),
         uniform_before=_setting(uniform_before),
-        tried=len(everything),
-        stopped=sum(not each.over for each in everything),
-        tuning_gain=_gain(best, before, len(tried)),
-        sampler_gain=_gain(best, best_uniform, len(everything)),
+        tried=len(task.tried),
+        stopped=sum(not each.over for each in task.tried),
+        tuning_gain=_gain(best, before, len(task.tried) - len(of_uniform)),
+        sampler_gain=_gain(best, best_uniform, len(task.tried)),
         sampler_gain_before=_gain(before, uniform_before, len(task.spec.samplers)),
     )
     task.note(

@@ -100,6 +100,25 @@ def _streamed(service: Service, id: str) -> Iterator[dict[str, Any]]:
                 yield json.loads(line[6:])
 
 
+def test_a_job_tunes_on_ray_tune_is_cancelled_in_it_and_others_follow(
+    service: Service, made: Path
+) -> None:
+    service.serve()
+    dataset = service.client.upload(made)["id"]
+    fields = SPEC | {"strategy": {"kind": "asha", "grace": 2}}
+    job = service.client.submit(dataset, **fields, tune={"samples": 4}).wait()
+    tuning = job.result()["tuning"]
+    assert tuning["tried"] == 4 + 4
+    trace = job.result()["trace"]
+    assert [each["kind"] for each in trace] == ["rung", "tuned"]
+    endless = service.client.submit(dataset, **fields | LONG)
+    wait_for(lambda: endless.status()["progress"] > 0.02, 60, "the study")
+    endless.cancel()
+    wait_for(lambda: endless.status()["state"] == "cancelled", 30, "the cancel")
+    after = service.client.submit(dataset, **SPEC)
+    assert after.wait().status()["state"] == "succeeded"
+
+
 def test_a_worker_killed_in_each_stage_costs_nothing_but_time(
     tmp_path: Path, made: Path
 ) -> None:
