@@ -37,6 +37,8 @@ class Runner:
     error: str | None = None
     curve: tuple[float, ...] = ()
     """Validation metric after each pass of its own."""
+    out: bool = False
+    """Whether it has lost, and runs on so that others are measured beside it."""
 
     @property
     def values_U(self) -> Values:
@@ -220,18 +222,24 @@ def _keep(
     runners: list[Runner], most: int, settings: Race, planned: int
 ) -> list[Runner]:
     """Keep the best, at most so many, and uniform while there is a race: what all
-    others must beat is measured as long as they are.
+    others must beat is measured as long as they are. Once it has lost it cannot win.
 
     Who is surely worse than the leader is dropped as well, where they are ranked by
     what they have reached; by where they are heading, nobody is yet.
     """
     sound = [runner for runner in runners if runner.error is None]
-    ranked = sorted(sound, key=lambda each: -each.heading(settings.doublings, planned))
+    within = [runner for runner in sound if not runner.out] or sound
+    ranked = sorted(within, key=lambda each: -each.heading(settings.doublings, planned))
     if not ranked:
         return []
     if settings.doublings:
         kept = ranked[:most]
-        late = [each for each in ranked[most:] if _is_uniform(each)]
+        # It learns slowly and for long: extrapolated, it would beat what beat it.
+        late = [
+            replace(each, out=True)
+            for each in sound
+            if _is_uniform(each) and each not in kept
+        ]
         return kept + late if most > 1 else kept
     leader, confidence = ranked[0], settings.confidence
     return [leader] + [

@@ -30,7 +30,7 @@ class Race(Config):
     rungs: Annotated[tuple[Rung, ...], Field(min_length=1)] = (
         Rung(epochs=4, keep=8),
         Rung(epochs=4, keep=5),
-        Rung(epochs=8, keep=3),
+        Rung(epochs=8, keep=2),
         Rung(epochs=16, keep=1),
     )
     """Rounds, each with fewer candidates and more passes; the best of the last wins."""
@@ -40,7 +40,7 @@ class Race(Config):
     refine: int = Field(0, ge=0, le=8)
     """Rounds after the last rung in which the winner meets its neighbours, one step
     away within the ranges of its settings, trained as long as it was."""
-    doublings: float = Field(2.0, ge=0, le=8)
+    doublings: float = Field(2.5, ge=0, le=8)
     """Candidates are ranked by their metric after so many more doublings of passes, if
     each gained as much as the last; 0: by what they have reached."""
     confidence: float = Field(0.99, gt=0.5, lt=1)
@@ -48,7 +48,7 @@ class Race(Config):
     `doublings` is 0."""
 
     def fields(self, candidates: int) -> list[int]:
-        """Return how many run in each rung at most; uniform stays in to the last."""
+        """Return how many run in each rung at most; uniform runs to the last."""
         fields = [candidates]
         for rung in self.rungs[:-1]:
             fields.append(min(fields[-1], rung.keep + (rung.keep > 1)))

@@ -242,18 +242,34 @@ def test_runners_are_ranked_by_where_they_are_heading() -> None:
     assert falling.heading(2.0, planned=100) == pytest.approx(0.07)
 
 
-def test_a_slow_starter_that_gains_stays_in_the_race() -> None:
-    def entered(*curve: float, pool: int) -> Runner:
-        values = np.full(50, curve[-1])
-        result = SimpleNamespace(last_U=values)
-        return Runner(DNS(pool=pool), result=result, curve=curve)  # type: ignore[arg-type]
+def entered(*curve: float, pool: int) -> Runner:
+    """Return a runner with a curve; pool 1 is uniform."""
+    result = SimpleNamespace(last_U=np.full(50, curve[-1]))
+    sampler = DNS(pool=pool) if pool > 1 else UniformSampler()
+    return Runner(sampler, result=result, curve=curve)  # type: ignore[arg-type]
 
+
+def test_a_slow_starter_that_gains_stays_in_the_race() -> None:
     fast = entered(0.10, 0.11, 0.11, 0.11, pool=2)
     slow = entered(0.01, 0.02, 0.07, 0.08, pool=4)
     [left] = _keep([fast, slow], 1, Race(), planned=200)
     assert left is slow
     [left] = _keep([fast, slow], 1, Race(doublings=0), planned=200)
     assert left is fast
+
+
+def test_uniform_that_has_lost_runs_on_and_can_not_win_any_more() -> None:
+    """It learns for long: where it is heading flatters it."""
+    hard, harder = entered(0.1, 0.11, pool=2), entered(0.1, 0.12, pool=4)
+    uniform = entered(0.01, 0.01, pool=1)
+    left = _keep([hard, harder, uniform], 2, Race(), planned=200)
+    assert [(each.sampler.kind, each.out) for each in left] == [
+        ("dns", False), ("dns", False), ("uniform", True)
+    ]  # fmt: skip
+    late = replace(left[-1], curve=(0.01, 0.01, 0.08, 0.11))
+    assert late.heading(2.5, 200) > max(each.heading(2.5, 200) for each in left[:2])
+    [winner] = _keep([*left[:2], late], 1, Race(), planned=200)
+    assert winner.sampler == harder.sampler
 
 
 def test_a_race_makes_no_more_passes_than_a_training_may() -> None:
