@@ -18,7 +18,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from functools import cache
@@ -46,6 +46,7 @@ from autosample.strategies.exhaustive import scratch
 from autosample.strategies.specs import Mixture, Race
 from autosample.trials import TrialResult
 from benchmarks.data import dataset
+from benchmarks.regret import picture, points_of
 
 TRUTH = Path("benchmarks/results/truth.jsonl")
 RESULT = Path("benchmarks/results/search.jsonl")
@@ -338,24 +339,36 @@ def table() -> None:
     JUDGED.write_text(json.dumps(found, indent=1) + "\n")
     groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for row in found:
-        groups.setdefault((row["strategy"], f"{row['dataset']}/{row['model']}"), [])
-        groups[row["strategy"], f"{row['dataset']}/{row['model']}"].append(row)
-    head = "strategy | cell | regret mean, worst | tau | trainings | of exhaustive |"
-    print(f"| {head} returned over best | chosen |\n|{'---|' * 8}")
+        cell = f"{row['dataset']}/{row['model']}"
+        for name in (cell, "all"):
+            groups.setdefault((row["strategy"], name), []).append(row)
+    head = "strategy | cell | regret mean [95 %], worst | tau | trainings |"
+    print(f"| {head} of exhaustive | returned, before refit over best | over uniform |")
+    print("|---" * 8 + "|")
     for (strategy, cell), some in sorted(groups.items()):
-        over = [r["metric_returned"] / r["metric_best"] - 1 for r in some]
-        cells = (
-            strategy,
-            cell,
-            f"{_mean(r['regret'] for r in some):.2%},"
-            f" {max(r['regret'] for r in some):.2%}",
-            f"{_mean(r['agreement'] or 0.0 for r in some):.2f}",
-            f"{_mean(r['cost_in_trainings'] for r in some):.2f}",
-            f"{_mean(r['cost_ratio_seconds'] for r in some):.2f}",
-            ", ".join(f"{each:+.1%}" for each in over),
-            ", ".join(r["chosen"] for r in some),
-        )
-        print(f"| {' | '.join(cells)} |")
+        print(f"| {' | '.join([strategy, cell, *_cells(some)])} |")
+    (JUDGED.parent / "search.svg").write_text(picture(points_of(found)))
+
+
+def _cells(some: Sequence[Mapping[str, Any]]) -> list[str]:
+    regrets = [row["regret"] for row in some]
+    rng = np.random.default_rng(0)
+    drawn = rng.choice(regrets, (2000, len(regrets))).mean(1)
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    agreement = [row["agreement"] for row in some if row["agreement"] is not None]
+    returned, before = (
+        [row[name] / row["metric_best"] - 1 for row in some]
+        for name in ("metric_returned", "metric_before_refit")
+    )
+    as_good = sum(each >= 0 for each in returned)
+    return [
+        f"{_mean(regrets):.2%} [{low:.2%}, {high:.2%}], {max(regrets):.2%}",
+        f"{_mean(agreement):.2f}" if agreement else "-",
+        f"{_mean(row['cost_in_trainings'] for row in some):.2f}",
+        f"{_mean(row['cost_ratio_seconds'] for row in some):.2f}",
+        f"{_mean(returned):+.1%} ({as_good} of {len(some)}), {_mean(before):+.1%}",
+        f"{_mean(row['gain_over_uniform'] for row in some):+.1%}",
+    ]
 
 
 def _mean(values: Iterable[float]) -> float:
