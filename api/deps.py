@@ -7,6 +7,7 @@ from uuid import UUID
 
 from fastapi import Depends, Request
 
+from api.security import Reader
 from autosample.jobs.datasets import DatasetInfo, SqlDatasetStore
 from autosample.jobs.files import Files
 from autosample.jobs.settings import Settings
@@ -40,12 +41,12 @@ Stored = Annotated[Files, Depends(file_store)]
 AppSettings = Annotated[Settings, Depends(app_settings)]
 
 
-def find_job(id: UUID, jobs: Jobs) -> Job:
-    return jobs.get(id)
+def find_job(id: UUID, jobs: Jobs, asking: Reader) -> Job:
+    return jobs.get(id, sees=asking.sees)
 
 
-def find_dataset(id: str, datasets: Datasets) -> DatasetInfo:
-    return datasets.get(id)
+def find_dataset(id: str, datasets: Datasets, asking: Reader) -> DatasetInfo:
+    return datasets.get(id, sees=asking.sees)
 
 
 FoundJob = Annotated[Job, Depends(find_job)]

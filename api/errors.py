@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
+from math import ceil
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -28,6 +29,9 @@ STATUS: Mapping[type[Exception], tuple[int, str]] = {
     errors.KeyReused: (422, "idempotency-key-reused"),
     errors.TooLarge: (413, "too-large"),
     errors.NotAllowed: (401, "not-allowed"),
+    errors.NotPermitted: (403, "not-permitted"),
+    errors.LimitReached: (429, "limit-reached"),
+    errors.NotFound: (404, "not-found"),
     errors.AutoSampleError: (500, "internal"),
 }
 
@@ -62,9 +66,11 @@ def install(app: FastAPI) -> None:
 
 def _own(_: Request, error: Exception) -> JSONResponse:
     status, kind = next(STATUS[each] for each in type(error).__mro__ if each in STATUS)
-    headers = (
-        {"WWW-Authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else None
-    )
+    headers: dict[str, str] = {}
+    if status == HTTPStatus.UNAUTHORIZED:
+        headers = {"WWW-Authenticate": "Bearer"}
+    if isinstance(error, errors.LimitReached):
+        headers = {"Retry-After": str(ceil(error.after))}
     return problem(status, kind, str(error), headers=headers)
 
 

@@ -16,12 +16,14 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from api import errors
 from api.limits import BodyLimit
+from api.rates import Rates
 from api.routes import artifacts, catalogue, datasets, events, health, jobs
-from api.security import check_bind, require_key
+from api.security import check_bind, needs
 from api.supervisor import WorkerProcess
 from autosample.jobs.datasets import SqlDatasetStore
 from autosample.jobs.engine import connect
 from autosample.jobs.files import Files
+from autosample.jobs.keys import Scope, SqlKeyStore
 from autosample.jobs.settings import Settings
 from autosample.jobs.sql import SqlJobStore
 from migrations.upgrade import upgrade
@@ -34,7 +36,12 @@ def create_app(settings: Settings) -> FastAPI:
     if settings.embedded:
         upgrade(settings.database_url)
     engine, files = connect(settings.database_url), Files(settings.artifacts)
-    store = SqlJobStore(engine, lease=settings.lease, attempts=settings.attempts)
+    store = SqlJobStore(
+        engine,
+        lease=settings.lease,
+        attempts=settings.attempts,
+        quota=settings.jobs_per_owner,
+    )
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -54,12 +61,14 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.settings, app.state.jobs, app.state.files = settings, store, files
-    app.state.datasets = SqlDatasetStore(engine, files)
+    app.state.datasets = SqlDatasetStore(engine, files, settings.bytes_per_owner)
+    app.state.keys = SqlKeyStore(engine)
+    app.state.rates = Rates(settings.rate, settings.burst)
     errors.install(app)
     app.add_middleware(BodyLimit, max_upload=settings.max_upload)
     app.include_router(health.router)
     for part in (datasets, events, artifacts, jobs, catalogue):
-        app.include_router(part.router, dependencies=[Depends(require_key)])
+        app.include_router(part.router, dependencies=[Depends(needs(Scope.READ))])
     return app
 
 
@@ -80,8 +89,8 @@ def serve(
 ) -> None:
     """Serve the API, with a worker beside it."""
     settings = Settings()
-    check_bind(host, settings)
     app = create_app(settings)
+    check_bind(host, settings, app.state.keys)
     logging.basicConfig(
         level=logging.INFO, format="%(levelname)s %(name)s: %(message)s"
     )

@@ -1,8 +1,10 @@
-"""Who may ask: one key from the environment; without it, this machine alone."""
+"""Who may ask for what: a key from the database or the environment; without any, this
+machine alone."""
 
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Callable
 from hashlib import sha256
 from hmac import compare_digest
 from typing import Annotated
@@ -10,34 +12,69 @@ from typing import Annotated
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from autosample.errors import NotAllowed, SpecError
+from api.rates import Rates
+from autosample.errors import NotAllowed, NotPermitted, SpecError
+from autosample.jobs.keys import LOCAL, Caller, Scope, SqlKeyStore
 from autosample.jobs.settings import Settings
 
-bearer = HTTPBearer(auto_error=False, description="The admin key")
+bearer = HTTPBearer(auto_error=False, description="A key of `autosample keys create`")
+
+ADMIN = Caller("admin", Scope.ADMIN, "admin")
+"""Who has the key from the environment."""
 
 
-def require_key(
+def caller(
     request: Request,
     sent: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
-) -> None:
-    """Let a request pass whose key is right, or any where there is no key."""
-    settings: Settings = request.app.state.settings
-    if settings.admin_key is None:
-        return
+) -> Caller:
+    """Return who asks; raises NotAllowed, and LimitReached where they ask too often."""
+    found = _known(request.app.state.settings, request.app.state.keys, sent)
+    rates: Rates = request.app.state.rates
+    rates.take(found.key)
+    return found
+
+
+def _known(
+    settings: Settings, keys: SqlKeyStore, sent: HTTPAuthorizationCredentials | None
+) -> Caller:
+    admin = settings.admin_key
     if sent is None:
-        raise NotAllowed("send the key as `Authorization: Bearer KEY`")
-    wanted = _hashed(settings.admin_key.get_secret_value())
-    if not compare_digest(wanted, _hashed(sent.credentials)):
-        raise NotAllowed("this key is not known here")
+        if admin is None and not keys.any():
+            return LOCAL
+        raise NotAllowed("send a key as `Authorization: Bearer KEY`")
+    if admin is not None and compare_digest(
+        _hashed(admin.get_secret_value()), _hashed(sent.credentials)
+    ):
+        return ADMIN
+    if admin is None and not keys.any():
+        return LOCAL
+    return keys.caller(sent.credentials)
+
+
+def needs(scope: Scope) -> Callable[[Caller], Caller]:
+    """Return a dependency that lets those pass whose key reaches so far."""
+
+    def permitted(asking: Annotated[Caller, Depends(caller)]) -> Caller:
+        if not asking.scope.allows(scope):
+            raise NotPermitted(
+                f"this needs scope {scope}, and the key has {asking.scope} alone"
+            )
+        return asking
+
+    return permitted
+
+
+Reader = Annotated[Caller, Depends(needs(Scope.READ))]
+Submitter = Annotated[Caller, Depends(needs(Scope.SUBMIT))]
 
 
 def _hashed(key: str) -> bytes:
     return sha256(key.encode()).digest()
 
 
-def check_bind(host: str, settings: Settings) -> None:
+def check_bind(host: str, settings: Settings, keys: SqlKeyStore) -> None:
     """Raise SpecError on an address that others reach while there is no key."""
-    if settings.admin_key is not None or host == "localhost":
+    if settings.admin_key is not None or host == "localhost" or keys.any():
         return
     try:
         local = ipaddress.ip_address(host).is_loopback
@@ -45,6 +82,6 @@ def check_bind(host: str, settings: Settings) -> None:
         local = False
     if not local:
         raise SpecError(
-            f"{host} can be reached by others; set AUTOSAMPLE_ADMIN_KEY to a secret, or"
-            " bind to 127.0.0.1"
+            f"{host} can be reached by others; make a key (`autosample keys create`),"
+            " or set AUTOSAMPLE_ADMIN_KEY to a secret, or bind to 127.0.0.1"
         )

@@ -170,7 +170,11 @@ def complete() -> typer.Typer:
     app.command()(audit)
     app.add_typer(jobs, name="jobs")
     for point in entry_points(group="autosample.commands"):
-        app.command(point.name)(point.load())
+        found = point.load()
+        if isinstance(found, typer.Typer):
+            app.add_typer(found, name=point.name)
+        else:
+            app.command(point.name)(found)
     return app
 
 

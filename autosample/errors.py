@@ -18,6 +18,8 @@ AutoSampleError
 ├── KeyReused            an idempotency key came back with another request
 ├── TooLarge             an upload is over the size limit
 ├── NotAllowed           a key is missing or wrong
+├── NotPermitted         a key's scope does not reach so far
+├── LimitReached         too much is asked for, or in too short a time
 ├── Fenced               a worker's claim on a job has been taken over
 └── ServiceError         the service answered a client with a problem
 """
@@ -93,6 +95,18 @@ class TooLarge(AutoSampleError):
 
 class NotAllowed(AutoSampleError):
     """A key is missing or wrong."""
+
+
+class NotPermitted(AutoSampleError):
+    """A key's scope does not reach so far."""
+
+
+class LimitReached(AutoSampleError):
+    """Too much is asked for, or in too short a time; `after` says when to try again."""
+
+    def __init__(self, message: str, after: float = 60.0) -> None:
+        super().__init__(message)
+        self.after = after
 
 
 class Fenced(AutoSampleError):

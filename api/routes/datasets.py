@@ -11,6 +11,7 @@ from fastapi import APIRouter, File, Form, Response, UploadFile, status
 from pydantic import ValidationError
 
 from api.deps import Datasets, FoundDataset
+from api.security import Reader, Submitter
 from autosample.config import Config
 from autosample.data.dataset import load_dataset
 from autosample.data.options import ReadOptions
@@ -31,6 +32,7 @@ class DatasetList(Config):
 def upload(
     datasets: Datasets,
     response: Response,
+    asking: Submitter,
     file: Annotated[UploadFile, File(description="Interactions")],
     test_file: Annotated[UploadFile | None, File(description="Test pairs")] = None,
     options: Annotated[str, Form(description="ReadOptions as JSON")] = "{}",
@@ -44,15 +46,16 @@ def upload(
             if each is not None
         ]
         dataset = load_dataset(paths[0], read, test=paths[1] if paths[1:] else None)
-        id = dataset_id(paths, read)
+        id = dataset_id(paths, read, asking.owner)
     response.headers["Location"] = f"/v1/datasets/{id}"
-    return datasets.add(id, Path(file.filename or "upload").name[:255], dataset, read)
+    name = Path(file.filename or "upload").name[:255]
+    return datasets.add(id, name, dataset, read, asking.owner)
 
 
 @router.get("")
-def all_datasets(datasets: Datasets) -> DatasetList:
-    """List data sets, newest first."""
-    return DatasetList(datasets=datasets.list())
+def all_datasets(datasets: Datasets, asking: Reader) -> DatasetList:
+    """List your data sets, newest first; an admin's key lists everybody's."""
+    return DatasetList(datasets=datasets.list(sees=asking.sees))
 
 
 @router.get("/{id}")
@@ -62,7 +65,7 @@ def show(dataset: FoundDataset) -> DatasetInfo:
 
 
 @router.delete("/{id}", status_code=status.HTTP_204_NO_CONTENT)
-def delete(dataset: FoundDataset, datasets: Datasets) -> None:
+def delete(dataset: FoundDataset, datasets: Datasets, _: Submitter) -> None:
     """Forget a data set that no unfinished job needs."""
     datasets.delete(dataset.id)
 

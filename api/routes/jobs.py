@@ -8,6 +8,7 @@ from fastapi import APIRouter, Header, Query, Request, Response, status
 from pydantic import PositiveInt
 
 from api.deps import Datasets, FoundJob, Jobs, Stored
+from api.security import Reader, Submitter
 from autosample.config import Config
 from autosample.errors import SpecError
 from autosample.experiment import prepare
@@ -44,15 +45,22 @@ def submit(
     datasets: Datasets,
     request: Request,
     response: Response,
+    asking: Submitter,
     validate_only: bool = False,
     idempotency_key: Key = None,
 ) -> Job | Checked:
     """Queue a search; with `validate_only` check it and estimate its cost."""
+    datasets.get(spec.dataset, sees=asking.sees)
     split = prepare(spec, datasets.load(spec.dataset))
     if validate_only:
         response.status_code = status.HTTP_200_OK
         return Checked(spec=spec, forecast=forecast(spec, split))
-    job = jobs.add(spec.model_dump(mode="json"), key=idempotency_key)
+    job = jobs.add(
+        spec.model_dump(mode="json"),
+        key=idempotency_key,
+        owner=asking.owner,
+        sees=asking.sees,
+    )
     response.headers["Location"] = request.url_for("show_job", id=str(job.id)).path
     response.headers["Retry-After"] = "1"
     return job
@@ -61,13 +69,14 @@ def submit(
 @router.get("")
 def all_jobs(
     jobs: Jobs,
+    asking: Reader,
     state: JobState | None = None,
     limit: Annotated[PositiveInt, Query(le=200)] = 50,
     page_token: str | None = None,
 ) -> JobList:
-    """List jobs, newest first."""
+    """List your jobs, newest first; an admin's key lists everybody's."""
     try:
-        page = jobs.page(state=state, limit=limit, token=page_token)
+        page = jobs.page(state=state, limit=limit, token=page_token, sees=asking.sees)
     except ValueError as error:
         raise SpecError(str(error)) from error
     return JobList(jobs=page.jobs, next_page_token=page.next_token)
@@ -80,19 +89,19 @@ def show(job: FoundJob) -> Job:
 
 
 @router.post("/{id}/cancel")
-def cancel(job: FoundJob, jobs: Jobs) -> Job:
+def cancel(job: FoundJob, jobs: Jobs, _: Submitter) -> Job:
     """Call a job off; 409 if it has already ended."""
     return jobs.cancel(job.id)
 
 
 @router.post("/{id}/retry")
-def retry(job: FoundJob, jobs: Jobs) -> Job:
+def retry(job: FoundJob, jobs: Jobs, _: Submitter) -> Job:
     """Queue a failed or cancelled job again."""
     return jobs.retry(job.id)
 
 
 @router.delete("/{id}", status_code=status.HTTP_204_NO_CONTENT)
-def delete(job: FoundJob, jobs: Jobs, files: Stored) -> None:
+def delete(job: FoundJob, jobs: Jobs, files: Stored, _: Submitter) -> None:
     """Forget a job that has ended, and its files."""
     jobs.delete(job.id)
     files.delete(f"jobs/{job.id}")

@@ -29,17 +29,22 @@ def uuid7() -> UUID:
 def job_of(row: RowMapping) -> Job:
     """Return a row as a job."""
     times = ("created", "started", "finished", "estimated_end")
-    plain = ("id", "state", "stage", "progress", "spec", "attempts", "epoch", "worker")
-    values: dict[str, Any] = {name: row[name] for name in (*plain, "failure")}
+    plain = ("id", "state", "stage", "progress", "owner", "spec")
+    values: dict[str, Any] = {
+        name: row[name] for name in (*plain, "attempts", "epoch", "worker", "failure")
+    }
     return Job(**values, **{name: moment(row[name]) for name in times})
 
 
-def new_row(body: dict[str, Any], key: str | None, asked: str) -> dict[str, Any]:
+def new_row(
+    body: dict[str, Any], owner: str, key: str | None, asked: str
+) -> dict[str, Any]:
     """Return the columns of a job that is to be queued."""
     return {
         "id": uuid7(),
         "state": JobState.QUEUED,
         "progress": 0.0,
+        "owner": owner,
         "spec": body,
         "dataset": body["dataset"],
         "attempts": 0,
@@ -93,17 +98,18 @@ def by_key(db: Connection, key: str) -> RowMapping | None:
     return maybe(db, select(jobs).where(jobs.c.idempotency_key == key))
 
 
-def replayed(row: RowMapping, asked: str, key: str) -> Job:
+def replayed(row: RowMapping, asked: str) -> Job:
     """Return the job that a key gave before; KeyReused if it was another request."""
     if row["request_hash"] != asked:
-        raise KeyReused(f"idempotency key {key!r} came with another request before")
+        raise KeyReused("this idempotency key came with another request before")
     return job_of(row)
 
 
-def require_dataset(db: Connection, id: str) -> None:
+def require_dataset(db: Connection, id: str, sees: str | None = None) -> None:
     """Lock the data set, so that it is not deleted before the job is there."""
-    held = select(datasets.c.id).where(datasets.c.id == id).with_for_update(read=True)
-    if db.scalar(held) is None:
+    held = select(datasets.c.owner).where(datasets.c.id == id)
+    owner = db.scalar(held.with_for_update(read=True))
+    if owner is None or sees not in (None, owner):
         raise UnknownDataset(f"no data set {id!r}; upload it first")
 
 

@@ -37,7 +37,15 @@ class Settings(BaseSettings):
     poll: PositiveFloat = 1.0
     """Seconds between looks at the queue, and at a stream's events."""
     admin_key: SecretStr | None = None
-    """The key that clients send as a bearer token; without one, loopback only."""
+    """A key with all rights; without any key, loopback only."""
+    rate: PositiveFloat = 50.0
+    """Requests a second that one key may make of one API process, in the long run."""
+    burst: PositiveInt = 200
+    """Requests that it may make at once."""
+    jobs_per_owner: PositiveInt = 1000
+    """Jobs of one owner that may be unfinished."""
+    bytes_per_owner: PositiveInt = 50 << 30
+    """Bytes that one owner's data sets may take."""
     max_upload: PositiveInt = 2 << 30
     """Bytes of an upload at most, all its files together."""
     ray_address: str | None = None

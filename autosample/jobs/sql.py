@@ -33,6 +33,8 @@ from sqlalchemy.exc import IntegrityError
 from autosample.errors import (
     Fenced,
     IllegalMove,
+    LimitReached,
+    UnknownJob,
 )
 from autosample.jobs.engine import reader
 from autosample.jobs.rows import (
@@ -71,41 +73,71 @@ class SqlJobStore:
     """Jobs, attempts and events in SQLite or Postgres."""
 
     def __init__(
-        self, engine: Engine, *, lease: float = 60.0, attempts: int = 3
+        self,
+        engine: Engine,
+        *,
+        lease: float = 60.0,
+        attempts: int = 3,
+        quota: int | None = None,
     ) -> None:
         self.engine, self.reader = engine, reader(engine)
-        self.lease, self.max_attempts = lease, attempts
+        self.lease, self.max_attempts, self.quota = lease, attempts, quota
 
     # Asking
 
-    def add(self, spec: Mapping[str, Any], *, key: str | None = None) -> Job:
-        """Queue a job; the same key and spec give the same job.
+    def add(
+        self,
+        spec: Mapping[str, Any],
+        *,
+        key: str | None = None,
+        owner: str = "",
+        sees: str | None = None,
+    ) -> Job:
+        """Queue a job; the same owner's key and spec give the same job.
 
-        Raises UnknownDataset, and KeyReused where the key came with another spec.
+        Raises UnknownDataset, KeyReused where the key came with another spec, and
+        LimitReached where the owner has as many unfinished jobs as one may.
         """
         body = dict(spec)
+        key = key and sha256(f"{owner}/{key}".encode()).hexdigest()
         asked = sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
         try:
             with self.engine.begin() as db:
                 if key and (row := by_key(db, key)):
-                    return replayed(row, asked, key)
-                require_dataset(db, body["dataset"])
-                row = one(
-                    db, insert(jobs).values(**new_row(body, key, asked)).returning(jobs)
-                )
+                    return replayed(row, asked)
+                require_dataset(db, body["dataset"], sees)
+                self._check_quota(db, owner)
+                made = insert(jobs).values(**new_row(body, owner, key, asked))
+                row = one(db, made.returning(jobs))
                 log_events(db, row["id"], 0, [("state", {"state": JobState.QUEUED})])
                 return job_of(row)
         except IntegrityError:
             # Another request with this key came in between: answer as it was answered.
             with self.engine.begin() as db:
                 if key and (row := by_key(db, key)):
-                    return replayed(row, asked, key)
+                    return replayed(row, asked)
             raise
 
-    def get(self, id: UUID) -> Job:
-        """Return a job; raises UnknownJob."""
+    def _check_quota(self, db: Connection, owner: str) -> None:
+        if self.quota is None:
+            return
+        unfinished = (JobState.QUEUED, *ACTIVE)
+        mine = select(func.count()).where(
+            jobs.c.owner == owner, jobs.c.state.in_(unfinished)
+        )
+        if (count := db.scalar(mine) or 0) >= self.quota:
+            raise LimitReached(
+                f"{count} of your jobs are not finished, and {self.quota} is the limit;"
+                " wait for one to end, or cancel one"
+            )
+
+    def get(self, id: UUID, *, sees: str | None = None) -> Job:
+        """Return a job; raises UnknownJob, also where it is not one that they see."""
         with self.reader.begin() as db:
-            return job_of(find(db, id))
+            job = job_of(find(db, id))
+        if sees not in (None, job.owner):
+            raise UnknownJob(f"no job {id}")
+        return job
 
     def page(
         self,
@@ -113,11 +145,14 @@ class SqlJobStore:
         state: JobState | None = None,
         limit: int = 50,
         token: str | None = None,
+        sees: str | None = None,
     ) -> Page:
         """Return jobs, newest first; ValueError on a token that is not one of ours."""
         query = select(jobs).order_by(jobs.c.created.desc(), jobs.c.id.desc())
         if state is not None:
             query = query.where(jobs.c.state == state)
+        if sees is not None:
+            query = query.where(jobs.c.owner == sees)
         if token is not None:
             created, id = place_of(token)
             place = tuple_(jobs.c.created, jobs.c.id)

@@ -75,6 +75,8 @@ class Job(Config):
     """Where a running job is; None before its first stage."""
     progress: float
     """0 to 1."""
+    owner: str
+    """Who submitted it: the owner of their key, empty where there are no keys."""
     spec: dict[str, Any]
     """The SearchSpec as submitted."""
     attempts: NonNegativeInt

@@ -32,6 +32,8 @@ datasets = Table(
     Column("stats", JSON, nullable=False),
     Column("options", JSON, nullable=False),
     Column("created", Double, nullable=False),
+    Column("owner", String(64), nullable=False, server_default=""),
+    Column("size", BigInteger, nullable=False, server_default="0"),
 )
 
 jobs = Table(
@@ -57,6 +59,8 @@ jobs = Table(
     Column("started", Double),
     Column("finished", Double),
     Column("estimated_end", Double),
+    Column("owner", String(64), nullable=False, server_default=""),
+    Index("jobs_by_owner", "owner", "state"),
     Index("jobs_by_state", "state", "created"),
     Index("jobs_by_created", "created", "id"),
     Index("jobs_by_dataset", "dataset"),
@@ -85,6 +89,19 @@ events = Table(
     Column("data", JSON, nullable=False),
     Index("events_by_job", "job", "id"),
     sqlite_autoincrement=True,  # ids of deleted events must not come back
+)
+
+keys = Table(
+    "keys",
+    metadata,
+    Column("id", String(16), primary_key=True),
+    Column("name", String(255), nullable=False),
+    Column("owner", String(64), nullable=False),
+    Column("scope", String(16), nullable=False),
+    Column("hash", String(64), nullable=False),
+    Column("created", Double, nullable=False),
+    Column("expires", Double),
+    Column("revoked", Double),
 )
 
 workers = Table(

@@ -169,3 +169,22 @@ def test_a_budget_too_small_is_one_line(here: Callable[..., Done]) -> None:
     done = here("search", "mine.csv", *QUICK, "--pair-updates", "10")
     assert done.returncode == 2
     assert "less than one pass of everything" in done.stderr
+
+
+def test_keys_are_made_listed_and_revoked(
+    folder: Path, here: Callable[..., Done], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AUTOSAMPLE_HOME", str(folder / "home"))
+    made = here("keys", "create", "ci", "--scope", "read", "--days", "30")
+    assert made.returncode == 0, made.stderr
+    text = made.stdout.strip()
+    id = text.split("_")[1]
+    listed = here("keys", "list").stdout
+    assert id in listed
+    assert "revoked" not in listed
+    assert text.split("_", 2)[2] not in listed
+    assert here("keys", "revoke", id).stdout.strip() == f"key {id} is revoked"
+    assert "revoked" in here("keys", "list").stdout
+    unknown = here("keys", "revoke", "nobody")
+    assert unknown.returncode == 2
+    assert "no key 'nobody'" in unknown.stderr

@@ -17,6 +17,7 @@ from pydantic import SecretStr
 from api.main import create_app
 from api.security import check_bind
 from autosample.errors import SpecError
+from autosample.jobs.keys import Scope, SqlKeyStore
 from autosample.jobs.settings import Settings
 from autosample.jobs.sql import SqlJobStore
 from autosample.jobs.state import Claim, Failure
@@ -453,14 +454,20 @@ def test_with_a_key_nothing_works_without_it(tmp_path: Path) -> None:
         assert client.get("/healthz").status_code == 200
 
 
-def test_without_a_key_only_this_machine_is_served(tmp_path: Path) -> None:
-    bare = Settings(home=tmp_path)
+def test_without_a_key_only_this_machine_is_served(client: TestClient) -> None:
+    settings: Settings = client.app.state.settings  # type: ignore[attr-defined]
+    keys: SqlKeyStore = client.app.state.keys  # type: ignore[attr-defined]
     for host in ("127.0.0.1", "::1", "localhost"):
-        check_bind(host, bare)
-    for host in ("0.0.0.0", "::", "10.0.0.1", "example"):
+        check_bind(host, settings, keys)
+    others = ("0.0.0.0", "::", "10.0.0.1", "example")
+    admin = settings.model_copy(update={"admin_key": SecretStr("s")})
+    for host in others:
         with pytest.raises(SpecError, match="AUTOSAMPLE_ADMIN_KEY"):
-            check_bind(host, bare)
-        check_bind(host, Settings(home=tmp_path, admin_key=SecretStr("s")))
+            check_bind(host, settings, keys)
+        check_bind(host, admin, keys)
+    keys.create("mine", Scope.ADMIN)
+    for host in others:
+        check_bind(host, settings, keys)
 
 
 def test_an_unforeseen_error_is_a_problem_and_tells_nothing(

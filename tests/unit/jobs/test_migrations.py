@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
+from uuid import uuid4
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import inspect
+from sqlalchemy import MetaData, Table, inspect
 
 from autosample.jobs.engine import connect
+from autosample.jobs.sql import SqlJobStore
 from autosample.jobs.tables import metadata
 from migrations.upgrade import downgrade, upgrade
 
@@ -44,4 +47,33 @@ def test_sqlite_is_set_up_to_be_shared(tmp_path: Path, pragma: str) -> None:
     with engine.begin() as db:
         value = db.exec_driver_sql(f"PRAGMA {pragma}").scalar()
     assert value == {"journal_mode": "wal", "foreign_keys": 1}[pragma]
+    engine.dispose()
+
+
+def test_what_the_first_schema_holds_is_there_in_the_newest(database_url: str) -> None:
+    upgrade(database_url)
+    downgrade(database_url, "0001")
+    engine, id = connect(database_url), uuid4()
+    spec = {"dataset": "toy"}
+    rows: dict[str, dict[str, Any]] = {
+        "datasets": {"id": "toy", "name": "toy.csv", "stats": {}, "options": {}},
+        "jobs": {"id": id, "state": "failed", "progress": 0.5, "spec": spec}
+        | {"dataset": "toy", "attempts": 1, "epoch": 1},
+    }
+    with engine.begin() as db:
+        for name, values in rows.items():
+            old = Table(name, MetaData(), autoload_with=db)
+            # What reflection makes of SQLite's own types is not what they are.
+            typed = {c.name: metadata.tables[name].c[c.name].type for c in old.columns}
+            for column in old.columns:
+                column.type = typed[column.name]
+            db.execute(old.insert().values(**values, created=1.0))
+    upgrade(database_url)
+    store = SqlJobStore(engine)
+    job = store.get(id)
+    assert (job.owner, job.spec, job.attempts) == ("", spec, 1)
+    assert store.retry(id).state == "queued"
+    with engine.begin() as db:
+        for table in reversed(metadata.sorted_tables):
+            db.execute(table.delete())
     engine.dispose()
