@@ -42,7 +42,10 @@ def create(
 @keys.command("list")
 def all_keys() -> None:
     """List keys, newest first, without their secrets."""
-    table = Table("id", "name", "owner", "scope", "created", "expires", "state")
+    table = Table()
+    table.add_column("id", no_wrap=True)  # to be copied from here
+    for name in ("name", "owner", "scope", "created", "expires", "state"):
+        table.add_column(name)
     with _store() as store:
         for each in store.list():
             table.add_row(*_row(each))

@@ -29,7 +29,10 @@ HERE = "http://127.0.0.1:8000"
 @jobs.command("list")
 def all_jobs(url: Url = HERE, key: Key = None) -> None:
     """List jobs, newest first."""
-    table = Table("id", "state", "stage", "progress", "created")
+    table = Table()
+    table.add_column("id", no_wrap=True)  # to be copied from here
+    for name in ("state", "stage", "progress", "created"):
+        table.add_column(name)
     with Client(url, key=key) as client:
         for job in client.jobs():
             progress = f"{job['progress']:.0%}"
