@@ -1,23 +1,29 @@
 """Ends what a dead worker left running.
 
 Ray's own processes outlive a killed driver by a minute and more. The watchdog is told
-of the worker's end by a pipe that closes, however it ends, and then kills every process
-that carries the worker's token in its environment.
+of the worker's end by a pipe that closes, however it ends, and then kills what the
+worker was seen to have started, and every process that carries its token in its
+environment. One alone is not enough: Ray's agents write their titles over their
+environment, and what was started last may not have been seen.
 """
 
 from __future__ import annotations
 
 import os
+import select
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
+from contextlib import suppress
 from uuid import uuid4
 
 import psutil
 
 TOKEN = "AUTOSAMPLE_WORKER_TOKEN"
 ROUNDS = 20  # of a quarter of a second: children may still be starting others
+LOOK = 1.0  # seconds between looks at what the worker has started
 
 
 def start() -> subprocess.Popen[bytes]:
@@ -32,12 +38,14 @@ def start() -> subprocess.Popen[bytes]:
     return watchdog
 
 
-def sweep(token: str) -> int:
-    """Kill all processes that carry a token; returns how many were there."""
-    found = 0
-    for process in psutil.process_iter():
+def sweep(token: str, seen: Iterable[psutil.Process] = ()) -> int:
+    """Kill what was seen and all that carry a token; returns how many were there."""
+    there = {*_running(seen), *psutil.process_iter()}
+    found, known = 0, set(seen)
+    for process in there:
         try:
-            if process.environ().get(TOKEN) == token and process.pid != os.getpid():
+            ours = process in known or process.environ().get(TOKEN) == token
+            if ours and process.pid != os.getpid():
                 process.kill()
                 found += 1
         except psutil.Error:
@@ -45,13 +53,25 @@ def sweep(token: str) -> int:
     return found
 
 
+def _running(seen: Iterable[psutil.Process]) -> list[psutil.Process]:
+    """Return those that are still there, and not others under their numbers."""
+    return [
+        each
+        for each in seen
+        if each.is_running() and each.status() != psutil.STATUS_ZOMBIE
+    ]
+
+
 def watch(token: str) -> None:
     """Wait until the worker is gone, then sweep until nothing is left."""
     for ignored in (signal.SIGINT, signal.SIGTERM):
         signal.signal(ignored, signal.SIG_IGN)
-    sys.stdin.buffer.read()
+    worker, seen = psutil.Process(os.getppid()), set[psutil.Process]()
+    while not select.select([sys.stdin], [], [], LOOK)[0]:
+        with suppress(psutil.Error):
+            seen = set(_running(seen)) | set(worker.children(recursive=True))
     for _ in range(ROUNDS):
-        if sweep(token) == 0:
+        if sweep(token, seen) == 0:
             return
         time.sleep(0.25)
 

@@ -1,0 +1,1 @@
+"""Drills: what becomes of jobs when processes are killed and frozen."""
