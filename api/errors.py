@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from math import ceil
@@ -10,9 +11,12 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 
 from autosample import errors
+
+_log = logging.getLogger(__name__)
 
 MEDIA = "application/problem+json"
 TYPE = "urn:autosample:problem:"
@@ -61,6 +65,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(errors.AutoSampleError, _own)
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(OperationalError, _busy)
     app.add_exception_handler(Exception, _unforeseen)
 
 
@@ -101,6 +106,13 @@ def _http(request: Request, error: Exception) -> JSONResponse:
         return _own(request, error.__cause__)
     kind = HTTPStatus(error.status_code).phrase.lower().replace(" ", "-")
     return problem(error.status_code, kind, str(error.detail), headers=error.headers)
+
+
+def _busy(_: Request, error: Exception) -> JSONResponse:
+    """The database is away, or somebody holds it: nothing was written."""
+    _log.warning("the database could not be asked: %s", error)
+    told = "the database cannot be asked at the moment; try again"
+    return problem(503, "database", told, headers={"Retry-After": "2"})
 
 
 def _unforeseen(_: Request, error: Exception) -> JSONResponse:

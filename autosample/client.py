@@ -16,6 +16,9 @@ from autosample.errors import DataError, ServiceError
 
 POLL = 0.5  # seconds between looks at a job
 TRIES = 5  # of a request that did not reach the service
+LATER = (429, 503)
+"""Statuses of requests that were not begun, and may be sent again."""
+LONGEST = 10.0  # seconds to wait because the service asks for it
 FINAL = ("succeeded", "failed", "cancelled")
 
 Json = dict[str, Any]
@@ -115,7 +118,9 @@ class Client:
         for left in reversed(range(TRIES)):
             try:
                 response = self._http.request(method, path, **request)
-                break
+                if response.status_code not in LATER or not left:
+                    break
+                time.sleep(_wait(response))
             except httpx2.TransportError as error:
                 if not left:
                     where = self._http.base_url
@@ -192,6 +197,12 @@ class Job:
 
     def _path(self, rest: str = "") -> str:
         return f"/v1/jobs/{self.id}{rest}"
+
+
+def _wait(response: httpx2.Response) -> float:
+    """Return the seconds that the service asks us to wait, within reason."""
+    told = response.headers.get("Retry-After", "")
+    return min(float(told), LONGEST) if told.isdigit() else 1.0
 
 
 def _problem(response: httpx2.Response) -> ServiceError:

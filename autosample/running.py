@@ -15,8 +15,9 @@ from autosample.evaluation.metrics import Metric
 from autosample.mixture import LearnedWeights
 from autosample.samplers import Observed
 from autosample.seeds import derive
+from autosample.state import State
 from autosample.supernet import Supernet, equal_weights
-from autosample.training import Epoch, FixedWeights, MixtureWeights, Trainer
+from autosample.training import Epoch, FixedWeights, MixtureWeights, Trainer, under
 from autosample.trials import (
     OnEpoch,
     Request,
@@ -145,13 +146,20 @@ def prepare(request: Request, split: Split) -> tuple[Trainer, MixtureWeights]:
     trainer = Trainer(model, supernet, split, trial.training, Metric(trial.metric))
     weights = _weights(trial, observed, split)
     if request.start is not None:
-        state = request.start.state
+        state = from_best(request.start.state) if trial.whole else request.start.state
         if trial.start_with is Start.EVERYTHING:
             trainer.load(state, weights)
         else:
             keep = trial.start_with is Start.OPTIMIZER
             trainer.start_from(state, with_optimizer=keep)
     return trainer, weights
+
+
+def from_best(state: State) -> State:
+    """Return a checkpoint with the parameters of its best pass as those of its last:
+    since then a model may have learned the training pairs by heart."""
+    best = under(state, "best.")
+    return state | {f"model.{name}": tensor for name, tensor in best.items()}
 
 
 def _weights(trial: Trial, observed: Observed, split: Split) -> MixtureWeights:

@@ -16,7 +16,7 @@ from autosample.data.synthetic import Synthetic
 from autosample.losses import BPR
 from autosample.models import MF
 from autosample.refit import refit
-from autosample.running import InProcessRunner
+from autosample.running import InProcessRunner, prepare
 from autosample.samplers import DNS
 from autosample.training import Epoch, Training
 from autosample.trials import Request, Trial, TrialResult
@@ -86,6 +86,14 @@ def test_refit_trains_on_validation_pairs_and_on_no_test_pair() -> None:
 
 def pairs(some: Any) -> list[tuple[int, int]]:
     return list(zip(some.users_E.tolist(), some.items_E.tolist(), strict=True))
+
+
+def test_refit_goes_on_from_the_best_parameters() -> None:
+    done = trained(epochs=40)
+    assert done.best_epoch < done.passes
+    trainer, _ = prepare(refit(done, 3), SPLIT)
+    best = done.best_model(SPLIT).state_dict()
+    assert all(best[n].equal(t) for n, t in trainer.model.state_dict().items())
 
 
 def test_an_interrupted_refit_goes_on_to_the_same_bytes(

@@ -139,7 +139,7 @@ class Drill:
     def _bring_to(self, moment: Moment) -> UUID:
         place = self.place
         if moment is Moment.QUEUED:
-            self._all_workers(signal.SIGSTOP)
+            self._freeze_workers()
         id = UUID(place.client.submit(self.dataset, **self.spec).id)
         if moment is Moment.QUEUED:
             return id
@@ -147,13 +147,21 @@ class Drill:
         stage = Stage(name.value)
         wait_for(lambda: place.store.get(id).stage is stage, f"stage {stage}")
         if moment is Moment.CANCELLING:
-            self._all_workers(signal.SIGSTOP)  # so that it stays in that state
+            self._freeze_workers()  # so that it stays in that state
             place.client.job(str(id)).cancel()
         return id
 
-    def _all_workers(self, number: int) -> None:
-        for each in self.place.workers:
-            each.send_signal(number)
+    def _freeze_workers(self) -> None:
+        """Freeze them at a moment at which none holds the database."""
+        for _ in range(50):
+            for each in self.place.workers:
+                each.send_signal(signal.SIGSTOP)
+            if self.place.database.is_free():
+                return
+            for each in self.place.workers:
+                each.send_signal(signal.SIGCONT)
+            time.sleep(0.05)
+        raise DrillFailed("the workers hold the database whenever they are frozen")
 
     def _victims(self, case: Case, job: Job) -> Sequence[psutil.Process]:
         place = self.place

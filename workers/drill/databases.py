@@ -6,9 +6,11 @@ from __future__ import annotations
 import os
 import secrets
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Protocol
 
@@ -24,6 +26,10 @@ class Database(Protocol):
     """A database for the length of a drill."""
 
     url: str
+
+    def is_free(self) -> bool:
+        """Tell whether it can be written to; a frozen process may hold a lock."""
+        ...
 
     def processes(self) -> list[psutil.Process]:
         """Return the server's processes; none where it is not ours to kill."""
@@ -42,7 +48,16 @@ class Sqlite:
     """A file, which nobody can kill."""
 
     def __init__(self, folder: Path) -> None:
-        self.url = f"sqlite:///{folder / 'drill.db'}"
+        self._path = folder / "drill.db"
+        self.url = f"sqlite:///{self._path}"
+
+    def is_free(self) -> bool:
+        try:
+            with closing(sqlite3.connect(self._path, timeout=0.5)) as db:
+                db.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            return False
+        return True
 
     def processes(self) -> list[psutil.Process]:
         return []
@@ -62,6 +77,9 @@ class Borrowed:
         self._run(f"CREATE DATABASE {self._name}")
         named = make_url(url).set(database=self._name)
         self.url = named.render_as_string(hide_password=False)
+
+    def is_free(self) -> bool:
+        return True  # a lock is on a row
 
     def processes(self) -> list[psutil.Process]:
         return []
@@ -94,6 +112,9 @@ class OwnPostgres:
         self._folder = folder
         folder.chmod(0o755)  # a server has a user of its own
         self.url = self._start()
+
+    def is_free(self) -> bool:
+        return True  # a lock is on a row
 
     def _start(self) -> str:
         # A process for each start: a handle cannot start what was killed behind it.
