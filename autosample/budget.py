@@ -47,8 +47,9 @@ class Spending:
             self._check(epochs, ratio)
             training = spec.training.model_copy(update={"epochs": epochs})
             return spec.model_copy(update={"training": training})
-        assert isinstance(spec.strategy, Race | Mixture)
-        shorter = _shorter(spec.strategy, ratio)
+        strategy = spec.resolved_strategy
+        assert isinstance(strategy, Race | Mixture)
+        shorter = _shorter(strategy, ratio)
         fewer = spec.model_copy(update={"strategy": shorter})
         # Rungs keep one pass each, so the shortest search may still be too long; it
         # may then take what the final training would have had, but one pass.
@@ -155,7 +156,7 @@ def _shorter(strategy: Race | Mixture, ratio: float) -> Race | Mixture:
         return strategy.model_copy(update={"epochs": _fewer(strategy.epochs, ratio)})
     rungs = tuple(
         rung.model_copy(update={"epochs": _fewer(rung.epochs, ratio)})
-        for rung in strategy.rungs
+        for rung in strategy.rungs or ()
     )
     warmup = floor(strategy.warmup * ratio)
     return strategy.model_copy(update={"warmup": warmup, "rungs": rungs})

@@ -21,7 +21,15 @@ from autosample.losses import BPR, LossSpec
 from autosample.models import MF, ModelConfig, ModelSpec
 from autosample.relaxation import Relaxation
 from autosample.samplers import Sampler, SamplerSpec
-from autosample.strategies.specs import Budget, Race, StrategySpec, Tune
+from autosample.strategies.specs import (
+    Asha,
+    Budget,
+    Exhaustive,
+    Mixture,
+    Race,
+    StrategySpec,
+    Tune,
+)
 from autosample.training import Training
 
 
@@ -166,6 +174,13 @@ class SearchSpec(Config, defer_build=False):  # FastAPI wants it whole
             if getattr(self.training, name) is None:
                 chosen[name] = getattr(type(self.model), name)
         return self.training.model_copy(update=chosen)
+
+    @property
+    def resolved_strategy(self) -> Race | Mixture | Exhaustive | Asha:
+        """The strategy with what the model suggests filled in."""
+        if isinstance(self.strategy, Race):
+            return self.strategy.paced(self.model.pace)
+        return self.strategy
 
     @property
     def digest(self) -> str:

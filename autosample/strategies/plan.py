@@ -37,7 +37,7 @@ class Passes(NamedTuple):
 def searching(spec: SearchSpec) -> list[Passes]:
     """Return what the search will train."""
     count = len(spec.samplers)
-    match spec.strategy:
+    match spec.resolved_strategy:
         case Race() as race:
             return _racing(race, count)
         case Mixture() as mixture:
@@ -62,7 +62,7 @@ def _racing(race: Race, count: int) -> list[Passes]:
     if race.warmup and count > 1:
         planned.append(Passes(What.SUPERNET, 1, race.warmup, race.warmup))
     what = What.EACH
-    for left, rung in zip(race.fields(count), race.rungs, strict=True):
+    for left, rung in zip(race.fields(count), race.rungs or (), strict=True):
         planned.append(Passes(what, left, rung.epochs, rung.epochs))
         what = What.ANY
         if rung.keep == 1:

@@ -70,7 +70,7 @@ def race(task: Task, settings: Race) -> SearchResult:
     supernet = _warm_up(task, settings)
     field = [Runner(sampler, weight=1 / len(samplers)) for sampler in samplers]
     left = field
-    for number, rung in enumerate(settings.rungs, start=1):
+    for number, rung in enumerate(settings.rungs or (), start=1):
         ran = {runner.sampler for runner in left}
         left = _run_rung(task, settings, rung, left, supernet)
         known = {runner.sampler: runner for runner in left}
@@ -351,7 +351,7 @@ def _passes(training: Training, epochs: int) -> Training:
 
 
 def _planned(candidates: int, settings: Race) -> int:
-    fields = settings.fields(candidates)
+    fields, rungs = settings.fields(candidates), settings.rungs or ()
     return settings.warmup + sum(
-        count * rung.epochs for count, rung in zip(fields, settings.rungs, strict=True)
+        count * rung.epochs for count, rung in zip(fields, rungs, strict=True)
     )

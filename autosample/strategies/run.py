@@ -18,7 +18,7 @@ def search(task: Task) -> SearchResult:
 
 
 def _searched(task: Task) -> SearchResult:
-    match task.spec.strategy:
+    match task.spec.resolved_strategy:
         case Race() as settings:
             return race(task, settings)
         case Mixture() as settings:

@@ -27,13 +27,10 @@ class Race(Config):
     kind: Literal["race"] = "race"
     warmup: NonNegativeInt = 0
     """Passes of the equal mixture before the branches part; 0: from scratch."""
-    rungs: Annotated[tuple[Rung, ...], Field(min_length=1)] = (
-        Rung(epochs=4, keep=8),
-        Rung(epochs=4, keep=5),
-        Rung(epochs=8, keep=2),
-        Rung(epochs=16, keep=1),
-    )
-    """Rounds, each with fewer candidates and more passes; the best of the last wins."""
+    rungs: Annotated[tuple[Rung, ...], Field(min_length=1)] | None = None
+    """Rounds, each with fewer candidates and more passes; the best of the last wins.
+    None: as many passes as suit the model keep 7, as many again 4, twice as many 2, and
+    four times as many the winner."""
     reset: bool = True
     """Forget the optimiser's step sizes where branches part: easy samplers have small
     gradients and would inherit steps made small by the hard ones."""
@@ -47,10 +44,20 @@ class Race(Config):
     """A candidate this surely worse than the leader is dropped before its turn, where
     `doublings` is 0."""
 
+    def paced(self, pace: int) -> Race:
+        """Return it with rungs, of such passes where it has none."""
+        if self.rungs is not None:
+            return self
+        rungs = tuple(
+            Rung(epochs=pace * times, keep=keep)
+            for times, keep in ((1, 7), (1, 4), (2, 2), (4, 1))
+        )
+        return self.model_copy(update={"rungs": rungs})
+
     def fields(self, candidates: int) -> list[int]:
         """Return how many run in each rung at most; uniform runs to the last."""
-        fields = [candidates]
-        for rung in self.rungs[:-1]:
+        fields, rungs = [candidates], self.rungs or ()
+        for rung in rungs[:-1]:
             fields.append(min(fields[-1], rung.keep + (rung.keep > 1)))
         return fields
 

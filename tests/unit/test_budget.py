@@ -75,6 +75,7 @@ def test_seconds_shorten_a_search_by_its_forecast() -> None:
     spec = make_spec("made", FIELDS | {"strategy": RACE, "budget": {"seconds": 50}})
     half = Spending(spec, PAIRS, PAIRS).fitted(told(50.0)).strategy
     assert isinstance(half, Race)
+    assert half.rungs is not None
     assert (half.warmup, half.rungs[0].epochs) == (3, 2)
     assert Spending(spec, PAIRS, PAIRS).fitted(told(25.0)) == spec
     mixed = spec.model_copy(update={"strategy": Mixture(epochs=20)})

@@ -272,6 +272,19 @@ def test_uniform_that_has_lost_runs_on_and_can_not_win_any_more() -> None:
     assert winner.sampler == harder.sampler
 
 
+def test_a_race_goes_at_the_pace_of_its_model() -> None:
+    def rungs(model: str, **race: Any) -> list[tuple[int, int]]:
+        strategy = {"kind": "race"} | race
+        spec = make_spec("made", {"model": {"kind": model}, "strategy": strategy})
+        found = spec.resolved_strategy
+        assert isinstance(found, Race)
+        return [(rung.epochs, rung.keep) for rung in found.rungs or ()]
+
+    assert rungs("mf") == [(4, 7), (4, 4), (8, 2), (16, 1)]
+    assert rungs("lightgcn") == [(2, 7), (2, 4), (4, 2), (8, 1)]
+    assert rungs("lightgcn", rungs=[{"epochs": 3, "keep": 1}]) == [(3, 1)]
+
+
 def test_a_race_makes_no_more_passes_than_a_training_may() -> None:
     found = run(DATA, strategy={"kind": "race"}, training={"epochs": 6})
     assert max(each.epochs for each in found.candidates) == 6
