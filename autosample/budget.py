@@ -11,7 +11,7 @@ from autosample.forecast import Forecast
 from autosample.spec import SearchSpec
 from autosample.strategies.plan import retraining, searching
 from autosample.strategies.specs import Asha, Exhaustive, Mixture, Race
-from autosample.trials import Request, Start
+from autosample.trials import Request
 
 SHARE = 0.5
 """Of a budget, what the search may take; the final training has the rest."""
@@ -102,17 +102,16 @@ class Spending:
         budget = self.spec.budget
         assert budget is not None
         trial = request.trial
-        epochs, seconds = trial.training.epochs, trial.seconds
+        passes, seconds = trial.passes, trial.seconds
         if budget.pair_updates is not None:
             left = (budget.pair_updates - spent_updates) // self.pairs
             last = ceil(self.spec.refit * self.growth)
             left -= min(last, left // LAST)
-            epochs = min(epochs, _behind(request) + max(left, 1))
+            passes = max(left, 1)
         if budget.seconds is not None:
             seconds = self._seconds_left(budget.seconds)
         seconds = seconds and seconds * (1 - self._last_share)
-        training = trial.training.model_copy(update={"epochs": epochs})
-        changed = trial.model_copy(update={"training": training, "seconds": seconds})
+        changed = trial.model_copy(update={"passes": passes, "seconds": seconds})
         return request._replace(trial=changed)
 
     def last(self, spent_updates: int) -> tuple[int, float | None]:
@@ -142,13 +141,6 @@ class Spending:
 
     def _seconds_left(self, seconds: float) -> float:
         return max(seconds - (time.monotonic() - self.began), 0.0)
-
-
-def _behind(request: Request) -> int:
-    """Return the passes that a training which goes on has made."""
-    if request.start is None or request.trial.start_with is not Start.EVERYTHING:
-        return 0
-    return request.start.trial.training.epochs
 
 
 def _shorter(strategy: Race | Mixture, ratio: float) -> Race | Mixture:

@@ -112,7 +112,7 @@ def _refined(
         for sampler in neighbours(winner.sampler)
         if sampler not in met and sampler_refusal(task.spec.loss, sampler) is None
     ]
-    length = winner.result.trial.training.epochs
+    length = len(winner.curve)
     task.planned += len(near) * length
     ran = _run_rung(task, settings, Rung(epochs=length, keep=1), near, supernet)
     sound = [runner for runner in ran if runner.error is None]
@@ -158,18 +158,12 @@ def _run_rung(
     runners: list[Runner],
     supernet: TrialResult | None,
 ) -> list[Runner]:
-    requests = [_branch(task, settings, rung, runner, supernet) for runner in runners]
-    results = task.run(requests)
-    after = [
-        replace(
-            runner,
-            result=result,
-            curve=runner.curve + tuple(epoch.metric for epoch in result.history),
-        )
-        if result.error is None
-        else replace(runner, error=result.error)
-        for runner, result in zip(runners, results, strict=True)
-    ]
+    # Who has made all the passes that a training may waits for the others.
+    going = [each for each in runners if len(each.curve) < task.spec.training.epochs]
+    requests = [_branch(task, settings, rung, runner, supernet) for runner in going]
+    names = [each.sampler for each in going]
+    ran = dict(zip(names, task.run(requests), strict=True))
+    after = [_after(runner, ran.get(runner.sampler)) for runner in runners]
     uniform = next(
         (each for each in after if _is_uniform(each) and not each.error),
         None,
@@ -189,6 +183,15 @@ def _run_rung(
     ]
 
 
+def _after(runner: Runner, result: TrialResult | None) -> Runner:
+    if result is None:
+        return runner
+    if result.error is not None:
+        return replace(runner, error=result.error)
+    curve = runner.curve + tuple(epoch.metric for epoch in result.history)
+    return replace(runner, result=result, curve=curve)
+
+
 def _branch(
     task: Task,
     settings: Race,
@@ -196,15 +199,15 @@ def _branch(
     runner: Runner,
     supernet: TrialResult | None,
 ) -> Request:
-    base, training = runner.result, task.spec.resolved_training
-    before = base.trial.training.epochs if base else 0
+    base, planned = runner.result, task.spec.training.epochs
     start = base or supernet
     fresh = Start.PARAMETERS if settings.reset else Start.OPTIMIZER
     kind = Start.EVERYTHING if base else fresh
     trial = task.trial(
         runner.sampler.label,
         [runner.sampler],
-        training=_passes(training, min(before + rung.epochs, training.epochs)),
+        # What is planned stays the whole training: curricula go on at their own pace.
+        passes=min(rung.epochs, planned - len(runner.curve)),
         stop_early=False,
         start=start.trial.digest if start else None,
         start_with=kind,
@@ -311,7 +314,7 @@ def _runner_up(field: list[Runner], winner: Runner) -> Sampler | None:
 
 
 def _passes_of(runner: Runner) -> int:
-    return runner.result.trial.training.epochs if runner.result else 0
+    return len(runner.curve)
 
 
 def _report(runner: Runner, task: Task) -> CandidateReport:
@@ -321,7 +324,7 @@ def _report(runner: Runner, task: Task) -> CandidateReport:
         sampler=runner.sampler.model_dump(mode="json"),
         name=runner.sampler.label,
         metric=estimate(runner.values_U) if measured else None,
-        epochs=warmup + measured.trial.training.epochs if measured else 0,
+        epochs=warmup + len(runner.curve) if measured else 0,
         versus_uniform=runner.versus_uniform,
         weight=runner.weight,
         error=runner.error,

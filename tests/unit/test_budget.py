@@ -99,9 +99,9 @@ def test_the_final_training_has_what_is_left() -> None:
         }
     )
     left = Spending(spec, PAIRS, PAIRS).final(Request(trial), spent_updates=15 * PAIRS)
-    assert left.trial.training.epochs == 10 - 10 // LAST
+    assert left.trial.passes == 10 - 10 // LAST
     none = Spending(spec, PAIRS, PAIRS).final(Request(trial), spent_updates=99 * PAIRS)
-    assert none.trial.training.epochs == 1
+    assert none.trial.passes == 1
     timed = spec.model_copy(update={"budget": Budget(seconds=1e-9)})
     hurried = Spending(timed, PAIRS, PAIRS).final(Request(trial), spent_updates=0)
     split = prepare(spec, DATA)

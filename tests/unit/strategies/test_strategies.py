@@ -19,6 +19,7 @@ from autosample.library import make_spec
 from autosample.running import InProcessRunner
 from autosample.samplers import DNS, PopularitySampler, UniformSampler
 from autosample.strategies.base import SearchResult, Task
+from autosample.strategies.exhaustive import scratch
 from autosample.strategies.race import Runner, _keep
 from autosample.strategies.run import search
 from autosample.strategies.specs import Race
@@ -270,6 +271,24 @@ def test_uniform_that_has_lost_runs_on_and_can_not_win_any_more() -> None:
     assert late.heading(2.5, 200) > max(each.heading(2.5, 200) for each in left[:2])
     [winner] = _keep([*left[:2], late], 1, Race(), planned=200)
     assert winner.sampler == harder.sampler
+
+
+@pytest.mark.parametrize("kind", ["dns", "reverse_cns"])
+def test_what_a_race_trains_is_an_ordinary_training(kind: str) -> None:
+    """Also of a sampler whose law changes over the planned passes."""
+    fields: dict[str, Any] = {
+        "strategy": {"kind": "race"},
+        "candidates": [{"kind": "popularity", "alpha": 4.0}, {"kind": kind}],
+    }
+    todo = task(DATA, **fields)
+    found = search(todo)
+    assert found.chosen.kind == kind
+    assert isinstance(found.start, Request)
+    [raced] = todo.run([found.start])
+    [plain] = todo.run([scratch(todo, found.chosen, 0)])
+    ours, theirs = (each.best_model(todo.split).state_dict() for each in (raced, plain))
+    assert all(ours[name].equal(theirs[name]) for name in theirs)
+    assert raced.best_epoch == plain.best_epoch
 
 
 def test_a_race_goes_at_the_pace_of_its_model() -> None:
