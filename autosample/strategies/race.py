@@ -53,14 +53,16 @@ class Runner:
         """Return the metric after so many more doublings of its passes, if each gained
         as much as the last: curves are near straight over the logarithm of passes.
 
-        Of doublings there are no more than the passes `planned` have room for.
+        Of doublings there are no more than the passes `planned` have room for. It is
+        never less than the best it has been at, which early stopping would keep.
         """
         half = len(self.curve) // 2
         if not doublings or half == 0:
             return self.metric
         doublings = min(doublings, max(log2(planned / len(self.curve)), 0.0))
         now, then = _level(self.curve), _level(self.curve[:half])
-        return now + doublings * max(now - then, 0.0)
+        best = max(_level(self.curve[:end]) for end in range(2, len(self.curve) + 1))
+        return max(now + doublings * max(now - then, 0.0), best)
 
 
 def race(task: Task, settings: Race) -> SearchResult:
