@@ -8,6 +8,7 @@ from uuid import UUID
 from fastapi import Depends, Request
 
 from api.security import Reader
+from autosample.errors import DiskFull
 from autosample.jobs.datasets import DatasetInfo, SqlDatasetStore
 from autosample.jobs.files import Files
 from autosample.jobs.settings import Settings
@@ -34,6 +35,18 @@ def app_settings(request: Request) -> Settings:
     settings: Settings = request.app.state.settings
     return settings
 
+
+def require_room(request: Request) -> None:
+    """Raise DiskFull where files have too little room left to take on more."""
+    free, least = request.app.state.files.free(), request.app.state.settings.low_water
+    if free is not None and free < least:
+        raise DiskFull(
+            f"{free >> 20} MiB are free where files are kept, and {least >> 20} are the"
+            " least; delete jobs or data sets, or make room"
+        )
+
+
+Room = Depends(require_room)
 
 Jobs = Annotated[SqlJobStore, Depends(job_store)]
 Datasets = Annotated[SqlDatasetStore, Depends(dataset_store)]

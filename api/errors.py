@@ -35,6 +35,7 @@ STATUS: Mapping[type[Exception], tuple[int, str]] = {
     errors.NotAllowed: (401, "not-allowed"),
     errors.NotPermitted: (403, "not-permitted"),
     errors.LimitReached: (429, "limit-reached"),
+    errors.DiskFull: (507, "disk-full"),
     errors.NotFound: (404, "not-found"),
     errors.AutoSampleError: (500, "internal"),
 }

@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from api import errors
 from api.limits import BodyLimit
+from api.metrics import Metrics, Timed
 from api.rates import Rates
 from api.routes import artifacts, catalogue, datasets, events, health, jobs
 from api.security import check_bind, needs
@@ -24,6 +25,7 @@ from autosample.jobs.datasets import SqlDatasetStore
 from autosample.jobs.engine import connect
 from autosample.jobs.files import Files
 from autosample.jobs.keys import Scope, SqlKeyStore
+from autosample.jobs.logs import configure
 from autosample.jobs.settings import Settings
 from autosample.jobs.sql import SqlJobStore
 from migrations.upgrade import upgrade
@@ -64,8 +66,10 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.datasets = SqlDatasetStore(engine, files, settings.bytes_per_owner)
     app.state.keys = SqlKeyStore(engine)
     app.state.rates = Rates(settings.rate, settings.burst)
+    app.state.metrics = Metrics(engine, files.free)
     errors.install(app)
     app.add_middleware(BodyLimit, max_upload=settings.max_upload)
+    app.add_middleware(Timed, metrics=app.state.metrics)
     app.include_router(health.router)
     for part in (datasets, events, artifacts, jobs, catalogue):
         app.include_router(part.router, dependencies=[Depends(needs(Scope.READ))])
@@ -91,14 +95,13 @@ def serve(
     settings = Settings()
     app = create_app(settings)
     check_bind(host, settings, app.state.keys)
-    logging.basicConfig(
-        level=logging.INFO, format="%(levelname)s %(name)s: %(message)s"
-    )
+    configure(settings.log)
     beside = WorkerProcess() if worker else None
     try:
         if beside:
             beside.start()
-        uvicorn.run(app, host=host, port=port, log_level="info", access_log=False)
+        # Its own configuration of logs would stand beside ours.
+        uvicorn.run(app, host=host, port=port, log_config=None, access_log=False)
     finally:
         if beside:
             beside.stop()

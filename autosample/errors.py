@@ -19,6 +19,7 @@ AutoSampleError
 ├── TooLarge             an upload is over the size limit
 ├── NotAllowed           a key is missing or wrong
 ├── NotPermitted         a key's scope does not reach so far
+├── DiskFull             too little room is left to take on more
 ├── LimitReached         too much is asked for, or in too short a time
 ├── Fenced               a worker's claim on a job has been taken over
 └── ServiceError         the service answered a client with a problem
@@ -107,6 +108,10 @@ class LimitReached(AutoSampleError):
     def __init__(self, message: str, after: float = 60.0) -> None:
         super().__init__(message)
         self.after = after
+
+
+class DiskFull(AutoSampleError):
+    """Too little room is left to take on more."""
 
 
 class Fenced(AutoSampleError):

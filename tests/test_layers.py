@@ -10,11 +10,26 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 HEAVY = {"alembic", "fastapi", "psutil", "ray", "sqlalchemy", "starlette", "uvicorn"}
-HEAVY |= {"optuna", "pydantic_settings", "api", "workers", "migrations"}
+HEAVY |= {
+    "optuna",
+    "prometheus_client",
+    "pydantic_settings",
+    "api",
+    "workers",
+    "migrations",
+}
 
 MAY: dict[str, set[str]] = {
     "autosample/jobs/": {"sqlalchemy", "pydantic_settings"},
-    "api/": {"api", "fastapi", "migrations", "sqlalchemy", "starlette", "uvicorn"},
+    "api/": {
+        "api",
+        "fastapi",
+        "migrations",
+        "prometheus_client",
+        "sqlalchemy",
+        "starlette",
+        "uvicorn",
+    },
     "workers/": {"migrations", "optuna", "psutil", "ray", "sqlalchemy", "workers"},
     "migrations/": {"alembic", "migrations", "sqlalchemy"},
 }

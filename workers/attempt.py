@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import tempfile
 import threading
@@ -226,6 +227,9 @@ class Attempt:
 
 def failure_of(error: Exception) -> Failure:
     """Put an error into words for the job's owner."""
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        told = "no room is left where the service keeps files; retry when there is"
+        return Failure(reason="disk", detail=told)
     for kind in type(error).__mro__:
         if kind in REASONS:
             return Failure(reason=REASONS[kind], detail=str(error))

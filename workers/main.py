@@ -20,6 +20,7 @@ from autosample.data.splits import Split
 from autosample.jobs.datasets import SqlDatasetStore
 from autosample.jobs.engine import connect
 from autosample.jobs.files import Files
+from autosample.jobs.logs import about, configure
 from autosample.jobs.settings import Settings
 from autosample.jobs.sql import SqlJobStore
 from autosample.reuse import ReusingRunner, TrainingStore
@@ -38,15 +39,13 @@ def worker(
     ] = False,
 ) -> None:
     """Run jobs until stopped; a running one goes back to the queue."""
-    logging.basicConfig(
-        level=logging.INFO, format="%(levelname)s %(name)s: %(message)s"
-    )
+    settings = Settings()
+    configure(settings.log)
     stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopping.set())
     if with_parent:
         threading.Thread(target=_follow_parent, args=(stopping,), daemon=True).start()
-    settings = Settings()
     if settings.embedded:
         upgrade(settings.database_url)
     guard = watchdog.start()
@@ -82,10 +81,11 @@ def work(settings: Settings, pool: RayPool, stopping: threading.Event) -> None:
         if claim is None:
             stopping.wait(settings.poll)
             continue
-        _log.info("job %s, attempt %d", claim.job.id, claim.job.attempts)
-        attempt = Attempt(claim, store, datasets, settings, stopping)
-        attempt.run(lambda *given: _runner(pool, kept, *given))
-        _log.info("job %s is %s", claim.job.id, store.get(claim.job.id).state)
+        with about(job=str(claim.job.id), attempt=claim.job.attempts):
+            _log.info("claimed")
+            attempt = Attempt(claim, store, datasets, settings, stopping)
+            attempt.run(lambda *given: _runner(pool, kept, *given))
+            _log.info("ended as %s", store.get(claim.job.id).state)
     engine.dispose()
 
 

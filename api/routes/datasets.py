@@ -10,7 +10,7 @@ from typing import Annotated
 from fastapi import APIRouter, File, Form, Response, UploadFile, status
 from pydantic import ValidationError
 
-from api.deps import Datasets, FoundDataset
+from api.deps import Datasets, FoundDataset, Room
 from api.security import Reader, Submitter
 from autosample.config import Config
 from autosample.data.dataset import load_dataset
@@ -28,7 +28,7 @@ class DatasetList(Config):
     datasets: list[DatasetInfo]
 
 
-@router.post("", status_code=status.HTTP_201_CREATED)
+@router.post("", status_code=status.HTTP_201_CREATED, dependencies=[Room])
 def upload(
     datasets: Datasets,
     response: Response,

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import PlainTextResponse
+from prometheus_client import CONTENT_TYPE_LATEST
 from sqlalchemy.exc import SQLAlchemyError
 
-from api.deps import AppSettings, Jobs
+from api.deps import AppSettings, Jobs, Stored
+from api.metrics import Metrics
+from api.security import Reader
 from autosample.config import Config
 
 router = APIRouter(tags=["health"])
@@ -22,6 +26,8 @@ class Readiness(Config):
     database: bool
     worker: bool
     """Whether a worker showed itself of late."""
+    disk: bool
+    """Whether there is room for more."""
 
 
 @router.get("/healthz")
@@ -31,17 +37,29 @@ def live() -> Health:
 
 
 @router.get("/readyz", responses={503: {"model": Readiness}})
-def ready(jobs: Jobs, settings: AppSettings, response: Response) -> Readiness:
+def ready(
+    jobs: Jobs, files: Stored, settings: AppSettings, response: Response
+) -> Readiness:
     """Tell whether jobs can be taken and run; 503 if not."""
+    free = files.free()
+    disk = free is None or free >= settings.low_water
     try:
         ago = jobs.worker_seen_ago()
+        database = True
     except SQLAlchemyError:
-        response.status_code = 503
-        return Readiness(ready=False, database=False, worker=False)
+        ago, database = None, False
     worker = ago is not None and ago < max(SEEN_WITHIN, 3 * settings.poll)
-    if not worker:
+    ready = database and worker and disk
+    if not ready:
         response.status_code = 503
-    return Readiness(ready=worker, database=True, worker=worker)
+    return Readiness(ready=ready, database=database, worker=worker, disk=disk)
+
+
+@router.get("/metrics", response_class=PlainTextResponse)
+def metrics(request: Request, _: Reader) -> PlainTextResponse:
+    """Tell Prometheus about queue, workers, disk and requests."""
+    found: Metrics = request.app.state.metrics
+    return PlainTextResponse(found.text(), media_type=CONTENT_TYPE_LATEST)
 
 
 @router.get("/", include_in_schema=False)

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query, Request, Response, status
 from pydantic import PositiveInt
 
-from api.deps import Datasets, FoundJob, Jobs, Stored
+from api.deps import Datasets, FoundJob, Jobs, Room, Stored
 from api.security import Reader, Submitter
 from autosample.config import Config
 from autosample.errors import SpecError
@@ -37,7 +37,10 @@ class JobList(Config):
 
 
 @router.post(
-    "", status_code=status.HTTP_202_ACCEPTED, responses={200: {"model": Checked}}
+    "",
+    status_code=status.HTTP_202_ACCEPTED,
+    responses={200: {"model": Checked}},
+    dependencies=[Room],
 )
 def submit(
     spec: SearchSpec,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -51,6 +52,15 @@ class Files:
             while start < end and (chunk := file.read(min(CHUNK, end - start))):
                 start += len(chunk)
                 yield chunk
+
+    def free(self) -> int | None:
+        """Return the bytes left where files lie; None where nobody can tell."""
+        if "file" not in self.system.protocol:
+            return None
+        there = Path(self.root)
+        while not there.exists():
+            there = there.parent
+        return shutil.disk_usage(there).free
 
     def names(self, place: str) -> list[str]:
         """Return the names in a folder; none if it is not there."""

@@ -9,12 +9,15 @@ from platformdirs import user_data_path
 from pydantic import (
     Field,
     NonNegativeFloat,
+    NonNegativeInt,
     PositiveFloat,
     PositiveInt,
     SecretStr,
     model_validator,
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from autosample.jobs.logs import Form
 
 
 class Settings(BaseSettings):
@@ -54,6 +57,11 @@ class Settings(BaseSettings):
     """Trials that run at a time; None: one a core."""
     object_store: PositiveInt = 256 << 20
     """Bytes of Ray's shared memory, where the worker starts Ray itself."""
+
+    low_water: NonNegativeInt = 1 << 30
+    """Free bytes below which uploads and new jobs are refused; running ones go on."""
+    log: Form = Form.TEXT
+    """How logs are written: text, or json, an object a line."""
 
     drill_pause: NonNegativeFloat = 0.0
     """Seconds to wait at the start of each stage: for drills that kill a worker."""

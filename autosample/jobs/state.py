@@ -61,7 +61,7 @@ class Failure(Config):
     """Why a job or an attempt ended without a result."""
 
     reason: str
-    """A stable word: data, spec, search, lost, internal."""
+    """A stable word: data, spec, search, disk, lost, internal."""
     detail: str
     """A sentence for people."""
 

@@ -155,6 +155,7 @@ def epoch_data(trial: Trial, epoch: Epoch) -> dict[str, Any]:
         "metric": round(epoch.metric, 6),
         "best": round(epoch.best, 6),
         "seconds": round(epoch.seconds, 3),
+        "pairs": epoch.pair_updates,
     }
     if len(epoch.weights) > 1:
         labels = [sampler.label for sampler in trial.candidates]

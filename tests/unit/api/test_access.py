@@ -41,8 +41,9 @@ ROUTES: list[tuple[str, str, Scope, bool]] = [
     ("GET", "/v1/models", Scope.READ, False),
     ("GET", "/v1/losses", Scope.READ, False),
     ("GET", "/v1/strategies", Scope.READ, False),
+    ("GET", "/metrics", Scope.READ, False),
 ]
-OPEN = {"/healthz", "/readyz", "/", "/openapi.json", "/docs", "/metrics"}
+OPEN = {"/healthz", "/readyz", "/", "/openapi.json", "/docs"}
 IDS = [f"{method} {path}" for method, path, *_ in ROUTES]
 
 

@@ -431,7 +431,8 @@ def test_health_tells_the_truth(client: TestClient) -> None:
     assert client.get("/healthz").json() == {"status": "alive"}
     waiting = client.get("/readyz")
     assert waiting.status_code == 503
-    assert waiting.json() == {"ready": False, "database": True, "worker": False}
+    told = {"ready": False, "database": True, "worker": False, "disk": True}
+    assert waiting.json() == told
     store(client).seen("w1")
     assert client.get("/readyz").json()["ready"] is True
 
