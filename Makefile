@@ -5,7 +5,7 @@ DATA ?=
 TEST ?=
 KEEP ?=
 
-.PHONY: demo test check format bench bench-search peers readme install clean
+.PHONY: demo test check format bench bench-search peers readme openapi drill install clean
 
 install: .venv/installed
 
@@ -34,6 +34,14 @@ format: install
 # The catalogue in the README; a test compares.
 readme: install
 	$(BIN)/python -m autosample.tables README.md
+
+# The API's schema, frozen; a test compares.
+openapi: install
+	$(BIN)/python -m api.openapi docs/openapi.json
+
+# Every case of the drill, on a Postgres of its own: about half an hour.
+drill: install
+	$(BIN)/autosample drill --postgres --out benchmarks/results/drill.json
 
 bench: install
 	$(BIN)/python -m benchmarks.speed

@@ -15,6 +15,7 @@ from httpx2 import Response
 from pydantic import SecretStr
 
 from api.main import create_app
+from api.openapi import schema
 from api.security import check_bind
 from autosample.errors import SpecError
 from autosample.jobs.keys import Scope, SqlKeyStore
@@ -425,6 +426,12 @@ def test_every_setting_has_a_description(client: TestClient) -> None:
         for field, schema in schemas[name]["properties"].items():
             told = "description" in schema or "$ref" in schema or field == "kind"
             assert told, f"{name}.{field}"
+
+
+def test_the_schema_is_the_one_that_was_agreed_on() -> None:
+    """Where it changes on purpose: make openapi."""
+    frozen = Path(__file__).parents[3] / "docs" / "openapi.json"
+    assert json.loads(schema()) == json.loads(frozen.read_text())
 
 
 def test_health_tells_the_truth(client: TestClient) -> None:
