@@ -10,10 +10,10 @@ from typing import Annotated
 from fastapi import APIRouter, File, Form, Response, UploadFile, status
 from pydantic import ValidationError
 
-from api.deps import Datasets, FoundDataset, Room
+from api.deps import AppSettings, Datasets, FoundDataset, Room
 from api.security import Reader, Submitter
 from autosample.config import Config
-from autosample.data.dataset import load_dataset
+from autosample.data.apart import read_apart
 from autosample.data.options import ReadOptions
 from autosample.errors import DataError, SpecError
 from autosample.jobs.datasets import DatasetInfo, dataset_id
@@ -33,6 +33,7 @@ def upload(
     datasets: Datasets,
     response: Response,
     asking: Submitter,
+    settings: AppSettings,
     file: Annotated[UploadFile, File(description="Interactions")],
     test_file: Annotated[UploadFile | None, File(description="Test pairs")] = None,
     options: Annotated[str, Form(description="ReadOptions as JSON")] = "{}",
@@ -45,7 +46,13 @@ def upload(
             for at, each in enumerate([file, test_file])
             if each is not None
         ]
-        dataset = load_dataset(paths[0], read, test=paths[1] if paths[1:] else None)
+        dataset = read_apart(
+            paths,
+            read,
+            Path(folder) / "read",
+            memory=settings.upload_memory,
+            seconds=settings.upload_seconds,
+        )
         id = dataset_id(paths, read, asking.owner)
     response.headers["Location"] = f"/v1/datasets/{id}"
     name = Path(file.filename or "upload").name[:255]

@@ -51,6 +51,10 @@ class Settings(BaseSettings):
     """Bytes that one owner's data sets may take."""
     max_upload: PositiveInt = 2 << 30
     """Bytes of an upload at most, all its files together."""
+    upload_memory: PositiveInt = 4 << 30
+    """Bytes of address space that reading an upload may take, in a process apart."""
+    upload_seconds: PositiveFloat = 600.0
+    """Seconds that it may take."""
     ray_address: str | None = None
     """A Ray cluster to run trials on; None: one of the worker's own."""
     trials: PositiveInt | None = None

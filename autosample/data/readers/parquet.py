@@ -21,6 +21,8 @@ def read_parquet(path: Path, options: ReadOptions) -> Table:
         file = pq.ParquetFile(pa.BufferReader(read_bytes(path)))
         columns = find_columns(file.schema_arrow.names, options)
         table = file.read(columns=list(columns.values()))
+    except MemoryError:  # which Arrow's is, too: the file may be sound
+        raise
     except (pa.ArrowException, OSError, ValueError) as error:
         raise DataError(
             f"{path.name} is not a readable Parquet file: {error}"

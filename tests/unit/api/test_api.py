@@ -423,8 +423,8 @@ def test_the_catalogue_describes_what_a_spec_may_name(
 def test_every_setting_has_a_description(client: TestClient) -> None:
     schemas = client.get("/openapi.json").json()["components"]["schemas"]
     for name in ("SearchSpec", "Training", "DNS", "Race"):
-        for field, schema in schemas[name]["properties"].items():
-            told = "description" in schema or "$ref" in schema or field == "kind"
+        for field, told_of in schemas[name]["properties"].items():
+            told = "description" in told_of or "$ref" in told_of or field == "kind"
             assert told, f"{name}.{field}"
 
 

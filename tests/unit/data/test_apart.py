@@ -1,0 +1,124 @@
+"""Uploads are read in a process of their own, which may run into its limits."""
+
+from __future__ import annotations
+
+import gzip
+import random
+from contextlib import suppress
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from autosample.data.apart import read_apart
+from autosample.data.dataset import Dataset, load_dataset
+from autosample.data.options import ReadOptions
+from autosample.errors import DataError
+
+CSV = "user,item\n" + "".join(
+    f"{u},{(u * 7 + n * n) % 40}\n" for u in range(30) for n in range(6)
+)
+ENOUGH = 2 << 30
+
+
+def read(path: Path, *, memory: int = ENOUGH, seconds: float = 60.0) -> Dataset:
+    folder = path.parent / "read"
+    return read_apart([path], ReadOptions(), folder, memory=memory, seconds=seconds)
+
+
+def test_what_is_read_apart_is_what_is_read_here(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(CSV)
+    ours, theirs = read(path), load_dataset(path)
+    assert ours.stats == theirs.stats
+    assert ours.train.fingerprint == theirs.train.fingerprint
+    assert ours.users == theirs.users
+
+
+def test_a_rule_that_is_broken_is_told_as_it_is_here(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("who,knows\n1,2\n")
+    with pytest.raises(DataError) as here:
+        load_dataset(path)
+    with pytest.raises(DataError) as apart:
+        read(path)
+    assert str(apart.value) == str(here.value)
+
+
+def test_a_small_parquet_that_asks_for_gigabytes_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "bomb.parquet"
+    ones = pa.array([1]).take(pa.array([0] * 1000))
+    column = pa.DictionaryArray.from_arrays(
+        pa.array([0] * 80_000_000, pa.int32()), ones[:1]
+    )
+    pq.write_table(pa.table({"user": column, "item": column}), path, compression="zstd")
+    assert path.stat().st_size < 1 << 20
+    with pytest.raises(DataError, match="needs more than 700 MiB"):
+        read(path, memory=700 << 20)
+
+
+def test_a_gzip_bomb_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "bomb.csv.gz"
+    with gzip.open(path, "wb", compresslevel=9) as bomb:
+        bomb.write(b"user,item\n")
+        for _ in range(600):
+            bomb.write(b"1,2\n" * (1 << 18))
+    assert path.stat().st_size < 4 << 20
+    with pytest.raises(DataError, match=r"needs more than|took more than"):
+        read(path, memory=800 << 20, seconds=20)
+
+
+def test_a_file_that_takes_too_long_is_given_up(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(CSV)
+    with pytest.raises(DataError, match=r"took more than 0\.01 s"):
+        read(path, seconds=0.01)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".csv.gz", ".parquet", ".inter"])
+def test_damaged_files_are_refused_or_read_and_nothing_else(
+    suffix: str, tmp_path: Path
+) -> None:
+    """A few here; `make fuzz` reads thousands."""
+    for seed in range(4):
+        path = mutated(suffix, seed, tmp_path)
+        with suppress(DataError):
+            assert read(path).stats.pairs > 0
+
+
+def whole(suffix: str, folder: Path) -> Path:
+    path = folder / f"a{suffix}"
+    if suffix == ".parquet":
+        rows = [line.split(",") for line in CSV.splitlines()[1:]]
+        users, items = zip(*rows, strict=True)
+        pq.write_table(pa.table({"user": users, "item": items}), path)
+    elif suffix.endswith(".gz"):
+        path.write_bytes(gzip.compress(CSV.encode()))
+    elif suffix == ".inter":
+        head = CSV.replace("user,item", "user_id:token,item_id:token")
+        path.write_text(head.replace(",", "\t"))
+    else:
+        path.write_text(CSV)
+    return path
+
+
+def mutated(suffix: str, seed: int, folder: Path) -> Path:
+    """Write a sound file with some bytes changed, cut, doubled or put in."""
+    rng = random.Random(f"{suffix}/{seed}")
+    path = whole(suffix, folder)
+    raw = bytearray(path.read_bytes())
+    for _ in range(rng.randint(1, 8)):
+        at = rng.randrange(len(raw))
+        match rng.randrange(4):
+            case 0:
+                raw[at] = rng.randrange(256)
+            case 1:
+                del raw[at : at + rng.randint(1, 200)]
+            case 2:
+                raw[at:at] = raw[at : at + rng.randint(1, 200)]
+            case _:
+                raw[at:at] = rng.randbytes(rng.randint(1, 20))
+        raw = raw or bytearray(b"x")
+    path.write_bytes(raw)
+    return path
