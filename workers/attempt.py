@@ -208,7 +208,8 @@ class Attempt:
                 return end()
             except Fenced:
                 if self.store.get(self.claim.job.id).state is JobState.CANCELLING:
-                    return self.store.cancelled(self.claim)
+                    self.store.cancelled(self.claim)
+                    return self._clear()  # also the bundle that nobody will see
                 raise
             except OperationalError:
                 _log.exception("the end of job %s was not written", self._id)

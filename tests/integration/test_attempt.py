@@ -171,6 +171,23 @@ def test_a_cancel_stops_it_in_the_middle(rig: Rig) -> None:
     assert rig.files.names(f"checkpoints/{held.job.id}") == []
 
 
+def test_a_cancel_that_comes_too_late_for_the_work_leaves_nothing_of_it(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held, put = rig.submit(), Files.put
+
+    def cancelled_meanwhile(files: Files, folder: Path, place: str) -> Any:
+        stored = put(files, folder, place)
+        rig.jobs.cancel(held.job.id)
+        return stored
+
+    monkeypatch.setattr(Files, "put", cancelled_meanwhile)
+    rig.attempt(held).run(in_process)
+    assert rig.jobs.get(held.job.id).state is JobState.CANCELLED
+    assert rig.files.names(f"jobs/{held.job.id}") == []
+    assert rig.files.names(f"checkpoints/{held.job.id}") == []
+
+
 def _ignore(_: object) -> None:
     """Make a statement of an expression."""
 
