@@ -1,0 +1,133 @@
+"""`autosample migrate` and `autosample backup`: an installation moves, or is copied."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from sqlalchemy import Connection, Engine, Table, func, insert, select, text
+
+from autosample.errors import SpecError
+from autosample.jobs.engine import connect, reader
+from autosample.jobs.files import Files
+from autosample.jobs.settings import Settings
+from autosample.jobs.state import JobState
+from autosample.jobs.tables import events, jobs, metadata
+from migrations.upgrade import upgrade
+
+AT_ONCE = 500
+"""Rows that are copied together."""
+
+
+def migrate(
+    to: Annotated[str, typer.Argument(help="postgresql+psycopg://user@host/name")],
+) -> None:
+    """Copy this installation's database to an empty one; files stay where they are.
+
+    Stop API and workers before, and start them with AUTOSAMPLE_DATABASE_URL set to the
+    new one afterwards. The old database is left as it was.
+    """
+    settings = Settings()
+    upgrade(settings.database_url)
+    upgrade(to)
+    source, target = connect(settings.database_url), connect(to)
+    try:
+        counts = move(source, target)
+    finally:
+        source.dispose()
+        target.dispose()
+    told = ", ".join(f"{count} {name}" for name, count in counts.items())
+    typer.echo(f"copied {told}")
+    typer.echo(f"from now on: AUTOSAMPLE_DATABASE_URL={_without_password(to)}")
+
+
+def move(source: Engine, target: Engine) -> dict[str, int]:
+    """Copy all rows, in one transaction of the target; returns how many by table.
+
+    Raises SpecError where jobs run, or where the target has rows already.
+    """
+    with reader(source).begin() as old, target.begin() as new:
+        _refuse(old, new)
+        counts = {
+            table.name: _copy(old, new, table) for table in metadata.sorted_tables
+        }
+        if target.dialect.name == "postgresql":
+            # Ids were given; the next one must be new.
+            new.execute(
+                text(
+                    "SELECT setval(pg_get_serial_sequence('events', 'id'),"
+                    " GREATEST((SELECT MAX(id) FROM events), 1))"
+                )
+            )
+    return counts
+
+
+def _refuse(old: Connection, new: Connection) -> None:
+    for table in metadata.sorted_tables:
+        if new.scalar(select(func.count()).select_from(table)):
+            raise SpecError(
+                f"the new database has rows in {table.name}; give an empty one"
+            )
+    active = jobs.c.state.in_((JobState.RUNNING, JobState.CANCELLING))
+    if count := old.scalar(select(func.count()).where(active)):
+        raise SpecError(
+            f"{count} jobs are running; stop the workers, which gives them back"
+        )
+
+
+def _copy(old: Connection, new: Connection, table: Table) -> int:
+    count = 0
+    for rows in _pages(old, table):
+        new.execute(insert(table), rows)
+        count += len(rows)
+    return count
+
+
+def _pages(old: Connection, table: Table) -> Iterator[list[Mapping[str, Any]]]:
+    query = select(table)
+    if table is events:
+        query = query.order_by(events.c.id)
+    found = old.execution_options(yield_per=AT_ONCE).execute(query).mappings()
+    for rows in found.partitions(AT_ONCE):
+        yield [dict(row) for row in rows]
+
+
+def _without_password(url: str) -> str:
+    head, at, rest = url.rpartition("@")
+    return f"{head.rpartition(':')[0]}:...{at}{rest}" if head.count(":") > 1 else url
+
+
+def backup(
+    folder: Annotated[Path, typer.Argument(help="New folder for the copy.")],
+) -> None:
+    """Copy a SQLite installation while it runs; the copy is a home of its own.
+
+    To restore, set AUTOSAMPLE_HOME to the copy. What ran goes on from its last
+    checkpoint that was copied, or from the beginning. Of Postgres, `pg_dump` is the
+    backup; then copy the files.
+    """
+    settings = Settings()
+    if not settings.embedded:
+        raise SpecError(
+            "this installation is on Postgres: back up the database with pg_dump, then"
+            f" copy {settings.artifacts}"
+        )
+    if folder.exists() and any(folder.iterdir()):
+        raise SpecError(f"{folder} is not empty; name a new folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    # The database first: of what it names, files are written before and stay.
+    engine = connect(settings.database_url)
+    with engine.connect() as db:
+        # Outside a transaction, which this statement is by itself.
+        raw = db.connection.driver_connection
+        assert raw is not None
+        raw.execute("VACUUM INTO ?", (str(folder / "autosample.db"),))
+    engine.dispose()
+    files = Files(settings.artifacts)
+    with files.local("") as there:
+        if there.exists():
+            shutil.copytree(there, folder / "files", dirs_exist_ok=True)
+    typer.echo(f"copied to {folder}; to use it: AUTOSAMPLE_HOME={folder}")

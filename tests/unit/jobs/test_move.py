@@ -1,0 +1,135 @@
+"""An installation moves to Postgres, or is copied, with all that it knows."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, func, select
+
+import autosample.cli
+from autosample.data.options import ReadOptions
+from autosample.data.synthetic import Synthetic
+from autosample.errors import SpecError
+from autosample.jobs.datasets import SqlDatasetStore
+from autosample.jobs.engine import connect
+from autosample.jobs.files import Files
+from autosample.jobs.keys import Scope, SqlKeyStore
+from autosample.jobs.settings import Settings
+from autosample.jobs.sql import SqlJobStore
+from autosample.jobs.state import Artifact, JobState
+from autosample.jobs.tables import metadata
+from migrations.move import move
+from migrations.upgrade import upgrade
+
+SPEC = {"dataset": "toy"}
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[tuple[Settings, Engine]]:
+    """An installation with a data set, jobs of several kinds, and a key."""
+    settings = Settings(home=tmp_path / "home")
+    upgrade(settings.database_url)
+    engine, files = connect(settings.database_url), Files(settings.artifacts)
+    made = Synthetic(users=40, items=30, pairs_per_user=6).build().dataset
+    SqlDatasetStore(engine, files).add("toy", "toy.csv", made, ReadOptions())
+    store = SqlJobStore(engine)
+    for _ in range(3):
+        store.add(SPEC)
+    held = store.claim("w1")
+    assert held is not None
+    folder = tmp_path / "bundle"
+    folder.mkdir()
+    (folder / "a.bin").write_bytes(b"weights")
+    stored = files.put(folder, f"jobs/{held.job.id}/1")
+    store.succeed(held, {"won": "dns"}, f"jobs/{held.job.id}/1", stored)
+    SqlKeyStore(engine).create("ci", Scope.SUBMIT)
+    yield settings, engine
+    engine.dispose()
+
+
+@pytest.fixture
+def empty(postgres_url: str) -> Iterator[Engine]:
+    upgrade(postgres_url)
+    engine = connect(postgres_url)
+    yield engine
+    with engine.begin() as db:
+        for table in reversed(metadata.sorted_tables):
+            db.execute(table.delete())
+    engine.dispose()
+
+
+@pytest.mark.postgres
+def test_everything_is_there_after_the_move_and_work_goes_on(
+    home: tuple[Settings, Engine], empty: Engine
+) -> None:
+    old, new = SqlJobStore(home[1]), SqlJobStore(empty)
+    counts = move(home[1], empty)
+    assert (counts["jobs"], counts["datasets"], counts["keys"]) == (3, 1, 1)
+    assert new.page().jobs == old.page().jobs
+    for job in old.page().jobs:
+        assert new.events(job.id) == old.events(job.id)
+        assert new.attempts(job.id) == old.attempts(job.id)
+    done = next(j for j in new.page().jobs if j.state is JobState.SUCCEEDED)
+    assert new.result(done.id) == {"won": "dns"}
+    held = new.claim("w2")
+    assert held is not None
+    last = max(e.id for job in old.page().jobs for e in old.events(job.id))
+    assert new.events(held.job.id)[-1].id > last
+
+
+@pytest.mark.postgres
+def test_a_move_needs_quiet_and_an_empty_place(
+    home: tuple[Settings, Engine], empty: Engine
+) -> None:
+    held = SqlJobStore(home[1]).claim("w1")
+    assert held is not None
+    with pytest.raises(SpecError, match="1 jobs are running"):
+        move(home[1], empty)
+    SqlJobStore(home[1]).release(held)
+    move(home[1], empty)
+    with pytest.raises(SpecError, match="give an empty one"):
+        move(home[1], empty)
+    with empty.connect() as db:
+        rows = select(func.count()).select_from(metadata.tables["jobs"])
+        assert db.scalar(rows) == 3
+
+
+def cli(monkeypatch: pytest.MonkeyPatch, home: Path) -> Callable[..., int]:
+    monkeypatch.setenv("AUTOSAMPLE_HOME", str(home))
+
+    def run(*words: str) -> int:
+        monkeypatch.setattr(sys, "argv", ["autosample", *words])
+        with pytest.raises(SystemExit) as ended:
+            autosample.cli.main()
+        return int(ended.value.code or 0)
+
+    return run
+
+
+def test_a_backup_is_an_installation_of_its_own(
+    home: tuple[Settings, Engine], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings, engine = home
+    run = cli(monkeypatch, settings.home)
+    assert run("backup", str(tmp_path / "copy")) == 0
+    assert run("backup", str(tmp_path / "copy")) == 2  # not over another
+    before = SqlJobStore(engine).page().jobs
+    for job in before:  # what happens later is not in it
+        if job.state is not JobState.SUCCEEDED:
+            SqlJobStore(engine).cancel(job.id)
+    restored = Settings(home=tmp_path / "copy")
+    upgrade(restored.database_url)
+    copy = connect(restored.database_url)
+    store, files = SqlJobStore(copy), Files(restored.artifacts)
+    assert store.page().jobs == before
+    done = next(j for j in before if j.state is JobState.SUCCEEDED)
+    folder, [artifact] = store.artifacts(done.id)
+    assert isinstance(artifact, Artifact)
+    raw = b"".join(files.read(f"{folder}/{artifact.name}", 0, artifact.size))
+    assert raw == b"weights"
+    toy = SqlDatasetStore(copy, files).load("toy")
+    assert toy.train.num_pairs > 0
+    copy.dispose()
