@@ -5,7 +5,7 @@ DATA ?=
 TEST ?=
 KEEP ?=
 
-.PHONY: demo test check format bench bench-search peers readme openapi drill install clean
+.PHONY: demo test check format bench bench-search peers readme openapi drill fuzz install clean
 
 install: .venv/installed
 
@@ -42,6 +42,10 @@ openapi: install
 # Every case of the drill, on a Postgres of its own: about half an hour.
 drill: install
 	$(BIN)/autosample drill --postgres --out benchmarks/results/drill.json
+
+# Nonsense for every route and 2,000 damaged uploads: half an hour.
+fuzz: install
+	$(BIN)/python -m benchmarks.fuzz
 
 bench: install
 	$(BIN)/python -m benchmarks.speed

@@ -15,6 +15,7 @@ from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 
 from autosample import errors
+from autosample.config import Config
 
 _log = logging.getLogger(__name__)
 
@@ -39,6 +40,29 @@ STATUS: Mapping[type[Exception], tuple[int, str]] = {
     errors.NotFound: (404, "not-found"),
     errors.AutoSampleError: (500, "internal"),
 }
+
+
+class Problem(Config):
+    """What every error is answered with, RFC 9457."""
+
+    type: str
+    """A stable name, `urn:autosample:problem:...`."""
+    title: str
+    status: int
+    detail: str
+    """A sentence for people: what was wrong with which value."""
+    errors: tuple[dict[str, str], ...] = ()
+    """Each field that was wrong: `pointer` (RFC 6901, or a place and a name) and
+    `detail`."""
+
+
+ANY: dict[int | str, dict[str, Any]] = {
+    "default": {
+        "description": "A problem",
+        "content": {MEDIA: {"schema": Problem.model_json_schema()}},
+    }
+}
+"""How the schema tells of problems, on every route."""
 
 
 def problem(

@@ -61,6 +61,7 @@ def create_app(settings: Settings) -> FastAPI:
         summary="Finds the negative sampler that fits a recommender and its data.",
         version=version("autosample"),
         lifespan=lifespan,
+        responses=errors.ANY,
     )
     app.state.settings, app.state.jobs, app.state.files = settings, store, files
     app.state.datasets = SqlDatasetStore(engine, files, settings.bytes_per_owner)
