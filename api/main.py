@@ -21,6 +21,7 @@ from api.rates import Rates
 from api.routes import artifacts, catalogue, datasets, events, health, jobs
 from api.security import check_bind, needs
 from api.supervisor import WorkerProcess
+from api.webhooks import call_all
 from autosample.jobs.datasets import SqlDatasetStore
 from autosample.jobs.engine import connect
 from autosample.jobs.files import Files
@@ -28,6 +29,7 @@ from autosample.jobs.keys import Scope, SqlKeyStore
 from autosample.jobs.logs import configure
 from autosample.jobs.settings import Settings
 from autosample.jobs.sql import SqlJobStore
+from autosample.jobs.webhooks import SqlWebhookStore
 from migrations.upgrade import upgrade
 
 _log = logging.getLogger(__name__)
@@ -48,11 +50,17 @@ def create_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         stop = threading.Event()
-        reaper = threading.Thread(target=_reap, args=(store, settings, stop))
-        reaper.start()
+        calls = (SqlWebhookStore(engine), settings, stop)
+        threads = (
+            threading.Thread(target=_reap, args=(store, settings, stop)),
+            threading.Thread(target=call_all, args=calls, daemon=True),
+        )
+        for each in threads:
+            each.start()
         yield
         stop.set()
-        reaper.join()
+        for each in threads:
+            each.join()
         engine.dispose()
 
     app = FastAPI(

@@ -82,13 +82,23 @@ class Client:
         body = {"dataset": dataset} | spec
         return self._ask("POST", "/v1/jobs", params={"validate_only": True}, json=body)
 
-    def submit(self, dataset: str, *, key: str | None = None, **spec: Any) -> Job:
-        """Queue a search; sent again after a broken connection, it is queued once."""
+    def submit(
+        self,
+        dataset: str,
+        *,
+        key: str | None = None,
+        webhook: str | None = None,
+        **spec: Any,
+    ) -> Job:
+        """Queue a search; sent again after a broken connection, it is queued once.
+
+        `webhook` is an address that the service calls when the job has ended.
+        """
         headers = {"Idempotency-Key": key or uuid4().hex}
+        params = {} if webhook is None else {"webhook": webhook}
         body = {"dataset": dataset} | spec
-        return Job(
-            self, self._ask("POST", "/v1/jobs", json=body, headers=headers)["id"]
-        )
+        made = self._ask("POST", "/v1/jobs", json=body, headers=headers, params=params)
+        return Job(self, made["id"])
 
     def job(self, id: str) -> Job:
         return Job(self, id)

@@ -7,8 +7,9 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query, Request, Response, status
 from pydantic import PositiveInt
 
-from api.deps import Datasets, FoundJob, Jobs, Room, Stored
+from api.deps import AppSettings, Datasets, FoundJob, Jobs, Room, Stored
 from api.security import Reader, Submitter
+from api.webhooks import check_url
 from autosample.config import Config
 from autosample.errors import SpecError
 from autosample.experiment import prepare
@@ -20,6 +21,8 @@ from autosample.spec import SearchSpec
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
 Key = Annotated[str | None, Header(min_length=1, max_length=255)]
+
+Webhook = Annotated[str | None, Query(max_length=2048)]
 
 
 class Checked(Config):
@@ -49,10 +52,17 @@ def submit(
     request: Request,
     response: Response,
     asking: Submitter,
+    settings: AppSettings,
     validate_only: bool = False,
+    webhook: Webhook = None,
     idempotency_key: Key = None,
 ) -> Job | Checked:
-    """Queue a search; with `validate_only` check it and estimate its cost."""
+    """Queue a search; with `validate_only` check it and estimate its cost.
+
+    `webhook` is called when the job has ended, signed, where its host is allowed.
+    """
+    if webhook is not None:
+        webhook = check_url(webhook, settings)
     datasets.get(spec.dataset, sees=asking.sees)
     split = prepare(spec, datasets.load(spec.dataset))
     if validate_only:
@@ -63,6 +73,7 @@ def submit(
         key=idempotency_key,
         owner=asking.owner,
         sees=asking.sees,
+        webhook=webhook,
     )
     response.headers["Location"] = request.url_for("show_job", id=str(job.id)).path
     response.headers["Retry-After"] = "1"

@@ -37,7 +37,7 @@ def job_of(row: RowMapping) -> Job:
 
 
 def new_row(
-    body: dict[str, Any], owner: str, key: str | None, asked: str
+    body: dict[str, Any], owner: str, key: str | None, asked: str, webhook: str | None
 ) -> dict[str, Any]:
     """Return the columns of a job that is to be queued."""
     return {
@@ -52,6 +52,7 @@ def new_row(
         "created": now(),
         "idempotency_key": key,
         "request_hash": asked,
+        "webhook": webhook,
     }
 
 

@@ -62,6 +62,12 @@ class Settings(BaseSettings):
     object_store: PositiveInt = 256 << 20
     """Bytes of Ray's shared memory, where the worker starts Ray itself."""
 
+    webhook_hosts: str = ""
+    """Hosts that may be called at a job's end, by commas; empty: none."""
+    webhook_secret: SecretStr | None = None
+    """What those calls are signed with."""
+    webhook_private: bool = False
+    """Whether hosts at private addresses may be called, and without TLS."""
     low_water: NonNegativeInt = 1 << 30
     """Free bytes below which uploads and new jobs are refused; running ones go on."""
     log: Form = Form.TEXT

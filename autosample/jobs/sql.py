@@ -92,6 +92,7 @@ class SqlJobStore:
         key: str | None = None,
         owner: str = "",
         sees: str | None = None,
+        webhook: str | None = None,
     ) -> Job:
         """Queue a job; the same owner's key and spec give the same job.
 
@@ -100,14 +101,15 @@ class SqlJobStore:
         """
         body = dict(spec)
         key = key and sha256(f"{owner}/{key}".encode()).hexdigest()
-        asked = sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+        told = json.dumps(body, sort_keys=True) + (webhook or "")
+        asked = sha256(told.encode()).hexdigest()
         try:
             with self.engine.begin() as db:
                 if key and (row := by_key(db, key)):
                     return replayed(row, asked)
                 require_dataset(db, body["dataset"], sees)
                 self._check_quota(db, owner)
-                made = insert(jobs).values(**new_row(body, owner, key, asked))
+                made = insert(jobs).values(**new_row(body, owner, key, asked, webhook))
                 row = one(db, made.returning(jobs))
                 log_events(db, row["id"], 0, [("state", {"state": JobState.QUEUED})])
                 return job_of(row)
@@ -219,7 +221,15 @@ class SqlJobStore:
                 update(jobs)
                 .where(jobs.c.id == id)
                 .where(jobs.c.state.in_((JobState.FAILED, JobState.CANCELLED)))
-                .values(state=JobState.QUEUED, attempts=0, failure=None, finished=None)
+                .values(
+                    state=JobState.QUEUED,
+                    attempts=0,
+                    failure=None,
+                    finished=None,
+                    webhook_tries=0,
+                    webhook_after=None,
+                    webhook_done=None,
+                )
             )
             return self._moved(db, change, id, JobState.QUEUED)
 

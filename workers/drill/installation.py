@@ -49,6 +49,8 @@ class Installation:
     database: Database
     lease: float
     pause: float
+    count: int = WORKERS
+    """Workers beside the API."""
     port: int = field(init=False)
     api: subprocess.Popen[bytes] | None = None
     workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
@@ -103,7 +105,7 @@ class Installation:
             serve = ("autosample", "serve", "--no-worker", "--port", str(self.port))
             self.api = self._start(*serve)
         self.workers = [each for each in self.workers if each.poll() is None]
-        while len(self.workers) < WORKERS:
+        while len(self.workers) < self.count:
             self.workers.append(self._start("workers"))
         return self._ray_is_up() and self._answers()
 
