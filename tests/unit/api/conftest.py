@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
 from api.main import create_app
+from autosample.data.dataset import Dataset, load_dataset
+from autosample.data.options import ReadOptions
 from autosample.jobs.settings import Settings
 
 
@@ -22,3 +25,15 @@ def client(settings: Settings) -> Iterator[TestClient]:
     app = create_app(settings)
     with TestClient(app, raise_server_exceptions=False) as client:
         yield client
+
+
+@pytest.fixture(autouse=True)
+def read_here(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read uploads in this process: another takes a second, and has its own tests."""
+    if request.node.get_closest_marker("apart"):
+        return
+
+    def read(paths: list[Path], options: ReadOptions, *_: Any, **__: Any) -> Dataset:
+        return load_dataset(paths[0], options, test=paths[1] if paths[1:] else None)
+
+    monkeypatch.setattr("api.routes.datasets.read_apart", read)

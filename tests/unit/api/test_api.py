@@ -87,6 +87,7 @@ def publish(client: TestClient, tmp_path: Path) -> tuple[str, bytes]:
 # Data sets
 
 
+@pytest.mark.apart
 def test_an_upload_tells_what_is_in_it(client: TestClient) -> None:
     response = upload(client)
     assert response.status_code == 201
@@ -103,6 +104,7 @@ def test_the_same_bytes_and_options_give_the_same_data_set(client: TestClient) -
     assert upload(client, k_core=2).json()["id"] != first["id"]
 
 
+@pytest.mark.apart
 def test_a_test_file_comes_along(client: TestClient) -> None:
     files = {
         "file": ("train.txt", b"1 10 11\n2 12 10\n"),
