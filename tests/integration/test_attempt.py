@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine
+from sqlalchemy.exc import OperationalError
 
 from autosample.checkpoints import FolderCheckpoints
 from autosample.data.options import ReadOptions
@@ -160,6 +161,26 @@ def test_an_unforeseen_error_fails_the_job_and_not_the_worker(rig: Rig) -> None:
     failure = rig.jobs.get(held.job.id).failure
     assert failure is not None
     assert (failure.reason, failure.detail) == ("internal", "RuntimeError: boom")
+
+
+def test_a_database_that_is_away_costs_an_attempt_and_not_the_job(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held, load = rig.submit(), SqlDatasetStore.load
+
+    def away(*_: Any) -> Any:
+        raise OperationalError("SELECT 1", {}, Exception("it is shutting down"))
+
+    monkeypatch.setattr(SqlDatasetStore, "load", away)
+    rig.attempt(held).run(in_process)
+    assert rig.jobs.get(held.job.id).state is JobState.RUNNING
+    monkeypatch.setattr(SqlDatasetStore, "load", load)
+    with rig.jobs.engine.begin() as db:
+        db.exec_driver_sql("UPDATE jobs SET lease_until = 0")
+    assert rig.jobs.reap() == [held.job.id]
+    rig.attempt(rig.claim()).run(in_process)
+    job = rig.jobs.get(held.job.id)
+    assert (job.state, job.attempts) == (JobState.SUCCEEDED, 2)
 
 
 def test_a_cancel_stops_it_in_the_middle(rig: Rig) -> None:

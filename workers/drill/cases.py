@@ -126,7 +126,8 @@ class Drill:
         epoch, began = job.epoch, time.monotonic()
         self._strike(case, hit)
         self._let_go(case, hit)
-        place.database.revive()
+        if case.target is Target.DATABASE:
+            place.database.revive()
         outcome.seconds = self._recovered(id, epoch, began)
         if case.target is Target.WORKER and case.action is not Action.FREEZE:
             left = self._orphans(family)
