@@ -117,8 +117,8 @@ class Attempt:
             self._flush()
             return lambda: self.store.release(self.claim)
         except OperationalError:
-            # The database is away, which is not the job's fault: nothing is written, the
-            # lease runs out, and another attempt goes on from the checkpoints.
+            # The database is away, which is not the job's fault: nothing is written,
+            # the lease runs out, and another attempt goes on from the checkpoints.
             _log.exception("job %s is left to its next attempt", self._id)
             return lambda: None
         except Exception as error:  # the one boundary: here it becomes a failed job
