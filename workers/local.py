@@ -23,11 +23,9 @@ def local(parallel: int | None) -> Iterator[Callable[[Split], TrialRunner]]:
     with tempfile.TemporaryDirectory(prefix="autosample-") as folder:
         checkpoints = FolderCheckpoints(Path(folder).as_uri())
         guard = watchdog.start()
-        pool = RayPool(settings)
+        pool = RayPool(settings, guard.folder)
         try:
             yield lambda split: RayRunner(pool, split, checkpoints, lambda: None)
         finally:
             pool.shutdown()
-            assert guard.stdin is not None
-            guard.stdin.close()
-            guard.wait()
+            guard.stop()

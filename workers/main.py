@@ -50,16 +50,14 @@ def worker(
         upgrade(settings.database_url)
     guard = watchdog.start()
     # Ray may take the signal handlers; ours are for draining.
-    pool = RayPool(settings)
+    pool = RayPool(settings, guard.folder)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopping.set())
     try:
         work(settings, pool, stopping)
     finally:
         pool.shutdown()
-        assert guard.stdin is not None
-        guard.stdin.close()
-        guard.wait()
+        guard.stop()
 
 
 def work(settings: Settings, pool: RayPool, stopping: threading.Event) -> None:

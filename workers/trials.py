@@ -7,6 +7,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import ray
@@ -57,7 +58,8 @@ class TrialActor:
 class RayPool:
     """Ray, and actors that stay warm from job to job."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, folder: Path | None = None) -> None:
+        """Start Ray, with its files in a folder that somebody deletes, or connect."""
         self.size = settings.trials or os.cpu_count() or 1
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing leaves here
         start: dict[str, Any] = {"address": settings.ray_address or "local"}
@@ -67,6 +69,8 @@ class RayPool:
                 "object_store_memory": settings.object_store,
                 "include_dashboard": False,
             }
+            if folder is not None:
+                start["_temp_dir"] = str(folder)
         ray.init(
             **start,
             log_to_driver=False,

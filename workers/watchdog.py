@@ -11,31 +11,53 @@ from __future__ import annotations
 
 import os
 import select
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
 from uuid import uuid4
 
 import psutil
 
 TOKEN = "AUTOSAMPLE_WORKER_TOKEN"
+PREFIX = "as-ray-"
 ROUNDS = 20  # of a quarter of a second: children may still be starting others
 LOOK = 1.0  # seconds between looks at what the worker has started
 
 
-def start() -> subprocess.Popen[bytes]:
+@dataclass(frozen=True)
+class Guard:
+    """A watchdog at work."""
+
+    process: subprocess.Popen[bytes]
+    folder: Path
+    """For files that are to go when the worker does, such as Ray's."""
+
+    def stop(self) -> None:
+        """Let it end what is left, and wait for that."""
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def start() -> Guard:
     """Start a watchdog; what this process starts from now on carries its token."""
     token = uuid4().hex
-    watchdog = subprocess.Popen(
-        [sys.executable, "-P", "-m", "workers.watchdog", token],
+    # A short name: Ray's sockets lie below it, and their paths have a limit.
+    folder = Path(tempfile.mkdtemp(prefix=PREFIX))
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-m", "workers.watchdog", token, str(folder)],
         stdin=subprocess.PIPE,
         start_new_session=True,
     )
     os.environ[TOKEN] = token
-    return watchdog
+    return Guard(process, folder)
 
 
 def sweep(token: str, seen: Iterable[psutil.Process] = ()) -> int:
@@ -62,7 +84,7 @@ def _running(seen: Iterable[psutil.Process]) -> list[psutil.Process]:
     ]
 
 
-def watch(token: str) -> None:
+def watch(token: str, folder: Path) -> None:
     """Wait until the worker is gone, then sweep until nothing is left."""
     for ignored in (signal.SIGINT, signal.SIGTERM):
         signal.signal(ignored, signal.SIG_IGN)
@@ -72,9 +94,10 @@ def watch(token: str) -> None:
             seen = set(_running(seen)) | set(worker.children(recursive=True))
     for _ in range(ROUNDS):
         if sweep(token, seen) == 0:
-            return
+            break
         time.sleep(0.25)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":
-    watch(sys.argv[1])
+    watch(sys.argv[1], Path(sys.argv[2]))

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,6 +28,7 @@ from autosample.strategies.base import SearchResult, Task
 from autosample.strategies.run import search
 from autosample.trials import TrialResult
 from workers.trials import RayPool, RayRunner
+from workers.watchdog import PREFIX
 
 pytestmark = pytest.mark.filterwarnings("default")  # Ray's and Optuna's own
 
@@ -125,7 +127,7 @@ def write_csv(path: Path) -> None:
 
 def test_the_command_line_starts_ray_and_leaves_nothing_behind(tmp_path: Path) -> None:
     write_csv(tmp_path / "mine.csv")
-    before = ray_processes()
+    before, folders = ray_processes(), ray_folders()
     done = subprocess.run(
         [*RUN, "--epochs", "8", "--candidates", "uniform,dns", "--json"],
         cwd=tmp_path,
@@ -136,12 +138,12 @@ def test_the_command_line_starts_ray_and_leaves_nothing_behind(tmp_path: Path) -
     )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["spec"]["strategy"]["kind"] == "asha"
-    gone(before)
+    gone(before, folders)
 
 
 def test_ctrl_c_ends_a_local_study_with_all_its_processes(tmp_path: Path) -> None:
     write_csv(tmp_path / "mine.csv")
-    before = ray_processes()
+    before, folders = ray_processes(), ray_folders()
     process = subprocess.Popen(
         [*RUN, "--epochs", "100000"], cwd=tmp_path, start_new_session=True,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
@@ -152,7 +154,7 @@ def test_ctrl_c_ends_a_local_study_with_all_its_processes(tmp_path: Path) -> Non
     time.sleep(10)  # until trials run
     process.send_signal(signal.SIGINT)
     assert process.wait(60) != 0
-    gone(before)
+    gone(before, folders)
 
 
 def ray_processes() -> set[int]:
@@ -167,8 +169,15 @@ def ray_processes() -> set[int]:
     return found
 
 
-def gone(before: set[int]) -> None:
+def gone(before: set[int], folders: set[Path]) -> None:
     end = time.monotonic() + 20
     while (left := ray_processes() - before) and time.monotonic() < end:
         time.sleep(0.2)
     assert not left
+    while (more := ray_folders() - folders) and time.monotonic() < end:
+        time.sleep(0.2)
+    assert not more
+
+
+def ray_folders() -> set[Path]:
+    return set(Path(tempfile.gettempdir()).glob(f"{PREFIX}*"))
