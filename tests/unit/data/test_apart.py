@@ -15,10 +15,8 @@ from autosample.data.apart import read_apart
 from autosample.data.dataset import Dataset, load_dataset
 from autosample.data.options import ReadOptions
 from autosample.errors import DataError
+from benchmarks.fuzz import CSV, mutated, sound_files
 
-CSV = "user,item\n" + "".join(
-    f"{u},{(u * 7 + n * n) % 40}\n" for u in range(30) for n in range(6)
-)
 ENOUGH = 2 << 30
 
 
@@ -76,49 +74,13 @@ def test_a_file_that_takes_too_long_is_given_up(tmp_path: Path) -> None:
         read(path, seconds=0.01)
 
 
-@pytest.mark.parametrize("suffix", [".csv", ".csv.gz", ".parquet", ".inter"])
+@pytest.mark.parametrize("name", sound_files())
 def test_damaged_files_are_refused_or_read_and_nothing_else(
-    suffix: str, tmp_path: Path
+    name: str, tmp_path: Path
 ) -> None:
     """A few here; `make fuzz` reads thousands."""
     for seed in range(4):
-        path = mutated(suffix, seed, tmp_path)
+        path = tmp_path / name
+        path.write_bytes(mutated(sound_files()[name], random.Random(f"{name}/{seed}")))
         with suppress(DataError):
             assert read(path).stats.pairs > 0
-
-
-def whole(suffix: str, folder: Path) -> Path:
-    path = folder / f"a{suffix}"
-    if suffix == ".parquet":
-        rows = [line.split(",") for line in CSV.splitlines()[1:]]
-        users, items = zip(*rows, strict=True)
-        pq.write_table(pa.table({"user": users, "item": items}), path)
-    elif suffix.endswith(".gz"):
-        path.write_bytes(gzip.compress(CSV.encode()))
-    elif suffix == ".inter":
-        head = CSV.replace("user,item", "user_id:token,item_id:token")
-        path.write_text(head.replace(",", "\t"))
-    else:
-        path.write_text(CSV)
-    return path
-
-
-def mutated(suffix: str, seed: int, folder: Path) -> Path:
-    """Write a sound file with some bytes changed, cut, doubled or put in."""
-    rng = random.Random(f"{suffix}/{seed}")
-    path = whole(suffix, folder)
-    raw = bytearray(path.read_bytes())
-    for _ in range(rng.randint(1, 8)):
-        at = rng.randrange(len(raw))
-        match rng.randrange(4):
-            case 0:
-                raw[at] = rng.randrange(256)
-            case 1:
-                del raw[at : at + rng.randint(1, 200)]
-            case 2:
-                raw[at:at] = raw[at : at + rng.randint(1, 200)]
-            case _:
-                raw[at:at] = rng.randbytes(rng.randint(1, 20))
-        raw = raw or bytearray(b"x")
-    path.write_bytes(raw)
-    return path
