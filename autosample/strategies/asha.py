@@ -12,6 +12,7 @@ from autosample.errors import SearchFailed
 from autosample.evaluation.significance import compare, estimate
 from autosample.samplers import Sampler, UniformSampler
 from autosample.strategies.base import CandidateReport, SearchResult, Task
+from autosample.strategies.plan import likely_passes
 from autosample.strategies.specs import Asha
 from autosample.study import Study, Tried, space_of
 from autosample.trials import Request, Start, TrialResult
@@ -20,7 +21,7 @@ from autosample.trials import Request, Start, TrialResult
 def asha(task: Task, settings: Asha) -> SearchResult:
     """Train all candidates, stopping what is behind; the best that ended by itself."""
     study = study_of(task, task.spec.samplers, settings)
-    task.planned = _planned(study)
+    task.planned = likely_passes(task.spec)
     tried = task.study(study)
     best = {base: best_of(mine) for base, mine in _by_base(tried).items()}
     sound = {base: each for base, each in best.items() if each is not None}
@@ -128,11 +129,3 @@ def _report(
         else None,
         weight=float(best is winner),
     )
-
-
-def _planned(study: Study) -> int:
-    """Return about how many passes it will make: one in `reduction` goes on at each
-    milestone, and one goes on to the end."""
-    count = study.samples
-    rungs = len(study.milestones) * (1 - 1 / study.reduction)
-    return round(count * study.grace * (1 + rungs))

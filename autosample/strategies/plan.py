@@ -34,8 +34,17 @@ class Passes(NamedTuple):
     most: int
 
 
+def likely_passes(spec: SearchSpec) -> int:
+    """Return about how many passes the search will make, for its progress."""
+    return sum(each.trials * each.likely for each in searching(spec))
+
+
 def searching(spec: SearchSpec) -> list[Passes]:
-    """Return what the search will train."""
+    """Return what the search will train, and what tuning will."""
+    return _searching(spec) + _tuning(spec)
+
+
+def _searching(spec: SearchSpec) -> list[Passes]:
     count = len(spec.samplers)
     match spec.resolved_strategy:
         case Race() as race:
@@ -43,15 +52,25 @@ def searching(spec: SearchSpec) -> list[Passes]:
         case Mixture() as mixture:
             return [Passes(What.SUPERNET, 1, mixture.epochs, mixture.epochs)]
         case Asha() as asha:
-            return [_halving(spec, asha)]
+            return [_halving(spec, asha, spec.tune.samples if spec.tune else count)]
         case Exhaustive():
             return [_whole(spec, What.EACH, count * len(spec.seeds))]
 
 
-def _halving(spec: SearchSpec, asha: Asha) -> Passes:
+def _tuning(spec: SearchSpec) -> list[Passes]:
+    """Return the studies of the finalists and of uniform, and both as listed."""
+    if spec.tune is None:
+        return []
+    searched = isinstance(spec.strategy, Asha)  # of the finalists, as it searched
+    asha = spec.strategy if isinstance(spec.strategy, Asha) else Asha()
+    studies = [_halving(spec, asha, spec.tune.samples)] * (1 if searched else 2)
+    return [*studies, _whole(spec, What.ANY, 2)]
+
+
+def _halving(spec: SearchSpec, asha: Asha, count: int) -> Passes:
     """Each milestone stops all but one in `reduction`, so that between two of them all
     together make as many passes as to the first."""
-    count, most = len(spec.samplers), spec.training.epochs
+    most = spec.training.epochs
     rungs = log(max(most / asha.grace, 1), asha.reduction)
     likely = asha.grace * (1 + rungs * (1 - 1 / asha.reduction))
     return Passes(What.ANY, count, min(ceil(likely), most), most)
@@ -71,10 +90,10 @@ def _racing(race: Race, count: int) -> list[Passes]:
 
 
 def retraining(spec: SearchSpec) -> list[Passes]:
-    """Return the final training, which an exhaustive search has made already, and its
-    last passes on all pairs."""
+    """Return the final training, which some searches have made already, and its last
+    passes on all pairs."""
     last = [Passes(What.ANY, 1, spec.refit, spec.refit)] if spec.refit else []
-    if isinstance(spec.strategy, Exhaustive | Asha):
+    if isinstance(spec.strategy, Exhaustive | Asha) or spec.tune is not None:
         return last
     return [_whole(spec, What.ANY, 1), *last]
 

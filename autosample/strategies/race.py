@@ -18,6 +18,7 @@ from autosample.evaluation.significance import Comparison, compare, estimate
 from autosample.samplers import Sampler, UniformSampler
 from autosample.samplers.ranges import neighbours
 from autosample.strategies.base import CandidateReport, SearchResult, Task
+from autosample.strategies.plan import likely_passes
 from autosample.strategies.specs import Race, Rung
 from autosample.training import Training
 from autosample.trials import Request, Start, TrialResult
@@ -68,7 +69,7 @@ class Runner:
 def race(task: Task, settings: Race) -> SearchResult:
     """Warm up, then let branches train on in rungs, each dropping the worse."""
     samplers = task.spec.samplers
-    task.planned = _planned(len(samplers), settings)
+    task.planned = likely_passes(task.spec)
     supernet = _warm_up(task, settings)
     field = [Runner(sampler, weight=1 / len(samplers)) for sampler in samplers]
     left = field
@@ -353,10 +354,3 @@ def _failures(field: list[Runner]) -> str:
 
 def _passes(training: Training, epochs: int) -> Training:
     return training.model_copy(update={"epochs": epochs})
-
-
-def _planned(candidates: int, settings: Race) -> int:
-    fields, rungs = settings.fields(candidates), settings.rungs or ()
-    return settings.warmup + sum(
-        count * rung.epochs for count, rung in zip(fields, rungs, strict=True)
-    )

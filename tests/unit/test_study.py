@@ -15,6 +15,7 @@ from autosample.running import InProcessRunner
 from autosample.samplers import DNS, DNSMN, UniformSampler
 from autosample.strategies.asha import study_of
 from autosample.strategies.base import Task
+from autosample.strategies.plan import likely_passes, retraining
 from autosample.strategies.specs import Asha
 from autosample.study import SAMPLER, Study, space_of
 
@@ -107,3 +108,13 @@ def test_without_ray_a_user_is_told_what_to_install(
     monkeypatch.setattr("autosample.runners.entry_points", lambda **_: [])
     with pytest.raises(SpecError, match="pip install"):
         search(DATA, strategy={"kind": "asha"})
+
+
+@pytest.mark.parametrize("strategy", ["race", "asha"])
+def test_what_tuning_costs_is_foreseen(strategy: str) -> None:
+    fields = {"strategy": {"kind": strategy}}
+    plain = make_spec("made", fields)
+    tuned = make_spec("made", fields | {"tune": {"samples": 50}})
+    assert likely_passes(tuned) > likely_passes(plain) + 50
+    # The winner is then trained to its end: what is left is the refit.
+    assert [each.likely for each in retraining(tuned)] == [tuned.refit]
