@@ -97,3 +97,12 @@ class Tabled(Protocol):
     def tables(self) -> tuple[Tensor, Tensor] | None:
         """Return users' rows (U, D) and items' (I, D); None: they stand nowhere."""
         ...
+
+
+@runtime_checkable
+class Layered(Protocol):
+    """A scorer of several layers that stand in tables, too."""
+
+    def layer_tables(self) -> list[Tensor]:
+        """Return items' rows in each layer: L of (I, D)."""
+        ...

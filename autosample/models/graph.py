@@ -47,7 +47,12 @@ class GraphScorer:
 
     @cached_property
     def layers(self) -> list[Tensor]:
-        return self.all_layers()
+        # Samplers read them first and without gradients; the loss, later, needs them.
+        with torch.set_grad_enabled(self.pooled.requires_grad):
+            return self.all_layers()
+
+    def layer_tables(self) -> list[Tensor]:
+        return [layer[self.num_users :] for layer in self.layers]
 
     def all_items(self) -> Tensor:
         return self.pooled[self.num_users :]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from autosample.kernels.jit import compiles
 from autosample.kernels.scores import score
 from autosample.samplers.observed import Observed
-from autosample.types import START, Moment, Queries, Scorer, Tabled
+from autosample.types import START, Layered, Moment, Queries, Scorer, Tabled
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,17 @@ class QueryContext:
     @torch.no_grad()
     def score_layers(self, items_BM: Tensor) -> Tensor:
         """Score each layer of items by the queries' rows: (B, M, L)."""
+        if self.scorer.num_layers == 1:
+            return self.score(items_BM)[..., None]
+        if isinstance(self.scorer, Layered) and len(items_BM) > 1:
+            tables = self.scorer.layer_tables()
+            if all(compiles(table_ID) for table_ID in tables):
+                rows_BD, items = self.rows_BD.contiguous().numpy(), items_BM.numpy()
+                found = [
+                    score(rows_BD, table_ID.detach().numpy(), items, False)
+                    for table_ID in tables
+                ]
+                return torch.from_numpy(np.stack(found, -1))
         rows = self.layers(items_BM)
         layers = range(self.scorer.num_layers)
         return torch.stack([inner(self.rows_BD, rows[..., at, :]) for at in layers], -1)

@@ -61,6 +61,28 @@ class ModelContract:
         assert layers.shape[:3] == (2, 1, scorer.num_layers)
         torch.testing.assert_close(layers.mean(2), scorer.items(items).scored)
 
+    def test_layers_pass_the_gradient_of_the_row_they_make(self) -> None:
+        """Even where a sampler has read them first, without gradients."""
+        found = []
+        for layered in (False, True):
+            model = self._model()
+            scorer = model()
+            items = torch.tensor([[4], [0]])
+            wide = items[..., None].expand(-1, -1, scorer.num_layers)
+            with torch.no_grad():
+                scorer.item_layers(wide)
+            rows = (
+                scorer.item_layers(wide).mean(2)
+                if layered
+                else scorer.items(items).scored
+            )
+            (rows.square() * torch.arange(1, 1 + rows.shape[-1])).sum().backward()
+            found.append([each.grad for each in model.parameters()])
+        for ours, theirs in zip(*found, strict=True):
+            assert (ours is None) == (theirs is None)
+            if ours is not None and theirs is not None:
+                torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-4)
+
     def test_what_it_exports_gives_the_same_scores(self) -> None:
         model = self._model()
         exported, scorer = model.export(), model()
