@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import secrets
 import time
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from struct import error as StructError
+from struct import pack, unpack
 from typing import Any
 from uuid import UUID
 
@@ -138,10 +141,16 @@ def moment(seconds: float | None) -> datetime | None:
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
 
 
+def token_of(row: RowMapping) -> str:
+    """Return what stands for a row's place in a list, opaque to those who hold it."""
+    place = pack(">d16s", row["created"], row["id"].bytes)
+    return urlsafe_b64encode(place).decode()
+
+
 def place_of(token: str) -> tuple[float, UUID]:
     """Return what a page token stands for; ValueError if it is not one of ours."""
-    created, _, id = token.partition("_")
     try:
-        return float(created), UUID(hex=id)
-    except ValueError:
+        created, id = unpack(">d16s", urlsafe_b64decode(token))
+    except (ValueError, StructError):
         raise ValueError(f"{token!r} is not a page token") from None
+    return created, UUID(bytes=id)
