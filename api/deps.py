@@ -8,7 +8,6 @@ from uuid import UUID
 from fastapi import Depends, Request
 
 from api.security import Reader
-from autosample.errors import DiskFull
 from autosample.jobs.datasets import DatasetInfo, SqlDatasetStore
 from autosample.jobs.files import Files
 from autosample.jobs.settings import Settings
@@ -38,12 +37,7 @@ def app_settings(request: Request) -> Settings:
 
 def require_room(request: Request) -> None:
     """Raise DiskFull where files have too little room left to take on more."""
-    free, least = request.app.state.files.free(), request.app.state.settings.low_water
-    if free is not None and free < least:
-        raise DiskFull(
-            f"{free >> 20} MiB are free where files are kept, and {least >> 20} are the"
-            " least; delete jobs or data sets, or make room"
-        )
+    request.app.state.room.check()
 
 
 Room = Depends(require_room)

@@ -42,6 +42,10 @@ STATUS: Mapping[type[Exception], tuple[int, str]] = {
 }
 
 
+AGAIN: Mapping[type[Exception], str] = {errors.DiskFull: "60", errors.NotFinished: "5"}
+"""Seconds after which it is worth asking again."""
+
+
 class Problem(Config):
     """What every error is answered with, RFC 9457."""
 
@@ -101,6 +105,8 @@ def _own(_: Request, error: Exception) -> JSONResponse:
         headers = {"WWW-Authenticate": "Bearer"}
     if isinstance(error, errors.LimitReached):
         headers = {"Retry-After": str(ceil(error.after))}
+    if isinstance(error, errors.DiskFull | errors.NotFinished):
+        headers = {"Retry-After": AGAIN[type(error)]}
     return problem(status, kind, str(error), headers=headers)
 
 

@@ -18,6 +18,7 @@ from api import errors
 from api.limits import BodyLimit
 from api.metrics import Metrics, Timed
 from api.rates import Rates
+from api.room import Room
 from api.routes import artifacts, catalogue, datasets, events, health, jobs
 from api.security import check_bind, needs
 from api.supervisor import WorkerProcess
@@ -27,6 +28,7 @@ from autosample.jobs.engine import connect
 from autosample.jobs.files import Files
 from autosample.jobs.keys import Scope, SqlKeyStore
 from autosample.jobs.logs import configure
+from autosample.jobs.scratch import clear
 from autosample.jobs.settings import Settings
 from autosample.jobs.sql import SqlJobStore
 from autosample.jobs.webhooks import SqlWebhookStore
@@ -49,6 +51,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        clear(datasets.UPLOADS)
         stop = threading.Event()
         calls = (SqlWebhookStore(engine), settings, stop)
         threads = (
@@ -74,6 +77,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.settings, app.state.jobs, app.state.files = settings, store, files
     app.state.datasets = SqlDatasetStore(engine, files, settings.bytes_per_owner)
     app.state.keys = SqlKeyStore(engine)
+    app.state.room = Room(files, settings)
     app.state.rates = Rates(settings.rate, settings.burst)
     app.state.metrics = Metrics(engine, files.free)
     errors.install(app)

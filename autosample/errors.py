@@ -54,6 +54,10 @@ class SearchFailed(AutoSampleError):
     """No candidate survived."""
 
 
+class OverBudget(SearchFailed):
+    """A search that does not end, long after its budget of seconds was spent."""
+
+
 class Cancelled(AutoSampleError):
     """The caller asked a running search to stop."""
 

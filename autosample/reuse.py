@@ -8,6 +8,7 @@ digest of both and of what computed it.
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Sequence
 from functools import cache
 from hashlib import sha256
@@ -35,10 +36,29 @@ def usual_folder() -> Path:
 
 
 class TrainingStore:
-    """Files in a folder, which several processes may share."""
+    """Files in a folder, which several processes may share.
 
-    def __init__(self, folder: Path, most: int = MOST) -> None:
-        self.folder, self.most = folder, most
+    `of` gives the part of one data set, which can be forgotten with it; all parts
+    together keep to the limit.
+    """
+
+    def __init__(self, folder: Path, most: int = MOST, part: str = "") -> None:
+        self.root, self.folder, self.most = folder, folder / part, most
+
+    def of(self, part: str) -> TrainingStore:
+        """Return the store of a data set."""
+        return TrainingStore(self.root, self.most, part)
+
+    @property
+    def parts(self) -> list[str]:
+        """The data sets of which something is kept."""
+        if not self.root.exists():
+            return []
+        return [each.name for each in self.root.iterdir() if each.is_dir()]
+
+    def forget(self, part: str) -> None:
+        """Delete what is kept of a data set."""
+        shutil.rmtree(self.root / part, ignore_errors=True)
 
     def load(self, name: str) -> TrialResult | None:
         """Return what was kept under a name; None if nothing, or nothing readable."""
@@ -62,7 +82,7 @@ class TrainingStore:
         return self.folder / f"{name}{SUFFIX}"
 
     def _make_room(self) -> None:
-        kept = [(each.stat(), each) for each in self.folder.glob(f"*{SUFFIX}")]
+        kept = [(each.stat(), each) for each in self.root.rglob(f"*{SUFFIX}")]
         total = sum(stat.st_size for stat, _ in kept)
         for stat, path in sorted(kept, key=lambda each: each[0].st_mtime):
             if total <= self.most:

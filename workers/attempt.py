@@ -22,8 +22,10 @@ from autosample.errors import (
     DataError,
     Fenced,
     NotFound,
+    OverBudget,
     SearchFailed,
     SpecError,
+    UnknownJob,
 )
 from autosample.experiment import Outcome, run
 from autosample.jobs.datasets import SqlDatasetStore
@@ -40,10 +42,13 @@ _log = logging.getLogger(__name__)
 SOME = 0.05  # progress from which an end can be estimated
 OFTEN = 0.5  # seconds: progress is written at most this often
 BEAT = 1.5  # seconds at most between renewals, which also bring the news of a cancel
+BUDGETED = (Stage.PREPARING, Stage.SEARCHING, Stage.RETRAINING)
+SLACK = 1.25, 60.0  # times a budget and plus seconds, after which something must hang
 REASONS: Mapping[type[Exception], str] = {
     DataError: "data",
     SpecError: "spec",
     NotFound: "data",
+    OverBudget: "budget",
     SearchFailed: "search",
     AutoSampleError: "search",
 }
@@ -77,6 +82,7 @@ class Attempt:
         self.waiting: list[tuple[str, Mapping[str, Any]]] = []
         self.last = Progress(Stage.PREPARING, 0.0, "stage")
         self.over = threading.Event()
+        self.budget: float | None = None
 
     @property
     def _id(self) -> str:
@@ -89,7 +95,7 @@ class Attempt:
         try:
             end = self._attempt(runners)
             self._insist(end)
-        except Fenced as error:
+        except (Fenced, UnknownJob) as error:  # taken over, and perhaps deleted since
             _log.warning("job %s was taken over: %s", self._id, error)
         finally:
             self.over.set()
@@ -99,6 +105,8 @@ class Attempt:
         """Do the work; returns what writes its end."""
         try:
             spec = SearchSpec.model_validate(self.claim.job.spec)
+            if spec.budget is not None:
+                self.budget = spec.budget.seconds
             dataset = self.datasets.load(spec.dataset)
             outcome = run(
                 spec,
@@ -148,8 +156,8 @@ class Attempt:
 
     def tell(self, progress: Progress) -> None:
         """Write progress, not too often; raises Fenced, Cancelled or Draining."""
-        self.check()
         self.last = progress
+        self.check()
         if progress.kind != "tick":
             self.waiting.append(
                 (progress.kind, {"stage": progress.stage, **progress.data})
@@ -184,6 +192,19 @@ class Attempt:
             raise Cancelled(f"job {self._id} was called off")
         if self.stopping.is_set():
             raise Draining("the worker is being stopped")
+        if self.budget is not None and self.last.stage in BUDGETED:
+            self._check_budget(self.budget, time.monotonic() - self.began)
+
+    @staticmethod
+    def _check_budget(budget: float, passed: float) -> None:
+        """Searches keep to their budgets by themselves, unless a trial hangs."""
+        times, plus = SLACK
+        if passed > times * budget + plus:
+            raise OverBudget(
+                f"the budget was {budget:.0f} s, and {passed:.0f} s after its start the"
+                " search has not ended: a trial hangs, or a pass of one takes longer"
+                " than that; retry goes on from what is finished"
+            )
 
     def _pause(self) -> None:
         until = time.monotonic() + self.settings.drill_pause

@@ -9,20 +9,24 @@ import socket
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Annotated
 from uuid import uuid4
 
 import typer
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from autosample.checkpoints import Checkpoints
 from autosample.data.splits import Split
+from autosample.errors import NotFound
 from autosample.jobs.datasets import SqlDatasetStore
 from autosample.jobs.engine import connect
 from autosample.jobs.files import Files
 from autosample.jobs.logs import about, configure
 from autosample.jobs.settings import Settings
 from autosample.jobs.sql import SqlJobStore
+from autosample.jobs.state import Claim
+from autosample.jobs.sweep import DAY, Limits, Sweeper, known_datasets
 from autosample.reuse import ReusingRunner, TrainingStore
 from autosample.trials import TrialRunner
 from migrations.upgrade import upgrade
@@ -67,24 +71,52 @@ def work(settings: Settings, pool: RayPool, stopping: threading.Event) -> None:
     store = SqlJobStore(engine, lease=settings.lease, attempts=settings.attempts)
     datasets = SqlDatasetStore(engine, Files(settings.artifacts))
     kept = TrainingStore(settings.home / "trainings")
+    limits = Limits(settings.keep_checkpoints * DAY, settings.keep_jobs * DAY or None)
+    sweeper = Sweeper(engine, datasets.files, limits)
+    asides = threading.Thread(target=_sweep, args=(sweeper, kept, settings, stopping))
+    asides.start()
     _log.info("worker %s is ready for jobs, %d trials at a time", name, pool.size)
     while not stopping.is_set():
-        try:
-            store.seen(name)
-            store.reap()
-            claim = store.claim(name)
-        except OperationalError:
-            _log.exception("the database cannot be asked; trying again")
-            claim = None
+        claim = _claimed(store, name)
         if claim is None:
             stopping.wait(settings.poll)
             continue
         with about(job=str(claim.job.id), attempt=claim.job.attempts):
             _log.info("claimed")
             attempt = Attempt(claim, store, datasets, settings, stopping)
-            attempt.run(lambda *given: _runner(pool, kept, *given))
-            _log.info("ended as %s", store.get(claim.job.id).state)
+            own = kept.of(claim.job.spec["dataset"])
+            attempt.run(lambda *given, own=own: _runner(pool, own, *given))
+            with suppress(NotFound, OperationalError):
+                _log.info("ended as %s", store.get(claim.job.id).state)
+    asides.join()
     engine.dispose()
+
+
+def _claimed(store: SqlJobStore, name: str) -> Claim | None:
+    try:
+        store.seen(name)
+        store.reap()
+        return store.claim(name)
+    except OperationalError:
+        _log.exception("the database cannot be asked; trying again")
+        return None
+
+
+def _sweep(
+    sweeper: Sweeper, kept: TrainingStore, settings: Settings, stopping: threading.Event
+) -> None:
+    """Delete what nothing needs any more, until told to stop."""
+    while not stopping.is_set():
+        try:
+            gone = sweeper.sweep()
+            there = known_datasets(sweeper.engine, parts := kept.parts)
+            for part in set(parts) - there:
+                kept.forget(part)
+            if gone:
+                _log.info("%d jobs and folders that nothing needs are deleted", gone)
+        except (SQLAlchemyError, OSError):
+            _log.exception("looking for leftovers is tried again")
+        stopping.wait(settings.sweep)
 
 
 def _runner(

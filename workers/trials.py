@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -26,7 +27,7 @@ from autosample.trials import OnEpoch, Request, Trial, TrialResult, stored
 _log = logging.getLogger(__name__)
 
 LOOK = 0.2  # seconds between looks at running trials
-POLL = 5.0  # seconds that an actor may take to tell how far it is
+POLL = 2.0  # seconds that an actor may take to tell how far it is
 DEATHS = 3  # actors that one trial may lose before the job is given up
 
 
@@ -61,6 +62,7 @@ class RayPool:
     def __init__(self, settings: Settings, folder: Path | None = None) -> None:
         """Start Ray, with its files in a folder that somebody deletes, or connect."""
         self.size = settings.trials or os.cpu_count() or 1
+        self.stall = settings.stall
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing leaves here
         start: dict[str, Any] = {"address": settings.ray_address or "local"}
         if settings.ray_address is None:
@@ -120,6 +122,8 @@ class Running:
     ready: Any
     """Is there once the actor has a place to run."""
     started: bool = False
+    moved: float = field(default_factory=time.monotonic)
+    """When it last told of a pass, or began."""
 
 
 @dataclass
@@ -223,7 +227,7 @@ class _Round:
 
     def _ended(
         self, ref: Any, running: Running, done: bool
-    ) -> TrialResult | RayActorError | None:
+    ) -> TrialResult | Exception | None:
         """Tell of new passes; returns the result, a death, or None while it runs."""
         trial = self.requests[running.at].trial
         try:
@@ -231,16 +235,26 @@ class _Round:
             # Of a node that is gone, Ray takes its time to say so: others go on.
             if ray.wait([told], timeout=POLL)[0]:
                 for epoch in ray.get(told):
+                    running.moved = time.monotonic()
                     self.on_epoch(trial, epoch)
             if not done:
-                return None
+                return self._stalled(running)
             result = TrialResult.from_bytes(ray.get(ref))[0]
             return result.kept_in(self.runner.checkpoints)
         except RayActorError as error:
             _log.warning("the process of trial %s died: %s", trial.name, error)
             return error
 
-    def _settle(self, running: Running, ended: TrialResult | RayActorError) -> None:
+    def _stalled(self, running: Running) -> TimeoutError | None:
+        """Kill an actor that hangs; returns what it died of."""
+        if time.monotonic() - running.moved <= self.pool.stall:
+            return None
+        self.pool.kill(running.actor)
+        name = self.requests[running.at].trial.name
+        _log.warning("trial %s hangs, its process is replaced", name)
+        return TimeoutError(f"no pass ended in {self.pool.stall:.0f} seconds")
+
+    def _settle(self, running: Running, ended: TrialResult | Exception) -> None:
         """Keep a result, or let the trial wait for another actor."""
         at = running.at
         if isinstance(ended, TrialResult):
@@ -263,4 +277,5 @@ def _has_started(running: Running) -> bool:
     """Tell whether an actor runs, or has died trying."""
     if not running.started:
         running.started = bool(ray.wait([running.ready], timeout=0)[0])
+        running.moved = time.monotonic()
     return running.started

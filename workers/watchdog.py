@@ -15,7 +15,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterable
 from contextlib import suppress
@@ -24,6 +23,8 @@ from pathlib import Path
 from uuid import uuid4
 
 import psutil
+
+from autosample.jobs.scratch import clear, scratch
 
 TOKEN = "AUTOSAMPLE_WORKER_TOKEN"
 PREFIX = "as-ray-"
@@ -50,7 +51,8 @@ def start() -> Guard:
     """Start a watchdog; what this process starts from now on carries its token."""
     token = uuid4().hex
     # A short name: Ray's sockets lie below it, and their paths have a limit.
-    folder = Path(tempfile.mkdtemp(prefix=PREFIX))
+    clear(PREFIX)
+    folder = scratch(PREFIX)
     process = subprocess.Popen(
         [sys.executable, "-P", "-m", "workers.watchdog", token, str(folder)],
         stdin=subprocess.PIPE,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from pathlib import Path
 from typing import Annotated
 
@@ -17,10 +16,13 @@ from autosample.data.apart import read_apart
 from autosample.data.options import ReadOptions
 from autosample.errors import DataError, SpecError
 from autosample.jobs.datasets import DatasetInfo, dataset_id
+from autosample.jobs.scratch import scratch
 from autosample.validation import told
 
 router = APIRouter(prefix="/v1/datasets", tags=["datasets"])
 
+UPLOADS = "autosample-upload-"
+"""How folders are named in which uploads are read."""
 SUFFIXES = (".csv", ".tsv", ".txt", ".inter", ".parquet", ".pq")
 
 
@@ -40,20 +42,23 @@ def upload(
 ) -> DatasetInfo:
     """Read a file of interactions and keep what is in it."""
     read = parse_options(options)
-    with tempfile.TemporaryDirectory() as folder:
+    folder = scratch(UPLOADS)
+    try:
         paths = [
-            _saved(each, Path(folder), at)
+            _saved(each, folder, at)
             for at, each in enumerate([file, test_file])
             if each is not None
         ]
         dataset = read_apart(
             paths,
             read,
-            Path(folder) / "read",
+            folder / "read",
             memory=settings.upload_memory,
             seconds=settings.upload_seconds,
         )
         id = dataset_id(paths, read, asking.owner)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
     response.headers["Location"] = f"/v1/datasets/{id}"
     name = Path(file.filename or "upload").name[:255]
     return datasets.add(id, name, dataset, read, asking.owner)

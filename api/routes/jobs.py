@@ -15,6 +15,7 @@ from autosample.errors import SpecError
 from autosample.experiment import prepare
 from autosample.forecast import Forecast, forecast
 from autosample.jobs.state import Job, JobState
+from autosample.jobs.sweep import forget
 from autosample.report import Report
 from autosample.spec import SearchSpec
 
@@ -118,7 +119,7 @@ def retry(job: FoundJob, jobs: Jobs, _: Submitter) -> Job:
 def delete(job: FoundJob, jobs: Jobs, files: Stored, _: Submitter) -> None:
     """Forget a job that has ended, and its files."""
     jobs.delete(job.id)
-    files.delete(f"jobs/{job.id}")
+    forget(files, job.id)
 
 
 @router.get("/{id}/result")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
@@ -68,6 +69,21 @@ class Files:
         if not self.system.exists(path):
             return []
         return [name.rsplit("/", 1)[-1] for name in self.system.ls(path, detail=False)]
+
+    def age(self, place: str) -> float | None:
+        """Return the seconds since something in a folder changed; None: not there."""
+        path = f"{self.root}/{place}"
+        try:
+            inside = self.system.find(path)
+            local = [path] if "file" in self.system.protocol else []
+            times = [self.system.modified(each) for each in (*inside, *local)]
+        except FileNotFoundError:
+            return None
+        return time.time() - max(each.timestamp() for each in times) if times else None
+
+    def used(self) -> int:
+        """Return the bytes of all files; an object store is asked for every name."""
+        return int(self.system.du(self.root)) if self.system.exists(self.root) else 0
 
     def delete(self, place: str) -> None:
         """Delete a folder, if it is there."""

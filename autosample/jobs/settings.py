@@ -70,6 +70,16 @@ class Settings(BaseSettings):
     """Whether hosts at private addresses may be called, and without TLS."""
     low_water: NonNegativeInt = 1 << 30
     """Free bytes below which uploads and new jobs are refused; running ones go on."""
+    quota: NonNegativeInt = 0
+    """Bytes that all files may take before uploads and new jobs are refused; 0: any."""
+    keep_jobs: NonNegativeFloat = 0.0
+    """Days that an ended job and its files are kept; 0: until somebody deletes it."""
+    keep_checkpoints: NonNegativeFloat = 7.0
+    """Days that a failed or cancelled job can be retried from where it was."""
+    sweep: PositiveFloat = 600.0
+    """Seconds between looks for files that nothing needs any more."""
+    stall: PositiveFloat = 7200.0
+    """Seconds that a trial may go without a pass before its process is replaced."""
     log: Form = Form.TEXT
     """How logs are written: text, or json, an object a line."""
 

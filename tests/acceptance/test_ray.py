@@ -1,4 +1,4 @@
-"""A worker's own Ray answers to nobody without its token."""
+"""A worker's own Ray answers to nobody else: not from outside, not without a token."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ import pytest
 pytestmark = pytest.mark.slow
 
 UP = """
-import os, subprocess, sys, ray
+import os, subprocess, sys, psutil
 from autosample.jobs.settings import Settings
 from workers.trials import RayPool
+import ray
 
 if __name__ == "__main__":
     pool = RayPool(Settings(trials=1, object_store=100 << 20))
@@ -25,14 +26,21 @@ if __name__ == "__main__":
         command = [sys.executable, "-c", code]
         done = subprocess.run(command, env=env, capture_output=True)
         print("in" if done.returncode == 0 else "out")
+    ours = {p.pid for p in psutil.Process().children(recursive=True)} | {os.getpid()}
+    print(*sorted({c.laddr.ip for c in psutil.net_connections("tcp")
+                   if c.status == psutil.CONN_LISTEN and c.pid in ours}))
     pool.shutdown()
 """
 
 
-def test_ray_lets_in_who_has_its_token_and_nobody_else() -> None:
+def test_ray_listens_here_alone_and_lets_in_who_has_its_token() -> None:
     clean = {k: v for k, v in os.environ.items() if not k.startswith("RAY_")}
     done = subprocess.run(
         [sys.executable, "-c", UP],
         env=clean, capture_output=True, text=True, timeout=240, check=False,
     )  # fmt: skip
-    assert done.stdout.split() == ["out", "out", "in"], done.stdout + done.stderr
+    *answers, places = done.stdout.splitlines()
+    assert answers == ["out", "out", "in"], done.stdout + done.stderr
+    local = ("127.", "::1", "::ffff:127.")
+    assert all(place.startswith(local) for place in places.split()), places
+    assert places

@@ -139,3 +139,15 @@ def test_what_was_not_used_for_longest_makes_room(tmp_path: Path) -> None:
     assert len(list(tmp_path.iterdir())) == 2
     tight.run([Request(trial(0))], quiet)
     assert inner.ran == ["seed 0", "seed 1", "seed 2"]
+
+
+def test_what_is_kept_of_one_data_set_goes_alone(tmp_path: Path) -> None:
+    store, requests = TrainingStore(tmp_path), [Request(trial())]
+    for name in ("a", "b"):
+        ReusingRunner(Counting(SPLIT), SPLIT, store.of(name)).run(requests, quiet)
+    assert sorted(store.parts) == ["a", "b"]
+    store.forget("a")
+    inner = Counting(SPLIT)
+    for name in ("a", "b"):
+        ReusingRunner(inner, SPLIT, store.of(name)).run(requests, quiet)
+    assert inner.ran == ["seed 0"]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import json
 import logging
+import os
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from api.main import create_app
 from autosample.jobs.logs import Form, JsonLine, TextLine, about, configure
+from autosample.jobs.scratch import clear, scratch
 from autosample.jobs.settings import Settings
 from autosample.jobs.state import Failure
 from autosample.progress import Stage
@@ -130,3 +133,31 @@ def test_both_forms_of_a_line_are_one_line() -> None:
     record = logging.LogRecord("a", logging.INFO, "", 0, "x %s", ("y",), None)
     for line in (TextLine(), JsonLine()):
         assert "\n" not in line.format(record)
+
+
+def test_files_over_their_quota_refuse_new_work(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path / "home", quota=2000, low_water=0)
+    with TestClient(create_app(settings)) as client:
+        files = Path(tmp_path / "home" / "files")
+        files.mkdir(parents=True)
+        sent = {"file": ("a.csv", CSV.encode())}
+        assert client.post("/v1/datasets", files=sent).status_code == 201
+        (files / "big").write_bytes(bytes(3000))
+        client.app.state.room._counted = -1e9  # type: ignore[attr-defined]
+        refused = client.post("/v1/datasets", files=sent)
+        is_problem(refused, 507, "disk-full")
+        assert refused.headers["Retry-After"] == "60"
+        assert "quota" in refused.json()["detail"]
+
+
+def test_folders_of_dead_processes_are_deleted_and_of_living_ones_not() -> None:
+    prefix = f"autosample-test-{os.getpid()}-"
+    mine = scratch(prefix)
+    child = subprocess.Popen(["true"])
+    child.wait()
+    left = mine.parent / f"{prefix}{child.pid}-x"
+    left.mkdir()
+    assert clear(prefix) == 1
+    assert mine.exists()
+    assert not left.exists()
+    mine.rmdir()

@@ -1,0 +1,53 @@
+"""A trial whose process hangs is run again elsewhere; a budget ends what hangs."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+import torch
+
+from autosample.checkpoints import FolderCheckpoints
+from autosample.jobs.settings import Settings
+from autosample.running import InProcessRunner
+from autosample.training import Epoch
+from autosample.trials import Request, Trial
+from tests.unit.test_trials import SPLIT, quiet, trial
+from workers.trials import RayPool, RayRunner
+
+pytestmark = pytest.mark.slow
+
+STALL = 4.0  # seconds
+
+
+@pytest.fixture
+def pool() -> Iterator[RayPool]:
+    made = RayPool(Settings(trials=1, object_store=100 << 20, stall=STALL))
+    yield made
+    made.shutdown()
+
+
+def test_a_frozen_trial_goes_on_in_another_process(
+    pool: RayPool, tmp_path: Path
+) -> None:
+    frozen: list[int] = []
+
+    def freeze(_: Trial, __: Epoch) -> None:
+        if not frozen:
+            mine = psutil.Process().children(recursive=True)
+            frozen.extend(p.pid for p in mine if p.name().startswith("ray::Trial"))
+            for pid in frozen:
+                os.kill(pid, signal.SIGSTOP)
+
+    request = Request(trial(epochs=300))
+    runner = RayRunner(pool, SPLIT, FolderCheckpoints(tmp_path.as_uri()), lambda: None)
+    [found] = runner.run([request], freeze)
+    [expected] = InProcessRunner(SPLIT).run([request], quiet)
+    assert len(frozen) == 1
+    for name in expected.state:
+        assert torch.equal(found.state[name], expected.state[name])
+    assert not psutil.pid_exists(frozen[0])
