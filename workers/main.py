@@ -36,14 +36,21 @@ from workers.trials import RayPool, RayRunner
 
 _log = logging.getLogger(__name__)
 
+HERE = 60.0  # seconds within which a worker that runs has shown itself
+
 
 def worker(
     with_parent: Annotated[
         bool, typer.Option(hidden=True, help="Stop when standard input closes.")
     ] = False,
+    check: Annotated[
+        bool, typer.Option(help="Only tell whether one runs on this host: 0 or 1.")
+    ] = False,
 ) -> None:
     """Run jobs until stopped; a running one goes back to the queue."""
     settings = Settings()
+    if check:
+        raise typer.Exit(0 if _is_here(settings) else 1)
     configure(settings.log)
     stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -62,6 +69,18 @@ def worker(
     finally:
         pool.shutdown()
         guard.stop()
+
+
+def _is_here(settings: Settings) -> bool:
+    """Tell whether a worker of this host showed itself of late."""
+    engine = connect(settings.database_url)
+    try:
+        ago = SqlJobStore(engine).worker_seen_ago(socket.gethostname())
+    except SQLAlchemyError:
+        return False
+    finally:
+        engine.dispose()
+    return ago is not None and ago < HERE
 
 
 def work(settings: Settings, pool: RayPool, stopping: threading.Event) -> None:

@@ -151,10 +151,14 @@ class WorkedStore:
             if db.execute(there).rowcount == 0:
                 db.execute(insert(workers).values(id=worker, seen=now()))
 
-    def worker_seen_ago(self) -> float | None:
-        """Return the seconds since any worker was there; None: never."""
+    def worker_seen_ago(self, host: str | None = None) -> float | None:
+        """Return the seconds since any worker, or any of a host, was there; None: it
+        never was."""
+        latest = select(now() - func.max(workers.c.seen))
+        if host is not None:
+            latest = latest.where(workers.c.id.startswith(f"{host}-", autoescape=True))
         with self.reader.begin() as db:
-            ago = db.scalar(select(now() - func.max(workers.c.seen)))
+            ago = db.scalar(latest)
         return None if ago is None else float(ago)
 
     def _fenced(

