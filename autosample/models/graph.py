@@ -28,7 +28,7 @@ class GraphScorer:
     num_users: int
     num_layers: int
     all_layers: Callable[[], list[Tensor]]
-    """Gives the layers one by one, which costs another propagation."""
+    """Gives the layers one by one, which may cost another propagation."""
     unit: bool = False
 
     def tables(self) -> tuple[Tensor, Tensor]:
@@ -47,9 +47,7 @@ class GraphScorer:
 
     @cached_property
     def layers(self) -> list[Tensor]:
-        # Samplers read them first and without gradients; the loss, later, needs them.
-        with torch.set_grad_enabled(self.pooled.requires_grad):
-            return self.all_layers()
+        return self.all_layers()
 
     def layer_tables(self) -> list[Tensor]:
         return [layer[self.num_users :] for layer in self.layers]
@@ -74,17 +72,37 @@ class _Propagate(torch.autograd.Function):
         return None, _product(ctx.adjacency, grad, grad[:0])
 
 
-class _Pool(torch.autograd.Function):
-    """The mean of all layers: symmetric, too."""
+class _Layers(torch.autograd.Function):
+    """The mean of all layers, and all but the first: one propagation each way."""
 
     @staticmethod
-    def forward(ctx: Any, adjacency: Tensor, nodes: Tensor, hops: int) -> Tensor:
-        ctx.adjacency, ctx.hops = adjacency, hops
-        return mean_of_layers(adjacency, nodes, hops)
+    def forward(
+        ctx: Any, adjacency: Tensor, nodes: Tensor, hops: int
+    ) -> tuple[Tensor, ...]:
+        ctx.adjacency = adjacency
+        ctx.set_materialize_grads(False)
+        found: list[Tensor] = []
+        total = nodes.detach().clone()
+        for _ in range(hops):
+            layer = found[-1] if found else nodes
+            found.append(_product(adjacency, layer, layer.detach()[:0]))
+            total += found[-1]
+        return (total.div_(hops + 1), *found)
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[None, Tensor, None]:
-        return None, mean_of_layers(ctx.adjacency, grad, ctx.hops), None
+    def backward(
+        ctx: Any, pooled: Tensor | None, *layers: Tensor | None
+    ) -> tuple[None, Tensor | None, None]:
+        """Horner's rule: each layer hands what it got, and what came after, down."""
+        mean = None if pooled is None else pooled / (len(layers) + 1)
+        total: Tensor | None = None
+        for layer in (*reversed(layers), None):
+            if total is not None:
+                total = _product(ctx.adjacency, total, total[:0])
+            for each in (layer, mean):
+                if each is not None:
+                    total = each.clone() if total is None else total.add_(each)
+        return None, total, None
 
 
 def propagated(adjacency: Tensor, nodes: Tensor) -> Tensor:
@@ -93,10 +111,25 @@ def propagated(adjacency: Tensor, nodes: Tensor) -> Tensor:
     return made
 
 
-def pooled(adjacency: Tensor, nodes: Tensor, hops: int) -> Tensor:
-    """Return the mean of X, A X, ..., A^hops X, with a gradient for X: (U + I, D)."""
-    made: Tensor = _Pool.apply(adjacency, nodes, hops)  # type: ignore[no-untyped-call]
-    return made
+def layers_of(
+    adjacency: Tensor, nodes: Tensor, hops: int
+) -> tuple[Tensor, Callable[[], list[Tensor]]]:
+    """Return the mean of X, A X, ..., A^hops X, and what gives them one by one.
+
+    Where gradients are wanted, they are there already: a made negative needs them, and
+    plain ones have steps of their own.
+    """
+    if torch.is_grad_enabled():
+        total, *rest = _Layers.apply(adjacency, nodes, hops)  # type: ignore[no-untyped-call]
+        return total, lambda: [nodes, *rest]
+
+    def again() -> list[Tensor]:
+        found = [nodes]
+        for _ in range(hops):
+            found.append(_product(adjacency, found[-1], nodes.detach()[:0]))
+        return found
+
+    return mean_of_layers(adjacency, nodes.detach(), hops), again
 
 
 def mean_of_layers(

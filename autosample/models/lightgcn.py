@@ -14,12 +14,7 @@ from torch import Generator, Tensor, nn, optim
 from autosample.data.interactions import Interactions
 from autosample.kernels.memory import empty
 from autosample.models.base import Model, ModelConfig
-from autosample.models.graph import (
-    GraphScorer,
-    normalized_adjacency,
-    pooled,
-    propagated,
-)
+from autosample.models.graph import GraphScorer, layers_of, normalized_adjacency
 
 
 class LightGCN(ModelConfig):
@@ -56,19 +51,10 @@ class LightGraphConvolution(Model):
         self.register_buffer("adjacency", normalized_adjacency(train), persistent=False)
 
     def forward(self) -> GraphScorer:
+        pooled, layers = layers_of(self.adjacency, self.embeddings, self.hops)
         return GraphScorer(
-            pooled(self.adjacency, self.embeddings, self.hops),
-            self.embeddings,
-            self.num_users,
-            self.hops + 1,
-            self._layers,
+            pooled, self.embeddings, self.num_users, self.hops + 1, layers
         )
-
-    def _layers(self) -> list[Tensor]:
-        layers: list[Tensor] = [self.embeddings]
-        for _ in range(self.hops):
-            layers.append(propagated(self.adjacency, layers[-1]))
-        return layers
 
     def tables(self) -> tuple[Tensor, Tensor]:
         """Return the parameters: users' (U, D) and items' (I, D)."""
