@@ -44,6 +44,7 @@ def write(outcome: Outcome, folder: Path, *, seen: bool = True) -> None:
         raise BundleError(f"{folder} is not empty; give a new folder for the bundle")
     report = outcome.report.model_dump(mode="json")
     trace, costs = report.pop("trace"), report.pop("costs")
+    curves = {name: report.pop(name) for name in ("curves", "training")}
     verification = report["verification"]
     costs["verification"] = verification.pop("cost") if verification else None
     trial = outcome.trial.model_dump(
@@ -53,7 +54,7 @@ def write(outcome: Outcome, folder: Path, *, seen: bool = True) -> None:
     _json(folder / "config.json", trial)
     _json(folder / "sampler.json", outcome.sampler.model_dump(mode="json"))
     _json(folder / "metrics.json", report)
-    _json(folder / "trace.json", {"costs": costs, "trace": trace})
+    _json(folder / "trace.json", {"costs": costs, "trace": trace, **curves})
     _json(folder / "environment.json", environment(outcome))
     (folder / "model.safetensors").write_bytes(_weights(outcome))
     for name, ids in (

@@ -29,7 +29,7 @@ from autosample.running import InProcessRunner
 from autosample.samplers import Sampler, UniformSampler
 from autosample.spec import SearchSpec
 from autosample.state import State
-from autosample.strategies.base import Cost, SearchResult, Task, epoch_data
+from autosample.strategies.base import Cost, Curve, SearchResult, Task, epoch_data
 from autosample.strategies.exhaustive import scratch
 from autosample.strategies.run import search
 from autosample.training import Epoch
@@ -119,6 +119,8 @@ def run(
             retraining=_final_cost(found, final, returned),
             wall_seconds=time.perf_counter() - began,
         ),
+        curves=found.curves,
+        training=_training(found, final),
         trace=found.trace,
     )
     return Outcome(
@@ -130,6 +132,16 @@ def run(
         split=split,
         sampler_state=returned.best_sampler(),
     )
+
+
+def _training(found: SearchResult, final: TrialResult) -> Curve:
+    """Return the final training, from the pass that the search began it with."""
+    label = found.chosen.label
+    whole = Curve(name=label).plus(final)
+    if final is found.start or final.trial.start is None:
+        return whole
+    begun = [each.metric for each in found.curves if each.name == label]
+    return Curve(name=label, metric=sum(begun, ()) + whole.metric)
 
 
 def _final_cost(found: SearchResult, final: TrialResult, returned: TrialResult) -> Cost:

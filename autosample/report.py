@@ -13,7 +13,7 @@ from autosample.false_negatives import FalseNegatives
 from autosample.forecast import Forecast
 from autosample.refit import Refit
 from autosample.spec import SearchSpec
-from autosample.strategies.base import CandidateReport, Cost
+from autosample.strategies.base import CandidateReport, Cost, Curve
 from autosample.tuning import Tuning
 from autosample.verdict import Verdict
 from autosample.verification import Verification
@@ -68,4 +68,8 @@ class Report(Config):
     forecast: Forecast | None
     """What was expected before the start, beside `costs`; None without a budget."""
     costs: Costs
+    curves: tuple[Curve, ...]
+    """How each training of the search went."""
+    training: Curve
+    """The final training; its first passes may be the search's."""
     trace: tuple[dict[str, Any], ...]

@@ -58,6 +58,20 @@ class CandidateReport(Config):
     """Why it ended early."""
 
 
+class Curve(Config):
+    """How a training went."""
+
+    name: str
+    """Of the trial: a candidate, or what is trained from it."""
+    metric: tuple[float, ...] = ()
+    """Of the validation split, after each pass."""
+
+    def plus(self, result: TrialResult) -> Curve:
+        """Return it with the passes of a training that went on."""
+        new = tuple(round(epoch.metric, 6) for epoch in result.history)
+        return Curve(name=self.name, metric=self.metric + new)
+
+
 @dataclass(frozen=True)
 class SearchResult:
     """The winner, the evidence, and where to go on training from."""
@@ -75,6 +89,8 @@ class SearchResult:
     """The winner as it was listed, where its settings were tuned."""
     tuning: Tuning | None = None
     """What was tuned and what that gained; None: nothing was."""
+    curves: tuple[Curve, ...] = ()
+    """How each training went, in the order in which they began."""
 
 
 Tell = Callable[[str, float, Mapping[str, Any]], None]
@@ -98,6 +114,8 @@ class Task:
     """Passes in the cost, by digest of the trial."""
     tried: list[Tried] = field(default_factory=list)
     """Trainings of all studies."""
+    curves: dict[str, Curve] = field(default_factory=dict)
+    """By name of the trial; of a branch that goes on, all its rungs."""
 
     def trial(self, name: str, samplers: Sequence[Sampler], **changes: Any) -> Trial:
         """Describe a training of this search; `changes` are fields of Trial."""
@@ -129,7 +147,10 @@ class Task:
         """Add what is new to the cost: a study's training may go on later."""
         for result in results:
             counted = self.counted.get(result.trial.digest, 0)
-            self.cost = self.cost.plus([result.after(counted)])
+            new = result.after(counted)
+            self.cost = self.cost.plus([new])
+            name = result.trial.name
+            self.curves[name] = self.curves.get(name, Curve(name=name)).plus(new)
             self.counted[result.trial.digest] = len(result.history)
 
     def note(self, kind: str, **data: Any) -> None:

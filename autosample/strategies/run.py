@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from autosample.strategies.asha import asha
 from autosample.strategies.base import SearchResult, Task
 from autosample.strategies.exhaustive import exhaustive
@@ -14,7 +16,9 @@ from autosample.strategies.tuned import tuned
 def search(task: Task) -> SearchResult:
     """Search as the task's spec says, and tune if it says so."""
     found = _searched(task)
-    return found if task.spec.tune is None else tuned(task, found)
+    if task.spec.tune is not None:
+        found = tuned(task, found)
+    return replace(found, curves=tuple(task.curves.values()))
 
 
 def _searched(task: Task) -> SearchResult:
