@@ -14,7 +14,7 @@ import uvicorn
 from fastapi import Depends, FastAPI
 from sqlalchemy.exc import SQLAlchemyError
 
-from api import errors
+from api import errors, pages
 from api.limits import BodyLimit
 from api.metrics import Metrics, Timed
 from api.rates import Rates
@@ -84,6 +84,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(BodyLimit, max_upload=settings.max_upload)
     app.add_middleware(Timed, metrics=app.state.metrics)
     app.include_router(health.router)
+    app.include_router(pages.router)
     for part in (datasets, events, artifacts, jobs, catalogue):
         app.include_router(part.router, dependencies=[Depends(needs(Scope.READ))])
     return app

@@ -19,6 +19,9 @@ from autosample.jobs.settings import Settings
 
 bearer = HTTPBearer(auto_error=False, description="A key of `autosample keys create`")
 
+COOKIE = "autosample_key"
+"""Where a browser keeps the key that its user gave; sent to this site alone."""
+
 ADMIN = Caller("admin", Scope.ADMIN, "admin")
 """Who has the key from the environment."""
 
@@ -28,27 +31,35 @@ def caller(
     sent: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
 ) -> Caller:
     """Return who asks; raises NotAllowed, and LimitReached where they ask too often."""
-    found = _known(request.app.state.settings, request.app.state.keys, sent)
+    _check_site(request)
+    key = sent.credentials if sent else request.cookies.get(COOKIE)
+    found = known(request.app.state.settings, request.app.state.keys, key)
     rates: Rates = request.app.state.rates
     rates.take(found.key)
     return found
 
 
-def _known(
-    settings: Settings, keys: SqlKeyStore, sent: HTTPAuthorizationCredentials | None
-) -> Caller:
+def _check_site(request: Request) -> None:
+    """Refuse what another site's page lets a browser change here."""
+    site = request.headers.get("Sec-Fetch-Site", "none")
+    if request.method not in ("GET", "HEAD") and site not in ("same-origin", "none"):
+        raise NotPermitted(f"a page of another site ({site}) may not change anything")
+
+
+def known(settings: Settings, keys: SqlKeyStore, key: str | None) -> Caller:
+    """Return whose key it is; raises NotAllowed."""
     admin = settings.admin_key
-    if sent is None:
+    if key is None:
         if admin is None and not keys.any():
             return LOCAL
         raise NotAllowed("send a key as `Authorization: Bearer KEY`")
     if admin is not None and compare_digest(
-        _hashed(admin.get_secret_value()), _hashed(sent.credentials)
+        _hashed(admin.get_secret_value()), _hashed(key)
     ):
         return ADMIN
     if admin is None and not keys.any():
         return LOCAL
-    return keys.caller(sent.credentials)
+    return keys.caller(key)
 
 
 def needs(scope: Scope) -> Callable[[Caller], Caller]:

@@ -24,6 +24,7 @@ from autosample.card import model_card
 from autosample.errors import BundleError
 from autosample.experiment import Outcome
 from autosample.training import Training
+from autosample.web.page import report_page
 
 SCHEMA = 1
 ARCHIVE = "bundle.zip"
@@ -70,6 +71,7 @@ def write(outcome: Outcome, folder: Path, *, seen: bool = True) -> None:
         pairs = pa.table({"user": known.users_E.astype("int32"), "item": known.items_E})
         pq.write_table(pairs, folder / "seen.parquet")
     (folder / "README.md").write_text(model_card(outcome.report))
+    (folder / "report.html").write_text(report_page(outcome.report))
     _json(folder / MANIFEST, _manifest(folder))
 
 

@@ -56,6 +56,9 @@ ORDER = [
     {"report", "catalogue", "tables"},
     {"experiment"},
     {"audit"},
+    {"story"},
+    {"charts"},
+    {"web"},
     {"card", "bundle"},
     {"recommender", "library"},
 ]

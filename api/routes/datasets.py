@@ -12,8 +12,9 @@ from pydantic import ValidationError
 from api.deps import AppSettings, Datasets, FoundDataset, Room
 from api.security import Reader, Submitter
 from autosample.config import Config
-from autosample.data.apart import read_apart
+from autosample.data.apart import preview_apart, read_apart
 from autosample.data.options import ReadOptions
+from autosample.data.preview import Preview
 from autosample.errors import DataError, SpecError
 from autosample.jobs.datasets import DatasetInfo, dataset_id
 from autosample.jobs.scratch import scratch
@@ -62,6 +63,24 @@ def upload(
     response.headers["Location"] = f"/v1/datasets/{id}"
     name = Path(file.filename or "upload").name[:255]
     return datasets.add(id, name, dataset, read, asking.owner)
+
+
+@router.post("/preview")
+def preview(
+    settings: AppSettings,
+    _: Submitter,
+    file: Annotated[UploadFile, File(description="Interactions, or their beginning")],
+) -> Preview:
+    """Show the first rows of a file and what its columns seem to be; nothing is kept.
+
+    Of a text file its first 256 KiB are enough.
+    """
+    folder = scratch(UPLOADS)
+    try:
+        path = _saved(file, folder, 0)
+        return preview_apart(path, memory=settings.upload_memory, seconds=60.0)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @router.get("")

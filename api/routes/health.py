@@ -60,9 +60,3 @@ def metrics(request: Request, _: Reader) -> PlainTextResponse:
     """Tell Prometheus about queue, workers, disk and requests."""
     found: Metrics = request.app.state.metrics
     return PlainTextResponse(found.text(), media_type=CONTENT_TYPE_LATEST)
-
-
-@router.get("/", include_in_schema=False)
-def home() -> Response:
-    """Lead a browser to the API's pages."""
-    return Response(status_code=307, headers={"Location": "/docs"})

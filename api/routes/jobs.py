@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterator
+from typing import Annotated, Any
+from uuid import UUID
 
 from fastapi import APIRouter, Header, Query, Request, Response, status
 from pydantic import PositiveInt
@@ -10,14 +12,17 @@ from pydantic import PositiveInt
 from api.deps import AppSettings, Datasets, FoundJob, Jobs, Room, Stored
 from api.security import Reader, Submitter
 from api.webhooks import check_url
+from autosample.charts import of_report, of_story
 from autosample.config import Config
 from autosample.errors import SpecError
 from autosample.experiment import prepare
 from autosample.forecast import Forecast, forecast
-from autosample.jobs.state import Job, JobState
+from autosample.jobs.sql import SqlJobStore
+from autosample.jobs.state import Event, Job, JobState
 from autosample.jobs.sweep import forget
 from autosample.report import Report
 from autosample.spec import SearchSpec
+from autosample.story import Story
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
@@ -120,6 +125,30 @@ def delete(job: FoundJob, jobs: Jobs, files: Stored, _: Submitter) -> None:
     """Forget a job that has ended, and its files."""
     jobs.delete(job.id)
     forget(files, job.id)
+
+
+class ChartList(Config):
+    charts: list[dict[str, Any]]
+    """In Plotly's terms, each with a table of its numbers."""
+
+
+@router.get("/{id}/charts")
+def charts(job: FoundJob, jobs: Jobs) -> ChartList:
+    """Return what there is to see of a job, as far as it has come."""
+    if job.state is JobState.SUCCEEDED:
+        made = of_report(Report.model_validate(jobs.result(job.id)))
+    else:
+        metric = SearchSpec.model_validate(job.spec).metric
+        told = ((each.kind, each.data) for each in _all_events(jobs, job.id))
+        made = of_story(Story.of_events(metric, told))
+    return ChartList(charts=[chart.json() for chart in made])
+
+
+def _all_events(jobs: SqlJobStore, id: UUID) -> Iterator[Event]:
+    last = 0
+    while found := jobs.events(id, after=last):
+        yield from found
+        last = found[-1].id
 
 
 @router.get("/{id}/result")

@@ -10,11 +10,13 @@ import json
 import resource
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from autosample.data.dataset import Dataset, load_dataset
 from autosample.data.options import ReadOptions
+from autosample.data.preview import Preview, preview
 from autosample.errors import DataError
 
 BAD, TOO_MUCH = 3, 4
@@ -38,13 +40,24 @@ def read_apart(
         "paths": [str(path) for path in paths],
         "options": options.model_dump(mode="json"),
         "folder": str(folder),
-        "memory": memory,
     }
+    _apart(asked, memory, seconds)
+    return Dataset.load(folder)
+
+
+def preview_apart(path: Path, *, memory: int, seconds: float) -> Preview:
+    """Look at the beginning of a file, likewise."""
+    told = _apart({"preview": str(path)}, memory, seconds)
+    return Preview.model_validate_json(told)
+
+
+def _apart(asked: Mapping[str, Any], memory: int, seconds: float) -> str:
+    """Run a child, and return what it told."""
     command = [sys.executable, "-P", "-m", "autosample.data.apart"]
     try:
         done = subprocess.run(
             command,
-            input=json.dumps(asked),
+            input=json.dumps({**asked, "memory": memory}),
             capture_output=True,
             text=True,
             timeout=seconds,
@@ -56,7 +69,7 @@ def read_apart(
             " Parquet, which is read faster"
         ) from None
     if done.returncode == 0:
-        return Dataset.load(folder)
+        return done.stdout
     if done.returncode == BAD:
         raise DataError(json.loads(done.stdout)["error"])
     raise DataError(
@@ -70,17 +83,24 @@ def _child() -> int:
     limit = asked["memory"]
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    paths = [Path(path) for path in asked["paths"]]
-    options = ReadOptions.model_validate(asked["options"])
     try:
-        test = paths[1] if paths[1:] else None
-        load_dataset(paths[0], options, test=test).save(Path(asked["folder"]))
+        sys.stdout.write(_done(asked))
     except DataError as error:
         sys.stdout.write(json.dumps({"error": str(error)}))
         return BAD
     except MemoryError:  # Arrow's is one, too
         return TOO_MUCH
     return 0
+
+
+def _done(asked: Mapping[str, Any]) -> str:
+    if "preview" in asked:
+        return preview(Path(asked["preview"])).model_dump_json()
+    paths = [Path(path) for path in asked["paths"]]
+    options = ReadOptions.model_validate(asked["options"])
+    test = paths[1] if paths[1:] else None
+    load_dataset(paths[0], options, test=test).save(Path(asked["folder"]))
+    return ""
 
 
 if __name__ == "__main__":

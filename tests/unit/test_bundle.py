@@ -21,8 +21,8 @@ from autosample.samplers import DNS, UniformSampler
 
 FILES = {
     "README.md", "config.json", "environment.json", "items.parquet", "manifest.json",
-    "metrics.json", "model.safetensors", "sampler.json", "seen.parquet", "trace.json",
-    "users.parquet",
+    "metrics.json", "model.safetensors", "report.html", "sampler.json",
+    "seen.parquet", "trace.json", "users.parquet",
 }  # fmt: skip
 CLOCKS = {"trace.json", "environment.json", "manifest.json"}
 SMALL: dict[str, Any] = {

@@ -28,9 +28,13 @@ def read(path: Path, options: ReadOptions) -> Table:
 
 def tell_format(path: Path) -> Format:
     """Tell a file's format from its first bytes and its name."""
-    name = path.name.lower().removesuffix(".gz")
+    return format_of(read_bytes(path), path.name)
+
+
+def format_of(raw: bytes, name: str) -> Format:
+    """Tell it from the bytes, of which the first rows are enough."""
+    name = name.lower().removesuffix(".gz")
     by_name = {".inter": Format.RECBOLE, ".tsv": Format.TSV, ".csv": Format.CSV}
-    raw = read_bytes(path)
     if raw.startswith(PARQUET_MAGIC) or name.endswith((".parquet", ".pq")):
         return Format.PARQUET
     lines = [line for line in raw[:65536].split(b"\n") if line.strip()][:20]
@@ -45,4 +49,12 @@ def tell_format(path: Path) -> Format:
     return Format.LIGHTGCN if spaced else Format.CSV
 
 
-__all__ = ["GZIP_MAGIC", "READERS", "Format", "Reader", "read", "tell_format"]
+__all__ = [
+    "GZIP_MAGIC",
+    "READERS",
+    "Format",
+    "Reader",
+    "format_of",
+    "read",
+    "tell_format",
+]

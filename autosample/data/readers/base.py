@@ -64,7 +64,7 @@ def find_columns(names: Sequence[str], options: ReadOptions) -> dict[str, str]:
     for noun, usual in USUAL_NAMES.items():
         asked = getattr(options, noun)
         column = (
-            asked if asked in names else _usual(names, usual) if not asked else None
+            asked if asked in names else usual_name(names, usual) if not asked else None
         )
         if column is not None:
             found[noun] = column
@@ -77,7 +77,8 @@ def find_columns(names: Sequence[str], options: ReadOptions) -> dict[str, str]:
     return found
 
 
-def _usual(names: Iterable[str], usual: Sequence[str]) -> str | None:
+def usual_name(names: Iterable[str], usual: Sequence[str]) -> str | None:
+    """Return the first column that has one of the usual names."""
     by_lower = {name.strip().lower(): name for name in names}
     return next((by_lower[name] for name in usual if name in by_lower), None)
 

@@ -28,11 +28,9 @@ def read_csv(path: Path, options: ReadOptions) -> Table:
 
 def parse_csv(raw: bytes, name: str, options: ReadOptions) -> Table:
     first = next(line for line in raw.split(b"\n", 20) if line.strip()).decode()
-    delimiter = _delimiter(first, options)
+    delimiter = delimiter_of(first, options.format)
     cells = next(csv.reader([first.rstrip("\r")], delimiter=delimiter))
-    header = (
-        options.header if options.header is not None else _is_header(cells, options)
-    )
+    header = options.header if options.header is not None else is_header(cells, options)
     names = cells if header else [str(n) for n in range(len(cells))]
     if len(set(names)) < len(names):
         raise DataError(f"{name} names a column twice: {', '.join(map(repr, names))}")
@@ -56,14 +54,16 @@ def to_table(table: pa.Table, columns: dict[str, str]) -> Table:
     )
 
 
-def _delimiter(line: str, options: ReadOptions) -> str:
-    if options.format == Format.TSV:
+def delimiter_of(line: str, format: Format | None) -> str:
+    """Return what separates the cells of a line."""
+    if format is Format.TSV:
         return "\t"
     counts = {sign: line.count(sign) for sign in ",\t;|"}
     return max(counts, key=counts.__getitem__)
 
 
-def _is_header(cells: list[str], options: ReadOptions) -> bool:
+def is_header(cells: list[str], options: ReadOptions) -> bool:
+    """Tell whether a first row names columns."""
     asked = {options.user, options.item, options.rating, options.timestamp} - {None}
     usual = {name for names in USUAL_NAMES.values() for name in names}
     named = {cell.strip().lower() for cell in cells} & usual or asked & set(cells)

@@ -24,6 +24,7 @@ from tests.unit.api.test_api import CSV, is_problem
 # Method, path, the scope it needs, and whether it names a thing that has an owner.
 ROUTES: list[tuple[str, str, Scope, bool]] = [
     ("POST", "/v1/datasets", Scope.SUBMIT, False),
+    ("POST", "/v1/datasets/preview", Scope.SUBMIT, False),
     ("GET", "/v1/datasets", Scope.READ, False),
     ("GET", "/v1/datasets/{dataset}", Scope.READ, True),
     ("DELETE", "/v1/datasets/{dataset}", Scope.SUBMIT, True),
@@ -34,6 +35,7 @@ ROUTES: list[tuple[str, str, Scope, bool]] = [
     ("POST", "/v1/jobs/{job}/retry", Scope.SUBMIT, True),
     ("DELETE", "/v1/jobs/{job}", Scope.SUBMIT, True),
     ("GET", "/v1/jobs/{job}/result", Scope.READ, True),
+    ("GET", "/v1/jobs/{job}/charts", Scope.READ, True),
     ("GET", "/v1/jobs/{job}/events?after=0", Scope.READ, True),
     ("GET", "/v1/jobs/{job}/artifacts", Scope.READ, True),
     ("GET", "/v1/jobs/{job}/artifacts/model.safetensors", Scope.READ, True),
@@ -62,7 +64,7 @@ def keys(app: TestClient) -> SqlKeyStore:
 def ask(app: TestClient, method: str, path: str, key: str | None, **ids: str) -> Any:
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     kind: dict[str, Any] = {}
-    if (method, path) == ("POST", "/v1/datasets"):
+    if method == "POST" and path.startswith("/v1/datasets"):
         kind = {"files": {"file": ("a.csv", CSV.encode())}}
     if (method, path) == ("POST", "/v1/jobs"):
         kind = {"json": {"dataset": ids["dataset"]}}

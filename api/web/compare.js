@@ -1,0 +1,3 @@
+"use strict";
+const told = document.getElementById("told");
+if (told) Charts.draw(document.getElementById("charts"), JSON.parse(told.textContent));
