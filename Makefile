@@ -5,7 +5,7 @@ DATA ?=
 TEST ?=
 KEEP ?=
 
-.PHONY: demo test check format bench bench-search peers readme openapi drill fuzz install clean
+.PHONY: demo test check browser format bench bench-search peers readme openapi drill fuzz install clean
 
 install: .venv/installed
 
@@ -26,6 +26,10 @@ check: install
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	cd tests/plugin && MYPYPATH=../.. ../../$(BIN)/mypy --cache-dir ../../.mypy_cache --config-file ../../pyproject.toml -p autosample_example -m checks
+
+# What the tests of the pages need beside Python; without it they are skipped.
+browser:
+	command -v chromium > /dev/null || { apt-get update -qq && apt-get install -qq --yes --no-install-recommends chromium > /dev/null; }
 
 format: install
 	$(BIN)/ruff check --fix .

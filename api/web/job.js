@@ -93,5 +93,19 @@ act("delete", async () => {
   location.assign("/");
 });
 
+async function recall() {
+  let last = 0;
+  for (;;) {
+    const { events } = await Page.ask(`/v1/jobs/${id}/events?after=${last}`);
+    if (!events.length) return;
+    events.forEach(({ kind, data }) => {
+      const told = TOLD[kind] && TOLD[kind](data);
+      if (told) write(told);
+    });
+    last = events.at(-1).id;
+  }
+}
+
 draw().catch(Page.problem);
 if (!FINAL.includes(atFirst)) follow();
+else if (by("log")) recall().catch(Page.problem);

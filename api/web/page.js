@@ -4,7 +4,7 @@
 const Page = {
   async ask(path, options = {}) {
     const answer = await fetch(path, options);
-    const json = (answer.headers.get("content-type") || "").includes("json");
+    const json = answer.status !== 204 && (answer.headers.get("content-type") || "").includes("json");
     const body = json ? await answer.json() : null;
     if (answer.status === 401) location.assign(`/login?next=${location.pathname}`);
     if (!answer.ok) throw new Error(body ? body.detail : `${answer.status} ${answer.statusText}`);
