@@ -112,10 +112,10 @@ def _weights(story: Story) -> Chart | None:
     """Stacked shares, as they move from all alike to one."""
     told = list(story.weights)
     unit = "passes"
-    if not told and story.rungs:
+    if not told and any("weights" in rung for rung in story.rungs):
         names = story.candidates or tuple(story.rungs[0]["weights"])
         alike = dict.fromkeys(names, 1 / max(len(names), 1))
-        told, unit = [alike, *(rung["weights"] for rung in story.rungs)], "rungs"
+        told, unit = [alike, *(r["weights"] for r in story.rungs)], "rungs"
     if len(told) < 2:
         return None
     shown = list(dict.fromkeys(name for each in told for name in each))

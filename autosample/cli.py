@@ -25,7 +25,7 @@ from autosample.cli_options import (
     read_spec,
 )
 from autosample.data.options import Format, ReadOptions
-from autosample.errors import AutoSampleError, SpecError
+from autosample.errors import AutoSampleError, ServiceError, SpecError
 
 app = typer.Typer(
     help="Finds the negative sampler that fits a recommender and its data.",
@@ -34,6 +34,7 @@ app = typer.Typer(
 )
 
 BAD_INPUT = 2
+REFUSED = 1
 
 
 @app.command()
@@ -90,6 +91,7 @@ def search(
     min_rating: Annotated[float | None, typer.Option(help="Drop rows below.")] = None,
     k_core: Annotated[int, typer.Option(help="Drop the rarer, repeatedly.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report.")] = False,
+    quiet: Annotated[bool, typer.Option(help="Print nothing but errors.")] = False,
     reuse: Reuse = True,
     parallel: Parallel = None,
 ) -> None:
@@ -117,7 +119,7 @@ def search(
         return
     _search(
         file, test, read, fields, out,
-        as_json=as_json, reuse=reuse, parallel=parallel,
+        as_json=as_json, quiet=quiet, reuse=reuse, parallel=parallel,
     )  # fmt: skip
 
 
@@ -179,9 +181,13 @@ def complete() -> typer.Typer:
 
 
 def main() -> None:
-    """Run a command; bad input is one line and exit code 2."""
+    """Run a command. Exit codes: 0 done, 1 a service that refuses or a job that failed,
+    2 bad input, 130 Ctrl-C; what was wrong is one line."""
     try:
         complete()()
+    except ServiceError as error:
+        typer.echo(f"autosample: {error}", err=True)
+        sys.exit(REFUSED)
     except AutoSampleError as error:
         typer.echo(f"autosample: {error}", err=True)
         sys.exit(BAD_INPUT)
@@ -220,6 +226,7 @@ def _search(
     out: Path | None,
     *,
     as_json: bool,
+    quiet: bool,
     reuse: bool,
     parallel: int | None,
 ) -> None:
@@ -229,7 +236,7 @@ def _search(
     from autosample.library import search as run
     from autosample.reuse import usual_folder
 
-    console = Console(stderr=as_json)
+    console = Console(stderr=as_json, quiet=quiet)
     target = out or Path(f"{file.stem}-bundle")
     if target.exists() and any(target.iterdir()):
         raise SpecError(f"{target} is not empty; name a new folder with --out")

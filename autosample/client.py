@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import json
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 from uuid import uuid4
 
 import httpx2
 
 from autosample.errors import DataError, ServiceError
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+    from autosample.recommender import Recommender
+    from autosample.report import Report
 
 POLL = 0.5  # seconds between looks at a job
 TRIES = 5  # of a request that did not reach the service
@@ -22,6 +30,9 @@ LONGEST = 10.0  # seconds to wait because the service asks for it
 FINAL = ("succeeded", "failed", "cancelled")
 
 Json = dict[str, Any]
+
+Follower = Callable[[Json, list[Json]], None]
+"""Is called with a job and its new events."""
 
 
 class Client:
@@ -167,19 +178,29 @@ class Job:
         )["events"]
         return found
 
-    def wait(
-        self, progress: Callable[[Json, list[Json]], None] = lambda job, new: None
-    ) -> Self:
+    def history(self) -> Iterator[Json]:
+        """Yield all that has happened, oldest first."""
+        last = 0
+        while found := self.events(after=last):
+            yield from found
+            last = found[-1]["id"]
+
+    def wait(self, progress: bool | Follower = False) -> Self:
         """Wait for the end; raises ServiceError unless the job succeeded.
 
-        `progress` is called with the job and its new events.
+        `progress` true shows a live bar; a function is called with the job and its new
+        events.
         """
+        if progress is True:
+            with following() as follower:
+                return self.wait(follower)
+        follow = progress or (lambda job, new: None)
         last = 0
         while True:
             job = self.status()
             new = self.events(after=last)
             last = new[-1]["id"] if new else last
-            progress(job, new)
+            follow(job, new)
             if job["state"] in FINAL:
                 break
             time.sleep(POLL)
@@ -191,6 +212,34 @@ class Job:
     def result(self) -> Json:
         """Return the report of a finished job."""
         return self._client._ask("GET", self._path("/result"))
+
+    def report(self) -> Report:
+        """Return the same, typed."""
+        from autosample.report import Report  # noqa: PLC0415 - it takes torch
+
+        return Report.model_validate(self.result())
+
+    def charts(self) -> dict[str, Figure]:
+        """Return the charts of a finished job as Plotly figures, by name."""
+        from autosample.notebook import figures  # noqa: PLC0415
+
+        return figures(self.report())
+
+    def bundle(self) -> Recommender:
+        """Download the bundle of a finished job and load it, all digests verified."""
+        from autosample.recommender import load  # noqa: PLC0415
+
+        with tempfile.TemporaryDirectory() as folder:
+            return load(self.download(Path(folder) / "bundle.zip"))
+
+    def _repr_html_(self) -> str:
+        """Show a notebook the result, or how far the job is."""
+        job = self.status()
+        if job["state"] == "succeeded":
+            from autosample.notebook import table  # noqa: PLC0415
+
+            return table(self.report())
+        return f"<p>job {self.id} is {job['state']}, {job['progress']:.0%}</p>"
 
     def artifacts(self) -> list[Mapping[str, Any]]:
         found: list[Mapping[str, Any]] = self._client._ask(
@@ -207,6 +256,24 @@ class Job:
 
     def _path(self, rest: str = "") -> str:
         return f"/v1/jobs/{self.id}{rest}"
+
+
+@contextmanager
+def following() -> Iterator[Follower]:
+    """Give what moves a live display, for `Job.wait`."""
+    # What is shown needs rich, which a client that only asks does not.
+    from rich.console import Console  # noqa: PLC0415
+
+    from autosample.display import LiveProgress  # noqa: PLC0415
+
+    with LiveProgress(Console()) as live:
+
+        def told(job: Json, new: list[Json]) -> None:
+            live.at(job["stage"] or job["state"], job["progress"])
+            for event in new:
+                live.event(event["kind"], event["data"])
+
+        yield told
 
 
 def _wait(response: httpx2.Response) -> float:

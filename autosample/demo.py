@@ -18,9 +18,8 @@ from rich.console import Console
 
 from autosample.client import Client
 from autosample.data.synthetic import Synthetic
-from autosample.display import LiveProgress, show_report, show_stats
+from autosample.display import show_report, show_stats
 from autosample.errors import AutoSampleError, ServiceError
-from autosample.jobs_cli import follow
 from autosample.recommender import load
 
 PATIENCE = 60.0  # seconds for the service to answer
@@ -108,8 +107,7 @@ def _search(console: Console, client: Client, file: Path, test: Path | None) -> 
     spec: dict[str, Any] = {"verify": True, "seeds": [0, 1]}
     job = client.submit(dataset["id"], **spec)
     try:
-        with LiveProgress(console) as live:
-            job.wait(follow(live))
+        job.wait(progress=True)
     except KeyboardInterrupt:
         job.cancel()
         raise

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from autosample.client import Client
-from autosample.display import LiveProgress, show_report
+from autosample.display import show_report, told_of
 
 jobs = typer.Typer(help="Jobs of a running service.", no_args_is_help=True)
 
@@ -66,14 +66,45 @@ def show(id: Id, url: Url = HERE, key: Key = None) -> None:
 
 
 @jobs.command()
-def watch(id: Id, url: Url = HERE, key: Key = None) -> None:
-    """Follow a job to its end, and print its result."""
-    console = Console()
+def watch(
+    id: Id,
+    quiet: Annotated[bool, typer.Option(help="Only wait, and print nothing.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report.")] = False,
+    url: Url = HERE,
+    key: Key = None,
+) -> None:
+    """Follow a job to its end, and print its result; exit code 1 if it has none."""
     with Client(url, key=key) as client:
         job = client.job(id)
-        with LiveProgress(console) as live:
-            job.wait(follow(live))
-        show_report(console, job.result())
+        job.wait(progress=not (quiet or as_json))
+        if as_json:
+            typer.echo(json.dumps(job.result(), indent=1))
+        elif not quiet:
+            show_report(Console(), job.result())
+
+
+@jobs.command()
+def logs(
+    id: Id,
+    epochs: Annotated[bool, typer.Option(help="Every pass, too.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="An object a line.")] = False,
+    url: Url = HERE,
+    key: Key = None,
+) -> None:
+    """Print what has happened to a job."""
+    with Client(url, key=key) as client:
+        for event in client.job(id).history():
+            if as_json:
+                typer.echo(json.dumps(event))
+            elif epochs or event["kind"] != "epoch":
+                typer.echo(f"{event['time'][:19]}  {told_of(event)}")
+
+
+@jobs.command()
+def delete(id: Id, url: Url = HERE, key: Key = None) -> None:
+    """Forget a job that has ended, and its files."""
+    with Client(url, key=key) as client:
+        client.job(id).delete()
 
 
 @jobs.command()
@@ -101,17 +132,6 @@ def download(
     """Save the bundle, or one file of it."""
     with Client(url, key=key) as client:
         typer.echo(str(client.job(id).download(out, name)))
-
-
-def follow(live: LiveProgress) -> Any:
-    """Return a listener for `Job.wait` that moves a live display."""
-
-    def told(job: dict[str, Any], new: list[dict[str, Any]]) -> None:
-        live.at(job["stage"] or job["state"], job["progress"])
-        for event in new:
-            live.event(event["kind"], event["data"])
-
-    return told
 
 
 def _object(text: str, option: str) -> dict[str, Any]:

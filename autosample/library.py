@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
@@ -13,6 +13,7 @@ from autosample.data.dataset import Dataset, load_dataset
 from autosample.data.options import ReadOptions
 from autosample.errors import SpecError
 from autosample.experiment import Outcome, run
+from autosample.notebook import figures, table
 from autosample.progress import Report as Tell
 from autosample.progress import silent
 from autosample.recommender import Recommender, load
@@ -20,6 +21,9 @@ from autosample.report import Report
 from autosample.runners import runners_for
 from autosample.spec import SearchSpec
 from autosample.validation import told
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,13 @@ class Result:
     def sampler(self) -> Any:
         """The chosen sampler."""
         return self.outcome.sampler
+
+    def charts(self) -> dict[str, Figure]:
+        """Return the charts of the report as Plotly figures, by name."""
+        return figures(self.report)
+
+    def _repr_html_(self) -> str:
+        return table(self.report)
 
     def save(self, folder: Path | str) -> Recommender:
         """Write the bundle into a new folder, and return it loaded."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -20,6 +20,9 @@ from autosample.data.interactions import Interactions
 from autosample.errors import BundleError, NotFound
 from autosample.samplers import Sampler, SamplerSpec
 from autosample.validation import told
+
+if TYPE_CHECKING:
+    from autosample.loop import Negatives
 
 
 class Recommendation(NamedTuple):
@@ -63,19 +66,55 @@ class Recommender:
             for item in best
         ]
 
-    def _row(self, user: Any) -> int:
-        try:
-            wanted = pa.scalar(user, self.users.type)
-        except (pa.ArrowInvalid, pa.ArrowTypeError):
-            wanted = None
-        # Arrow would take 3.5 for 3.
-        known = wanted is not None and wanted.as_py() == user
-        row = pc.index(self.users, wanted).as_py() if known else -1
-        if row < 0:
-            raise NotFound(
-                f"user {user!r} is not among the {len(self.users)} trained on"
+    def similar_items(self, item: Any, k: int = 10) -> list[Recommendation]:
+        """Return the k items closest to one by the cosine of their embeddings.
+
+        Raises NotFound on an unknown item.
+        """
+        row = _row(self.items, item, "item")
+        lengths_I = np.linalg.norm(self.item_embeddings, axis=1)
+        scores_I = self.item_embeddings @ self.item_embeddings[row]
+        scores_I = scores_I / np.maximum(lengths_I * lengths_I[row], 1e-12)
+        scores_I[row] = -np.inf
+        k = min(k, len(scores_I) - 1)
+        return [
+            Recommendation(self.items[int(each)].as_py(), float(scores_I[each]))
+            for each in np.argsort(-scores_I, kind="stable")[:k]
+        ]
+
+    def negatives(self, *, seed: int = 0) -> Negatives:
+        """Return the chosen sampler at work on the pairs that the bundle knows, for a
+        training loop of one's own; ids are rows of the embeddings.
+
+        Raises SpecError on a sampler that makes embeddings, and BundleError where the
+        bundle left the pairs out.
+        """
+        if self.seen is None:
+            raise BundleError(
+                "this bundle was written without its training pairs; make"
+                " autosample.loop.Negatives of your own"
             )
-        return int(row)
+        # It takes torch, which recommending does not.
+        from autosample.loop import Negatives  # noqa: PLC0415
+
+        return Negatives(self.sampler, self.seen, seed=seed)
+
+    def _row(self, user: Any) -> int:
+        return _row(self.users, user, "user")
+
+
+def _row(ids: pa.Array, id: Any, noun: str) -> int:
+    """Return where an id stands."""
+    try:
+        wanted = pa.scalar(id, ids.type)
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        wanted = None
+    # Arrow would take 3.5 for 3.
+    known = wanted is not None and wanted.as_py() == id
+    row = pc.index(ids, wanted).as_py() if known else -1
+    if row < 0:
+        raise NotFound(f"{noun} {id!r} is not among the {len(ids)} trained on")
+    return int(row)
 
 
 def load(path: Path | str) -> Recommender:

@@ -23,7 +23,7 @@ class Story:
     curves: Mapping[str, Sequence[float]] = field(default_factory=dict)
     """Validation metric after each pass, by training."""
     rungs: Sequence[Mapping[str, Any]] = ()
-    """Of a race: `metrics` and `weights` by candidate, and who was `kept`."""
+    """`metrics` by candidate, who was `kept`, and of a race their `weights`."""
     weights: Sequence[Mapping[str, float]] = ()
     """Of a mixture: weights by candidate after each pass."""
     training: Sequence[float] = ()

@@ -103,7 +103,6 @@ def test_a_spec_file_is_followed_and_options_come_on_top(
         (["search", "mine.csv", "--out", "."], "is not empty"),
         (["verify", "."], "is not a bundle"),
         (["serve", "--host", "0.0.0.0"], "AUTOSAMPLE_ADMIN_KEY"),
-        (["jobs", "list", "--url", "http://127.0.0.1:9"], "no answer from"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -115,6 +114,21 @@ def test_bad_input_is_one_line_and_exit_code_2(
     assert message in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
     assert not (folder / "mine-bundle").exists()
+
+
+def test_a_service_that_is_not_there_is_one_line_and_exit_code_1(
+    here: Callable[..., Done],
+) -> None:
+    done = here("jobs", "list", "--url", "http://127.0.0.1:9")
+    assert done.returncode == 1
+    assert "no answer from" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_quiet_says_nothing(folder: Path, here: Callable[..., Done]) -> None:
+    done = here("search", "mine.csv", *QUICK, "--out", "silent", "--quiet")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert (folder / "silent" / "report.html").exists()
 
 
 def test_an_altered_bundle_is_refused(folder: Path, here: Callable[..., Done]) -> None:

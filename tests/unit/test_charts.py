@@ -86,6 +86,26 @@ def test_weights_of_a_mixture_are_drawn_by_passes() -> None:
     assert first == pytest.approx(1.0)
 
 
+def test_exhaustive_search_is_drawn_too() -> None:
+    result = autosample.search(
+        DATA,
+        candidates=[{"kind": "uniform"}, {"kind": "dns", "pool": 4}],
+        strategy={"kind": "exhaustive"},
+        training={"epochs": 4},
+        seeds=(0, 1),
+    )
+    found = by_id(of_report(result.report))
+    assert len(found["curves"].data) == 4
+    assert "weights" not in found
+
+
+def test_a_rung_may_have_no_weights() -> None:
+    """As those of asha."""
+    rung = {"rung": 1, "metrics": {"a": 0.1, "b": 0.2}, "kept": ["b"]}
+    story = Story("ndcg@20", ("a", "b"), {"a": [0.1], "b": [0.2]}, [rung])
+    assert list(by_id(of_story(story))) == ["curves"]
+
+
 def test_nothing_is_drawn_of_nothing() -> None:
     assert of_story(Story("ndcg@20")) == []
 
