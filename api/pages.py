@@ -117,7 +117,7 @@ def new_job(asking: Viewer, datasets: Datasets) -> HTMLResponse:
 
 
 @router.get("/jobs/{id}")
-def show_job(id: UUID, asking: Viewer, jobs: Jobs, datasets: Datasets) -> HTMLResponse:
+def view_job(id: UUID, asking: Viewer, jobs: Jobs, datasets: Datasets) -> HTMLResponse:
     """Show a job: live while it runs, with its findings at the end."""
     try:
         job = jobs.get(id, sees=asking.sees)

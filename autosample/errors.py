@@ -7,6 +7,7 @@ AutoSampleError
 ├── TrainingDiverged     a loss stopped being a number
 ├── BundleError          a bundle is incomplete, altered or not a bundle
 ├── SearchFailed         no candidate survived
+│   └── OverBudget       a trial hangs, long after the budget of seconds was spent
 ├── Cancelled            the caller asked a running search to stop
 ├── NotFound
 │   ├── UnknownDataset   no data set has that id

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +19,7 @@ import pyarrow.csv as pv
 import pytest
 
 import autosample
+from autosample.client import Job
 from autosample.data.synthetic import Synthetic
 from autosample.errors import ServiceError
 from tests.acceptance.service import Service, wait_for
@@ -60,7 +65,9 @@ def test_one_command_serves_jobs_from_upload_to_bundle(
         wild.wait()
     _cancels(service, dataset)
     after = service.client.submit(dataset, **SPEC)
-    assert after.wait().status()["state"] == "succeeded"
+    taken = after.wait(progress=True).bundle()
+    assert taken.sampler.model_dump(mode="json") == after.result()["chosen"]
+    _shows(service, after, wild)
     server.send_signal(signal.SIGINT)
     server.wait(30)
     wait_for(lambda: not service.processes(), 10, "all processes to end")
@@ -81,6 +88,23 @@ def _succeeds(service: Service, dataset: str, tmp_path: Path) -> None:
     assert len(model.recommend(0, 5)) == 5
     sampler = job.download(tmp_path / "sampler.json", "sampler.json")
     assert json.loads(sampler.read_text()) == report["chosen"]
+
+
+def _shows(service: Service, done: Job, failed: Job) -> None:
+    """Notebooks a table, terminals what happened."""
+    assert done.report().verdict.text in done._repr_html_()
+    assert "curves" in done.charts()
+    assert "is failed" in failed._repr_html_()
+    command = [sys.executable, "-m", "autosample", "jobs"]
+    env = os.environ | {"AUTOSAMPLE_URL": service.url}
+    run = partial(subprocess.run, env=env, capture_output=True, text=True, check=False)
+    logged = run([*command, "logs", done.id]).stdout.splitlines()
+    assert logged[0].endswith("queued")
+    assert logged[-1].endswith("succeeded")
+    assert "raise l2" in run([*command, "logs", failed.id]).stdout.splitlines()[-1]
+    watched = run([*command, "watch", done.id, "--json"])
+    assert json.loads(watched.stdout) == done.result()
+    assert run([*command, "watch", failed.id, "--quiet"]).returncode == 1
 
 
 def _cancels(service: Service, dataset: str) -> None:
