@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from enum import StrEnum
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -161,6 +162,26 @@ def verify(bundle: Annotated[Path, typer.Argument(help="Folder or zip.")]) -> No
         f"{bundle} is whole: {len(model.users)} users, {len(model.items)} items,"
         f" sampler {model.sampler.label}"
     )
+
+
+class Target(StrEnum):
+    """Whose code a sampler goes into."""
+
+    PYTORCH = "pytorch"
+    RECBOLE = "recbole"
+
+
+@app.command()
+def export(
+    bundle: Annotated[Path, typer.Argument(help="Folder or zip.")],
+    to: Annotated[Target, typer.Option(help="Whose code it goes into.")],
+) -> None:
+    """Print the chosen sampler for a PyTorch loop, or as RecBole's configuration."""
+    from autosample import export as targets
+    from autosample.recommender import load
+
+    write = targets.pytorch if to is Target.PYTORCH else targets.recbole
+    typer.echo(write(load(bundle).sampler), nl=False)
 
 
 @cache

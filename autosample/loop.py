@@ -12,16 +12,18 @@ from __future__ import annotations
 from typing import NamedTuple, Self
 
 import torch
+from pydantic import TypeAdapter, ValidationError
 from torch import Generator, Tensor
 
 from autosample.data.interactions import Interactions
 from autosample.errors import SpecError
 from autosample.models.mf import TableScorer
-from autosample.samplers import Observed, Parts, Sampler
+from autosample.samplers import Observed, Parts, Sampler, SamplerSpec
 from autosample.samplers.context import QueryContext
 from autosample.supernet.columns import choose
 from autosample.supernet.kept import Kept
 from autosample.types import Moment
+from autosample.validation import told
 
 
 class Drawn(NamedTuple):
@@ -127,3 +129,12 @@ class Negatives:
             observed=self.observed,
             moment=self._moment,
         )
+
+
+def parse(text: str) -> Sampler:
+    """Return the sampler that a `sampler.json` holds; raises SpecError."""
+    try:
+        found: Sampler = TypeAdapter(SamplerSpec).validate_json(text)
+    except ValidationError as error:
+        raise SpecError(f"this is no sampler: {told(error)}") from error
+    return found
