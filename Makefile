@@ -5,7 +5,7 @@ DATA ?=
 TEST ?=
 KEEP ?=
 
-.PHONY: demo test check browser format bench bench-search peers readme openapi drill fuzz install clean
+.PHONY: demo test check browser format bench bench-search peers readme openapi laws drill fuzz install clean
 
 install: .venv/installed
 
@@ -42,6 +42,10 @@ readme: install
 # The API's schema, frozen; a test compares.
 openapi: install
 	$(BIN)/python -m api.openapi docs/openapi.json
+
+# The law of each sampler as a picture.
+laws: install
+	$(BIN)/python -m benchmarks.laws
 
 # Every case of the drill, on a Postgres of its own: about half an hour.
 drill: install
