@@ -27,6 +27,7 @@ from autosample.cli_options import (
 )
 from autosample.data.options import Format, ReadOptions
 from autosample.errors import AutoSampleError, ServiceError, SpecError
+from autosample.progress import Report
 
 app = typer.Typer(
     help="Finds the negative sampler that fits a recommender and its data.",
@@ -93,6 +94,12 @@ def search(
     k_core: Annotated[int, typer.Option(help="Drop the rarer, repeatedly.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report.")] = False,
     quiet: Annotated[bool, typer.Option(help="Print nothing but errors.")] = False,
+    tensorboard: Annotated[
+        Path | None, typer.Option(help="Folder to log to, for TensorBoard.")
+    ] = None,
+    mlflow: Annotated[
+        str | None, typer.Option(help="MLflow experiment to log to.")
+    ] = None,
     reuse: Reuse = True,
     parallel: Parallel = None,
 ) -> None:
@@ -121,6 +128,7 @@ def search(
     _search(
         file, test, read, fields, out,
         as_json=as_json, quiet=quiet, reuse=reuse, parallel=parallel,
+        trackers=(tensorboard, mlflow),
     )  # fmt: skip
 
 
@@ -250,6 +258,7 @@ def _search(
     quiet: bool,
     reuse: bool,
     parallel: int | None,
+    trackers: tuple[Path | None, str | None],
 ) -> None:
     from autosample.data.dataset import load_dataset
     from autosample.display import LiveProgress, show_report, show_stats
@@ -267,7 +276,8 @@ def _search(
     show_stats(console, dataset.stats.model_dump())
     with LiveProgress(console) as live:
         folder = usual_folder() if reuse else None
-        result = run(dataset, tell=live.tell, reuse=folder, parallel=parallel, **fields)
+        tell = _telling(live.tell, *trackers)
+        result = run(dataset, tell=tell, reuse=folder, parallel=parallel, **fields)
         live.at("done", 1.0)
     result.save(target)
     report = result.report.model_dump(mode="json")
@@ -275,3 +285,15 @@ def _search(
     console.print(f"bundle: {target}", highlight=False)
     if as_json:
         typer.echo(json.dumps(report, indent=1))
+
+
+def _telling(shown: Report, tensorboard: Path | None, mlflow: str | None) -> Report:
+    """Return a listener that also logs where it was asked to."""
+    from autosample import trackers
+
+    tell = shown
+    if tensorboard is not None:
+        tell = trackers.both(tell, trackers.tensorboard(tensorboard))
+    if mlflow is not None:
+        tell = trackers.both(tell, trackers.mlflow(mlflow))
+    return tell
