@@ -64,6 +64,11 @@ class Client:
     def close(self) -> None:
         self._http.close()
 
+    @property
+    def url(self) -> str:
+        """Where the service is; its page is there, too."""
+        return str(self._http.base_url).rstrip("/")
+
     def upload(
         self, path: Path | str, *, test: Path | str | None = None, **options: Any
     ) -> Json:

@@ -45,12 +45,12 @@ def demo(
     try:
         with Client(url) as client:
             _await(client, service)
-            console.print(f"The service runs at {url}, its API docs are at {url}/docs")
+            console.print(f"The service and its page: {url}", highlight=False)
             bundle = _search(console, client, file, Path(test) if test else None)
         _recommend(console, bundle)
         console.print(f"Bundle: {bundle}", highlight=False)
         console.print(f"From start to verdict: {time.monotonic() - began:.0f} s")
-        console.print(f"API docs: {url}/docs", highlight=False)
+        console.print(f"The page: {url}, API docs: {url}/docs", highlight=False)
         if keep:
             console.print("The service stays; Ctrl-C stops it.")
             service.wait()
@@ -106,6 +106,7 @@ def _search(console: Console, client: Client, file: Path, test: Path | None) -> 
     show_stats(console, dataset["stats"])
     spec: dict[str, Any] = {"verify": True, "seeds": [0, 1]}
     job = client.submit(dataset["id"], **spec)
+    console.print(f"Watch it: {client.url}/jobs/{job.id}", highlight=False)
     try:
         job.wait(progress=True)
     except KeyboardInterrupt:
