@@ -51,14 +51,18 @@ class Chart:
 def of_story(story: Story) -> list[Chart]:
     """Return the charts that a search has even before its end; empty ones are left
     out."""
-    made = (_curves(story), _weights(story), _training(story))
+    made = (_standings(story), *_moving(story))
     return [chart for chart in made if chart is not None]
+
+
+def _moving(story: Story) -> tuple[Chart | None, ...]:
+    return _curves(story), _weights(story), _training(story)
 
 
 def of_report(report: Report) -> list[Chart]:
     """Return all charts of a finished search."""
-    curves = of_story(Story.of_report(report))
-    return [_candidates(report), *curves, _bands(report), _cost(report)]
+    moving = [chart for chart in _moving(Story.of_report(report)) if chart]
+    return [_candidates(report), *moving, _bands(report), _cost(report)]
 
 
 def _curves(story: Story) -> Chart | None:
@@ -179,44 +183,80 @@ def _training(story: Story) -> Chart | None:
     )
 
 
-def _candidates(report: Report) -> Chart:
-    found = sorted(_measured(report), key=lambda pair: pair[1])
-    names = tuple(each.name for each in report.candidates)
-    colours = [
-        COLOURS[1] if each.name == report.chosen_label else COLOURS[0]
-        for each, _ in found
+@dataclass(frozen=True)
+class Standing:
+    """Where a candidate stood when it was last measured."""
+
+    name: str
+    mean: float
+    low: float
+    high: float
+
+
+def _standings(story: Story) -> Chart | None:
+    """Return the same as of a report, as far as the rungs have told."""
+    found: dict[str, Standing] = {}
+    for rung in story.rungs:
+        for name, (low, high) in rung.get("intervals", {}).items():
+            found[name] = Standing(name, rung["metrics"][name], low, high)
+    if not found:
+        return None
+    rows = [
+        (each.name, f"{each.mean:.4f}", f"{each.low:.4f} to {each.high:.4f}")
+        for each in sorted(found.values(), key=lambda each: -each.mean)
     ]
-    estimates = [each.metric for each, _ in found if each.metric is not None]
+    columns = ("candidate", story.metric, "95 % interval")
+    return _stood(list(found.values()), story.metric, story.chosen, (columns, rows))
+
+
+def _candidates(report: Report) -> Chart:
+    found = [
+        Standing(each.name, each.metric.mean, each.metric.low, each.metric.high)
+        for each in report.candidates
+        if each.metric
+    ]
+    metric = report.spec.metric
+    columns = ("candidate", metric, "95 % interval", "against uniform", "passes")
+    rows = [_candidate_row(each) for each in report.candidates]
+    return _stood(found, metric, report.chosen_label, (columns, rows))
+
+
+def _stood(
+    found: Sequence[Standing],
+    metric: str,
+    chosen: str | None,
+    told: tuple[Sequence[str], Sequence[Sequence[str]]],
+) -> Chart:
+    order = sorted(found, key=lambda each: each.mean)
     dots = {
         "type": "scatter",
         "mode": "markers",
-        "name": report.spec.metric,
-        "x": [mean for _, mean in found],
-        "y": [each.name for each, _ in found],
-        "marker": {"size": 10, "color": colours},
+        "name": metric,
+        "x": [each.mean for each in order],
+        "y": [each.name for each in order],
+        "marker": {
+            "size": 10,
+            "color": [COLOURS[1 if each.name == chosen else 0] for each in order],
+        },
         "error_x": {
             "type": "data",
             "symmetric": False,
-            "array": [each.high - each.mean for each in estimates],
-            "arrayminus": [each.mean - each.low for each in estimates],
+            "array": [each.high - each.mean for each in order],
+            "arrayminus": [each.mean - each.low for each in order],
         },
         "showlegend": False,
     }
-    layout = _layout(f"validation {report.spec.metric}, 95 % over users", "")
+    layout = _layout(f"validation {metric}, 95 % over users", "")
+    height = 120 + 28 * len(order)
     return Chart(
         "candidates",
         "Where each candidate stood when it was last measured",
         "After different numbers of passes: who left early was measured early. The"
         " chosen one stands out.",
         [dots],
-        layout | {"yaxis": {"automargin": True}, "height": 120 + 28 * len(names)},
-        ("candidate", report.spec.metric, "95 % interval", "against uniform", "passes"),
-        [_candidate_row(each) for each in report.candidates],
+        layout | {"yaxis": {"automargin": True}, "height": height, "showlegend": False},
+        *told,
     )
-
-
-def _measured(report: Report) -> list[tuple[CandidateReport, float]]:
-    return [(each, each.metric.mean) for each in report.candidates if each.metric]
 
 
 def _candidate_row(each: CandidateReport) -> tuple[str, ...]:

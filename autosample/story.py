@@ -23,7 +23,8 @@ class Story:
     curves: Mapping[str, Sequence[float]] = field(default_factory=dict)
     """Validation metric after each pass, by training."""
     rungs: Sequence[Mapping[str, Any]] = ()
-    """`metrics` by candidate, who was `kept`, and of a race their `weights`."""
+    """`metrics` by candidate, who was `kept`, and of a race their `weights`, and the
+    `intervals` that metrics lie between."""
     weights: Sequence[Mapping[str, float]] = ()
     """Of a mixture: weights by candidate after each pass."""
     training: Sequence[float] = ()

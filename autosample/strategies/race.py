@@ -342,9 +342,16 @@ def _told(
         "rung": number,
         "kept": [runner.sampler.label for runner in left],
         "metrics": {r.sampler.label: round(r.metric, 6) for r in measured},
+        "intervals": {r.sampler.label: _interval(r) for r in measured},
         "weights": {r.sampler.label: round(r.weight, 6) for r in field},
         "errors": {r.sampler.label: r.error for r in field if r.error},
     }
+
+
+def _interval(runner: Runner) -> list[float]:
+    """Return what the metric lies between, with 95 % confidence over users."""
+    found = estimate(runner.values_U)
+    return [round(found.low, 6), round(found.high, 6)]
 
 
 def _failures(field: list[Runner]) -> str:

@@ -82,11 +82,12 @@ const Charts = (() => {
   const drawn = new Map();
 
   function draw(holder, charts) {
-    charts.forEach((chart) => {
+    charts.forEach((chart, at) => {
       let place = document.getElementById(`chart-${chart.id}`);
       if (!place) {
         place = section(chart);
-        holder.append(place);
+        const after = charts.slice(at + 1).map(({ id }) => document.getElementById(`chart-${id}`));
+        holder.insertBefore(place, after.find((each) => each) || null);
       }
       place.querySelector("p").textContent = chart.about;
       fill(place.querySelector("table"), chart.table);

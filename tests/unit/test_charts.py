@@ -56,6 +56,16 @@ def test_events_tell_the_same_curves_as_the_report(report: Report) -> None:
     assert again.curves == story.curves
 
 
+def test_candidates_have_intervals_while_they_compete(report: Report) -> None:
+    happened = [(each.kind, {"stage": each.stage, **each.data}) for each in TOLD]
+    live = by_id(of_story(Story.of_events(report.spec.metric, happened)))["candidates"]
+    final = by_id(of_report(report))["candidates"]
+    assert live.data[0]["y"] == final.data[0]["y"]
+    for name in ("array", "arrayminus"):
+        ours, theirs = (each.data[0]["error_x"][name] for each in (live, final))
+        assert ours == pytest.approx(theirs, abs=2e-6)
+
+
 def test_who_left_the_race_is_told_where(report: Report) -> None:
     rows = by_id(of_report(report))["curves"].rows
     fates = {row[0]: row[-1] for row in rows}
