@@ -20,7 +20,7 @@ from api.deps import AppSettings, Datasets, Jobs
 from api.security import COOKIE, caller, known
 from autosample import web
 from autosample.catalogue import catalogue
-from autosample.charts import COLOURS, Chart
+from autosample.charts import COLOURS, Chart, short
 from autosample.errors import NotAllowed, NotFound
 from autosample.jobs.datasets import SqlDatasetStore
 from autosample.jobs.keys import LOCAL, Caller
@@ -198,7 +198,7 @@ def _compared(
     done: Sequence[tuple[Job, Report]], names: Mapping[UUID, str]
 ) -> dict[str, Any]:
     labels = [
-        f"{at}: {report.chosen_label}, {report.spec.model.label}"
+        f"{at}: {short(report.chosen_label)}"
         for at, (_, report) in enumerate(done, start=1)
     ]
     values = [report.test[report.spec.metric] for _, report in done]

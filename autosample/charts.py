@@ -19,6 +19,8 @@ COLOURS = (
     "#8c564b", "#6a51a3", "#7f7f7f", "#17a589", "#b03a2e", "#9a8700",
 )  # fmt: skip
 """The first six are Okabe and Ito's, which the colour-blind can tell apart."""
+LONG = 36
+"""Characters of a name in a legend or beside an axis."""
 DASHES = ("solid", "dash", "dot")
 """Together with colours: three times twelve lines differ."""
 
@@ -79,7 +81,7 @@ def _curves(story: Story) -> Chart | None:
             {
                 "type": "scatter",
                 "mode": "lines+markers",
-                "name": name,
+                **_named(name),
                 "x": list(range(1, len(curve) + 1)),
                 "y": list(curve),
                 "line": _line(story, name) | {"width": wide},
@@ -128,7 +130,7 @@ def _weights(story: Story) -> Chart | None:
             "type": "scatter",
             "mode": "lines",
             "stackgroup": "one",
-            "name": name,
+            **_named(name),
             "x": list(range(len(told))),
             "y": [each.get(name, 0.0) for each in told],
             "line": _line(story, name) | {"width": 0.5},
@@ -159,7 +161,7 @@ def _training(story: Story) -> Chart | None:
     line = {
         "type": "scatter",
         "mode": "lines",
-        "name": name,
+        **_named(name),
         "x": list(range(1, len(curve) + 1)),
         "y": list(curve),
         "line": _line(story, name) | {"width": 2.5},
@@ -233,7 +235,7 @@ def _stood(
         "mode": "markers",
         "name": metric,
         "x": [each.mean for each in order],
-        "y": [each.name for each in order],
+        "y": [short(each.name) for each in order],
         "marker": {
             "size": 10,
             "color": [COLOURS[1 if each.name == chosen else 0] for each in order],
@@ -331,6 +333,20 @@ def _cost(report: Report) -> Chart:
         ("", "passes"),
         rows,
     )
+
+
+def short(name: str) -> str:
+    """Return a name that fits beside a chart; what tells samplers apart stands last."""
+    return name if len(name) <= LONG else f"…{name[1 - LONG :]}"
+
+
+def _named(name: str) -> dict[str, str]:
+    """Return a short name for the legend, and the whole one for who points at it."""
+    told = name.replace("<", "&lt;")
+    return {
+        "name": short(name),
+        "hovertemplate": f"{told}<br>%{{x}}: %{{y:.4f}}<extra></extra>",
+    }
 
 
 def _line(story: Story, name: str) -> dict[str, Any]:

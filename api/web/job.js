@@ -47,6 +47,11 @@ function write(text) {
   log.append(line);
 }
 
+function some(names) {
+  const more = names.length - 3;
+  return more > 1 ? `${names.slice(0, 3).join(", ")} and ${more} others` : names.join(", ");
+}
+
 const TOLD = {
   state: (data) => `The job is ${data.state}${data.attempt > 1 ? `, attempt ${data.attempt}` : ""}.`,
   stage: (data) => ({
@@ -58,7 +63,7 @@ const TOLD = {
   }[data.stage]),
   rung: (data) => {
     const best = Object.entries(data.metrics).sort((a, b) => b[1] - a[1])[0];
-    return `Rung ${data.rung}: best so far ${best[0]} at ${best[1].toFixed(4)}; ${data.kept.join(", ")} go on.`;
+    return `Rung ${data.rung}: best so far ${best[0]} at ${best[1].toFixed(4)}; ${some(data.kept)} go on.`;
   },
   note: (data) => data.text,
 };

@@ -14,18 +14,20 @@ const Charts = (() => {
   }
 
   /* A legend in rows below: the narrower the page, the more of them. */
-  function sized(layout, series, width) {
+  function sized(layout, data, width) {
     const plot = (layout.height || 380) - 120;
-    const rows = layout.showlegend === false ? 0 : Math.ceil(series / Math.max(1, Math.floor(width / 180)));
+    const wide = 60 + 7 * Math.max(...data.map(({ name }) => (name || "").length));
+    const rows = layout.showlegend === false ? 0
+      : Math.ceil(data.length / Math.max(1, Math.floor((width - 80) / wide)));
     return {
       height: plot + 80 + 20 * rows, margin: { l: 60, r: 20, t: 10, b: 60 + 20 * rows },
       legend: { orientation: "h", y: -55 / plot, yanchor: "top" },
     };
   }
 
-  function themed(layout, series, width) {
+  function themed(layout, data, width) {
     return {
-      hovermode: "closest", ...layout, ...sized(layout, series, width),
+      hovermode: "closest", ...layout, ...sized(layout, data, width),
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
       font: { family: css("--font"), color: css("--ink"), size: 13 },
       xaxis: axis(layout.xaxis), yaxis: axis(layout.yaxis),
@@ -94,7 +96,7 @@ const Charts = (() => {
       drawn.set(chart.id, chart);
       const data = chart.data.map((each) => each.error_x
         ? { ...each, error_x: { color: css("--soft"), ...each.error_x } } : each);
-      Plotly.react(place.querySelector(".plot"), data, themed(chart.layout, chart.data.length, holder.clientWidth), {
+      Plotly.react(place.querySelector(".plot"), data, themed(chart.layout, data, holder.clientWidth), {
         displayModeBar: false, responsive: true, displaylogo: false,
       });
     });

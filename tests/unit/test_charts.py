@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import autosample
-from autosample.charts import Chart, of_report, of_story
+from autosample.charts import Chart, of_report, of_story, short
 from autosample.data.synthetic import Synthetic
 from autosample.progress import Progress
 from autosample.report import Report
@@ -114,6 +114,16 @@ def test_a_rung_may_have_no_weights() -> None:
     rung = {"rung": 1, "metrics": {"a": 0.1, "b": 0.2}, "kept": ["b"]}
     story = Story("ndcg@20", ("a", "b"), {"a": [0.1], "b": [0.2]}, [rung])
     assert list(by_id(of_story(story))) == ["curves"]
+
+
+def test_names_fit_and_still_differ() -> None:
+    found = autosample.SearchSpec.model_validate(
+        {"dataset": "x", "loss": {"kind": "bsl"}}
+    )
+    names = [sampler.label for sampler in found.samplers]
+    assert max(map(len, names)) > 60
+    assert max(len(short(name)) for name in names) <= 36
+    assert len({short(name) for name in names}) == len(names)
 
 
 def test_nothing_is_drawn_of_nothing() -> None:
