@@ -143,9 +143,11 @@ def test_the_command_line_starts_ray_and_leaves_nothing_behind(tmp_path: Path) -
 
 def test_ctrl_c_ends_a_local_study_with_all_its_processes(tmp_path: Path) -> None:
     write_csv(tmp_path / "mine.csv")
+    endless = {"training": {"epochs": 100_000, "patience": 100_000}}
+    (tmp_path / "endless.json").write_text(json.dumps(endless))
     before, folders = ray_processes(), ray_folders()
     process = subprocess.Popen(
-        [*RUN, "--epochs", "100000"], cwd=tmp_path, start_new_session=True,
+        [*RUN, "--spec", "endless.json"], cwd=tmp_path, start_new_session=True,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     end = time.monotonic() + 60
