@@ -141,7 +141,7 @@ def _weights(story: Story) -> Chart | None:
     return Chart(
         "weights",
         "Where the weight goes",
-        "How much of the mixture each candidate holds; at the end one has it all.",
+        "How much of the mixture each candidate holds; a race leaves it all to one.",
         data,
         {
             "xaxis": {"title": unit} | ({"dtick": 1} if unit == "rungs" else {}),

@@ -37,7 +37,8 @@ class Story:
         return cls(
             metric=report.spec.metric,
             candidates=tuple(each.name for each in report.candidates),
-            curves={each.name: each.metric for each in report.curves},
+            # Who fails in the first pass has no curve.
+            curves={each.name: each.metric for each in report.curves if each.metric},
             rungs=[each for each in report.trace if each["kind"] == "rung"],
             weights=[each["weights"] for each in report.trace if _is_pass(each)],
             training=report.training.metric,

@@ -63,7 +63,7 @@ class Failure(Config):
     """Why a job or an attempt ended without a result."""
 
     reason: str
-    """A stable word: data, spec, search, disk, lost, internal."""
+    """A stable word: data, spec, search, budget, disk, lost, internal."""
     detail: str
     """A sentence for people."""
 

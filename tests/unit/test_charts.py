@@ -126,6 +126,17 @@ def test_names_fit_and_still_differ() -> None:
     assert len({short(name) for name in names}) == len(names)
 
 
+def test_who_failed_in_the_first_pass_has_no_curve_and_spoils_none(
+    report: Report,
+) -> None:
+    first, *others = report.curves
+    failed = first.model_copy(update={"metric": ()})
+    changed = report.model_copy(update={"curves": (failed, *others)})
+    chart = by_id(of_report(changed))["curves"]
+    assert [row[0] for row in chart.rows] == [each.name for each in others]
+    assert report_page(changed)
+
+
 def test_nothing_is_drawn_of_nothing() -> None:
     assert of_story(Story("ndcg@20")) == []
 
