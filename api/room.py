@@ -35,6 +35,15 @@ class Room:
                 f"files take {used >> 20} MiB, and {quota >> 20} are the quota; {WHAT}"
             )
 
+    @property
+    def there(self) -> bool:
+        """Whether `check` would pass."""
+        try:
+            self.check()
+        except DiskFull:
+            return False
+        return True
+
     def used(self) -> int:
         """Return the bytes of all files, as counted a moment ago."""
         with self._lock:

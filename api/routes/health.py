@@ -7,8 +7,9 @@ from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 from sqlalchemy.exc import SQLAlchemyError
 
-from api.deps import AppSettings, Jobs, Stored
+from api.deps import AppSettings, Jobs
 from api.metrics import Metrics
+from api.room import Room
 from api.security import Reader
 from autosample.config import Config
 
@@ -38,11 +39,11 @@ def live() -> Health:
 
 @router.get("/readyz", responses={503: {"model": Readiness}})
 def ready(
-    jobs: Jobs, files: Stored, settings: AppSettings, response: Response
+    jobs: Jobs, request: Request, settings: AppSettings, response: Response
 ) -> Readiness:
     """Tell whether jobs can be taken and run; 503 if not."""
-    free = files.free()
-    disk = free is None or free >= settings.low_water
+    room: Room = request.app.state.room
+    disk = room.there
     try:
         ago = jobs.worker_seen_ago()
         database = True

@@ -148,6 +148,7 @@ def test_files_over_their_quota_refuse_new_work(tmp_path: Path) -> None:
         is_problem(refused, 507, "disk-full")
         assert refused.headers["Retry-After"] == "60"
         assert "quota" in refused.json()["detail"]
+        assert client.get("/readyz").json()["disk"] is False
 
 
 def test_folders_of_dead_processes_are_deleted_and_of_living_ones_not() -> None:
