@@ -5,7 +5,7 @@ DATA ?=
 TEST ?=
 KEEP ?=
 
-.PHONY: demo test check browser format bench bench-search peers readme openapi laws drill fuzz install clean
+.PHONY: demo test check browser format bench bench-search bench-rungs peers readme openapi laws drill fuzz install clean
 
 install: .venv/installed
 
@@ -67,6 +67,10 @@ bench-search: install
 	$(BIN)/python -m benchmarks.search truth $(if $(QUICK),--cells lastfm/mf)
 	$(BIN)/python -m benchmarks.search run $(if $(QUICK),--cells lastfm/mf)
 	$(BIN)/python -m benchmarks.search table
+
+# Replay races of many shapes from the curves that bench-search recorded.
+bench-rungs: install
+	$(BIN)/python -m benchmarks.rungs
 
 # Other libraries, for benchmarks.speed to stand beside.
 peers:

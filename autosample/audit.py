@@ -104,7 +104,7 @@ def audit(
     told = _scaled(tell)
     found = searched(spec, split, runner, told)
     final = retrained(spec, found, split, runner, told)
-    last = refitted(final, spec.refit, runner, told)
+    last = refitted(final, spec.resolved_refit, runner, told)
     truth = _truth(spec, found, split, runner, tell)
     # The test split is opened here, once everything is trained and decided.
     ranking = Ranking(split.test, split.known, k=Metric(spec.metric).k)

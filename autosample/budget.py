@@ -105,7 +105,7 @@ class Spending:
         passes, seconds = trial.passes, trial.seconds
         if budget.pair_updates is not None:
             left = (budget.pair_updates - spent_updates) // self.pairs
-            last = ceil(self.spec.refit * self.growth)
+            last = ceil(self.spec.resolved_refit * self.growth)
             left -= min(last, left // LAST)
             passes = max(left, 1)
         if budget.seconds is not None:
@@ -117,7 +117,7 @@ class Spending:
     def last(self, spent_updates: int) -> tuple[int, float | None]:
         """Return what passes over all known pairs are left, and the seconds for them;
         no pass where nothing is."""
-        budget, passes, seconds = self.spec.budget, self.spec.refit, None
+        budget, passes, seconds = self.spec.budget, self.spec.resolved_refit, None
         assert budget is not None
         if budget.pair_updates is not None:
             left = budget.pair_updates - spent_updates
@@ -136,7 +136,7 @@ class Spending:
     def _last_share(self) -> float:
         """Return what part of the final training's time its last passes need."""
         planned = [each.likely for each in retraining(self.spec)]
-        share = self.growth * self.spec.refit / max(sum(planned), 1)
+        share = self.growth * self.spec.resolved_refit / max(sum(planned), 1)
         return min(share, 1 / LAST)
 
     def _seconds_left(self, seconds: float) -> float:

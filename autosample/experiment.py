@@ -78,7 +78,7 @@ def run(
         spec = spending.fitted(predicted)
     found = searched(spec, split, runner, tell)
     final = retrained(spec, found, split, runner, tell, spending)
-    passes, seconds = spec.refit, None
+    passes, seconds = spec.resolved_refit, None
     if spending is not None:
         spent = _final_cost(found, final, final)
         passes, seconds = spending.last(found.cost.pair_updates + spent.pair_updates)

@@ -71,9 +71,10 @@ class SearchSpec(Config, defer_build=False):  # FastAPI wants it whole
     warm_start: bool = True
     """Retrain from the searched parameters rather than from fresh ones."""
 
-    refit: int = Field(8, ge=0, le=1000)
+    refit: Annotated[int, Field(ge=0, le=1000)] | None = None
     """Last passes of the returned model, over training and validation pairs, after
-    every decision; 0: it never sees the validation pairs."""
+    every decision; null: as many as suit the model; 0: it never sees the validation
+    pairs."""
 
     training: Training = Training()
 
@@ -181,6 +182,11 @@ class SearchSpec(Config, defer_build=False):  # FastAPI wants it whole
         if isinstance(self.strategy, Race):
             return self.strategy.paced(self.model.pace)
         return self.strategy
+
+    @property
+    def resolved_refit(self) -> int:
+        """The last passes with what the model suggests filled in."""
+        return self.model.refit if self.refit is None else self.refit
 
     @property
     def digest(self) -> str:

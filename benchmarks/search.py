@@ -209,7 +209,7 @@ def run(cell: Cell, strategy: str, seed: int) -> dict[str, Any]:
         runner = runners(split)
         found = searched(spec, split, runner, silent)
         final = retrained(spec, found, split, runner, silent)
-        returned = refitted(final, spec.refit, runner, silent)
+        returned = refitted(final, spec.resolved_refit, runner, silent)
         tested = [test_metric(cell, r.best_model(split)) for r in (returned, final)]
     cost = found.cost.plus([returned] if final is found.start else [final, returned])
     return {
@@ -240,7 +240,7 @@ def passes_of(
     passes[SUPERNET] = shared
     if final is not found.start:
         passes[found.chosen.label] += len(final.history)
-    passes[found.chosen.label] += spec.refit
+    passes[found.chosen.label] += spec.resolved_refit
     return passes
 
 

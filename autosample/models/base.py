@@ -36,9 +36,12 @@ class ModelConfig(Config, ABC):
     """What `training.learning_rate` is where the spec leaves it open."""
     l2: ClassVar[float]
     """What `training.l2` is where the spec leaves it open."""
-    pace: ClassVar[int] = 4
-    """Passes of a race's first round where the spec leaves them open: about a thirtieth
-    of an ordinary training."""
+    pace: ClassVar[int] = 3
+    """Passes of a race's first round where the spec leaves them open: between a
+    thirtieth and a fortieth of an ordinary training."""
+    refit: ClassVar[int] = 8
+    """Last passes over training and validation pairs where the spec leaves them open:
+    about a tenth of an ordinary training."""
     kind: str
 
     cosine: bool | None = None

@@ -30,7 +30,8 @@ class LightGCN(ModelConfig):
 
     paper: ClassVar[str] = "He et al., SIGIR 2020, arXiv:2002.02126"
     learning_rate: ClassVar[float] = 0.005
-    pace: ClassVar[int] = 2
+    pace: ClassVar[int] = 1
+    refit: ClassVar[int] = 4
     l2: ClassVar[float] = 1e-4
 
     def build(self, train: Interactions, rng: Generator) -> LightGraphConvolution:

@@ -92,7 +92,8 @@ def _racing(race: Race, count: int) -> list[Passes]:
 def retraining(spec: SearchSpec) -> list[Passes]:
     """Return the final training, which some searches have made already, and its last
     passes on all pairs."""
-    last = [Passes(What.ANY, 1, spec.refit, spec.refit)] if spec.refit else []
+    passes = spec.resolved_refit
+    last = [Passes(What.ANY, 1, passes, passes)] if passes else []
     if isinstance(spec.strategy, Exhaustive | Asha) or spec.tune is not None:
         return last
     return [_whole(spec, What.ANY, 1), *last]

@@ -9,7 +9,7 @@ a warmed-up supernet instead of fresh parameters.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from math import exp, log2
+from math import ceil, exp, log2
 
 from autosample.compatibility import sampler_refusal
 from autosample.errors import SearchFailed
@@ -24,7 +24,8 @@ from autosample.training import Training
 from autosample.trials import Request, Start, TrialResult
 
 Z_AT_ONE = 2.0  # standard errors behind the leader that cost a factor e in weight
-SMOOTH = 2  # passes that a point of a curve is the mean of
+SMOOTH = 2  # passes at least that a point of a curve is the mean of
+RECENT = 4  # or the last quarter of the passes, where that is more
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class Runner:
         """
         half = len(self.curve) // 2
         if not doublings or half == 0:
-            return self.metric
+            return self.curve[-1]
         doublings = min(doublings, max(log2(planned / len(self.curve)), 0.0))
         now, then = _level(self.curve), _level(self.curve[:half])
         best = max(_level(self.curve[:end]) for end in range(2, len(self.curve) + 1))
@@ -220,7 +221,7 @@ def _branch(
 
 def _level(curve: tuple[float, ...]) -> float:
     """Return a curve's end, less noisy than its last point."""
-    last = curve[-SMOOTH:]
+    last = curve[-max(SMOOTH, ceil(len(curve) / RECENT)) :]
     return sum(last) / len(last)
 
 

@@ -117,4 +117,4 @@ def test_what_tuning_costs_is_foreseen(strategy: str) -> None:
     tuned = make_spec("made", fields | {"tune": {"samples": 50}})
     assert likely_passes(tuned) > likely_passes(plain) + 50
     # The winner is then trained to its end: what is left is the refit.
-    assert [each.likely for each in retraining(tuned)] == [tuned.refit]
+    assert [each.likely for each in retraining(tuned)] == [tuned.resolved_refit]

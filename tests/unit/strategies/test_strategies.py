@@ -232,13 +232,16 @@ def test_a_sampler_can_be_chosen_that_is_made_of_others() -> None:
 
 
 def test_runners_are_ranked_by_where_they_are_heading() -> None:
-    """Two passes average to a level; what the last doubling gained is gained again, as
-    often as asked for and as the planned passes have room."""
+    """Two passes or a quarter of all average to a level; what the last doubling gained
+    is gained again, as often as asked for and as the planned passes have room."""
     slow = Runner(UniformSampler(), curve=(0.01, 0.02, 0.05, 0.06))
     # Levels: .055 now, .015 after half as many passes.
     assert slow.heading(2.0, planned=100) == pytest.approx(0.055 + 2 * 0.04)
     assert slow.heading(2.0, planned=8) == pytest.approx(0.055 + 1 * 0.04)
     assert slow.heading(2.0, planned=4) == pytest.approx(0.055)
+    long = Runner(UniformSampler(), curve=(0.0,) * 4 + (0.04,) * 5 + (0.1,) * 3)
+    # The last three of twelve, and the last two of six: .1 and .04.
+    assert long.heading(1.0, planned=100) == pytest.approx(0.1 + 0.06)
     falling = Runner(UniformSampler(), curve=(0.09, 0.10, 0.08, 0.06))
     assert falling.heading(2.0, planned=100) == pytest.approx(0.095)  # is kept
 
@@ -299,8 +302,8 @@ def test_a_race_goes_at_the_pace_of_its_model() -> None:
         assert isinstance(found, Race)
         return [(rung.epochs, rung.keep) for rung in found.rungs or ()]
 
-    assert rungs("mf") == [(4, 7), (4, 4), (8, 2), (16, 1)]
-    assert rungs("lightgcn") == [(2, 7), (2, 4), (4, 2), (8, 1)]
+    assert rungs("mf") == [(3, 5), (9, 4), (12, 1)]
+    assert rungs("lightgcn") == [(1, 5), (3, 4), (4, 1)]
     assert rungs("lightgcn", rungs=[{"epochs": 3, "keep": 1}]) == [(3, 1)]
 
 

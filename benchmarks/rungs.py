@@ -1,0 +1,188 @@
+"""Which rungs should a race have? Races replayed from recorded curves.
+
+    python -m benchmarks.rungs [--races 200]
+
+The first passes of an ordinary training are what a race would have seen of it, so that
+curves in truth.jsonl stand for trainings, and a race costs nothing. Each candidate's
+curve comes from a seed drawn by itself: many races instead of one a seed, and no luck
+shared between candidates. For each shape of a race it prints regret (mean, and what one
+race in twenty exceeds) and cost in trainings of the winner, final training and refit
+included; then, for each cell, the shape that the other cells would have chosen and what
+it costs there.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from itertools import product
+from typing import NamedTuple
+
+import numpy as np
+
+from autosample.audit import regret
+from autosample.models.base import ModelConfig
+from autosample.models.lightgcn import LightGCN
+from autosample.models.mf import MF
+from autosample.samplers import UniformSampler
+from autosample.strategies.race import Runner
+from autosample.strategies.specs import Race
+from benchmarks.search import CANDIDATES, SEEDS, TRUTH, Truth, rows
+
+PLANNED = 200
+"""Passes that a training may make, by default."""
+MODELS: dict[str, type[ModelConfig]] = {"mf": MF, "lightgcn": LightGCN}
+UNIFORM = UniformSampler().label
+
+
+class Shape(NamedTuple):
+    """A race: its first rung's passes by model, the rungs in these, and its ranking."""
+
+    paces: tuple[tuple[str, int], ...]
+    rungs: tuple[tuple[int, int], ...]
+    """Passes since the start in units of the pace, and how many are kept."""
+    doublings: float
+
+    @classmethod
+    def default(cls) -> Shape:
+        race, since, rungs = Race().paced(1), 0, []
+        for rung in race.rungs or ():
+            since += rung.epochs
+            rungs.append((since, rung.keep))
+        paces = tuple((name, model.pace) for name, model in MODELS.items())
+        return cls(paces, tuple(rungs), race.doublings)
+
+
+class Score(NamedTuple):
+    """Of many races in one cell."""
+
+    regret: float
+    worst: float
+    """What one in twenty exceeds."""
+    trainings: float
+
+
+class Cell:
+    """What was recorded in one cell."""
+
+    def __init__(self, name: str) -> None:
+        self.name, self.model = name, name.split("/")[1]
+        self.truth = Truth.of(name)
+        self.curves = {
+            (row["label"], row["seed"]): tuple(row["curve"])
+            for row in rows(TRUTH)
+            if row["cell"] == name and row["error"] is None
+        }
+
+    @property
+    def whole(self) -> bool:
+        return len(self.curves) == CANDIDATES * len(SEEDS)
+
+    @cache  # noqa: B019 - as many cells as there are data sets, for the whole run
+    def heading(self, label: str, seed: int, passes: int, doublings: float) -> float:
+        curve = self.curves[label, seed][:passes]
+        # Stopped early, as branches of a race are not; it would have gone on level.
+        curve += curve[-1:] * (passes - len(curve))
+        return Runner(UniformSampler(), curve=curve).heading(doublings, PLANNED)
+
+    def raced(self, seeds: Mapping[str, int], shape: Shape) -> tuple[float, float]:
+        """Return regret and cost of one race."""
+        pace, done, spent = dict(shape.paces)[self.model], 0, 0.0
+        left, beside = list(self.truth.tests), False
+        for since, keep in shape.rungs:
+            running = left + ([UNIFORM] if beside else [])
+            seconds = sum(self.truth.pass_seconds[label] for label in running)
+            spent, done = spent + (since * pace - done) * seconds, since * pace
+
+            def ahead(label: str, passes: int = done) -> float:
+                return self.heading(label, seeds[label], passes, shape.doublings)
+
+            left = sorted(left, key=ahead, reverse=True)[:keep]
+            beside = UNIFORM not in left
+        [winner] = left
+        rest = max(self.truth.passes[winner] - done, 0) + MODELS[self.model].refit
+        spent += rest * self.truth.pass_seconds[winner]
+        tests = self.truth.tests
+        lost = regret(tests[winner], tests[self.truth.best])
+        return lost, spent / self.truth.training(winner)
+
+    def score(self, shape: Shape, races: int) -> Score:
+        rng, labels = np.random.default_rng(0), list(self.truth.tests)
+        drawn = rng.choice(SEEDS, (races, len(labels)))
+        found = np.array(
+            [
+                self.raced(dict(zip(labels, map(int, seeds), strict=True)), shape)
+                for seeds in drawn
+            ]
+        )
+        lost, cost = found[:, 0], found[:, 1]
+        return Score(lost.mean(), np.quantile(lost, 0.95), cost.mean())
+
+
+def shapes() -> Iterator[Shape]:
+    """Around what the best had in common on the first six cells."""
+    paces = [(("mf", mf), ("lightgcn", graph)) for mf, graph in
+             product((2, 3, 4), (1, 2))]  # fmt: skip
+    seconds = product((2, 3, 4), (3, 4, 5))
+    for pace, first, (times, second), last, doublings in product(
+        paces, (4, 5, 6, 7), list(seconds), (2, 4), (1.5, 2.5, 3.5)
+    ):
+        if second <= first:
+            rungs = ((1, first), (times, second), (last * times, 1))
+            yield Shape(pace, rungs, doublings)
+
+
+def merit(scores: Sequence[Score]) -> float:
+    """Regret in percent, its tail beyond 2 and cost beyond what is aimed at: the less
+    the better."""
+    lost = 100 * _mean(each.regret for each in scores)
+    tail = 100 * max(each.worst for each in scores)
+    cost = _mean(each.trainings for each in scores)
+    return lost + 0.3 * max(tail - 2, 0) + max(cost - 1.9, 0) + 0.2 * cost
+
+
+def _mean(values: Iterator[float]) -> float:
+    return float(np.mean(list(values)))
+
+
+def _told(shape: Shape, scores: Mapping[str, Score]) -> str:
+    rungs = ", ".join(f"{since}:{keep}" for since, keep in shape.rungs)
+    paces = "/".join(str(pace) for _, pace in shape.paces)
+    cells = "  ".join(
+        f"{name} {each.regret:.2%} {each.worst:.1%} {each.trainings:.2f}"
+        for name, each in scores.items()
+    )
+    lost = _mean(each.regret for each in scores.values())
+    cost = _mean(each.trainings for each in scores.values())
+    told = f"pace {paces}, {rungs}, doublings {shape.doublings:g}"
+    return f"{lost:.2%} at {cost:.2f}  {told}\n    {cells}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--races", type=int, default=200)
+    races = parser.parse_args().races
+    names = dict.fromkeys(row["cell"] for row in rows(TRUTH))
+    cells = [cell for cell in map(Cell, names) if cell.whole]
+
+    def scored(shape: Shape) -> dict[str, Score]:
+        return {cell.name: cell.score(shape, races) for cell in cells}
+
+    print("the default:", _told(Shape.default(), scored(Shape.default())), sep="\n")
+    tried = {shape: scored(shape) for shape in shapes()}
+    ranked = sorted(tried, key=lambda shape: merit(list(tried[shape].values())))
+    print("the best of", len(tried))
+    for shape in ranked[:10]:
+        print(_told(shape, tried[shape]))
+    print("each cell under the best shape of the others")
+    for cell in cells:
+        shape = min(
+            tried,
+            key=lambda s: merit([v for k, v in tried[s].items() if k != cell.name]),
+        )
+        print(_told(shape, {cell.name: tried[shape][cell.name]}))
+
+
+if __name__ == "__main__":
+    main()
