@@ -28,7 +28,7 @@ from autosample.models.mf import MF
 from autosample.samplers import UniformSampler
 from autosample.strategies.race import Runner
 from autosample.strategies.specs import Race
-from benchmarks.search import CANDIDATES, SEEDS, TRUTH, Truth, rows
+from benchmarks.truth import CANDIDATES, SEEDS, TRUTH, Truth, mean, rows
 
 PLANNED = 200
 """Passes that a training may make, by default."""
@@ -136,14 +136,10 @@ def shapes() -> Iterator[Shape]:
 def merit(scores: Sequence[Score]) -> float:
     """Regret in percent, its tail beyond 2 and cost beyond what is aimed at: the less
     the better."""
-    lost = 100 * _mean(each.regret for each in scores)
+    lost = 100 * mean(each.regret for each in scores)
     tail = 100 * max(each.worst for each in scores)
-    cost = _mean(each.trainings for each in scores)
+    cost = mean(each.trainings for each in scores)
     return lost + 0.3 * max(tail - 2, 0) + max(cost - 1.9, 0) + 0.2 * cost
-
-
-def _mean(values: Iterator[float]) -> float:
-    return float(np.mean(list(values)))
 
 
 def _told(shape: Shape, scores: Mapping[str, Score]) -> str:
@@ -153,8 +149,8 @@ def _told(shape: Shape, scores: Mapping[str, Score]) -> str:
         f"{name} {each.regret:.2%} {each.worst:.1%} {each.trainings:.2f}"
         for name, each in scores.items()
     )
-    lost = _mean(each.regret for each in scores.values())
-    cost = _mean(each.trainings for each in scores.values())
+    lost = mean(each.regret for each in scores.values())
+    cost = mean(each.trainings for each in scores.values())
     told = f"pace {paces}, {rungs}, doublings {shape.doublings:g}"
     return f"{lost:.2%} at {cost:.2f}  {told}\n    {cells}"
 

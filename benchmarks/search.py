@@ -18,171 +18,41 @@ from __future__ import annotations
 import argparse
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
-from pydantic import TypeAdapter
 
 from autosample.audit import regret
-from autosample.data.splits import Split
 from autosample.evaluation.agreement import kendall
-from autosample.evaluation.metrics import Metric
-from autosample.evaluation.ranking import Ranking
-from autosample.experiment import prepare, refitted, retrained, searched
-from autosample.models import Model
+from autosample.experiment import refitted, retrained, searched
 from autosample.progress import silent
 from autosample.runners import runners_for
-from autosample.running import InProcessRunner
-from autosample.samplers import Sampler, SamplerSpec
 from autosample.spec import SearchSpec
-from autosample.strategies.base import SearchResult, Task
-from autosample.strategies.exhaustive import scratch
+from autosample.strategies.base import SearchResult
 from autosample.strategies.specs import Mixture, Race
 from autosample.trials import TrialResult
-from benchmarks.data import dataset
 from benchmarks.regret import picture, points_of
-
-TRUTH = Path("benchmarks/results/truth.jsonl")
-RESULT = Path("benchmarks/results/search.jsonl")
-JUDGED = Path("benchmarks/results/search.json")
-CANDIDATES = 12
-SUPERNET, UNION = "supernet", 0.36
-"""What a pass of the supernet costs beside a pass of every candidate: measured on
-Gowalla, see speed.json."""
-SEEDS = (0, 1, 2)
-READ: TypeAdapter[Sampler] = TypeAdapter(SamplerSpec)
-
-
-class Cell(NamedTuple):
-    """A data set and a model."""
-
-    dataset: str
-    model: str
-    training: tuple[tuple[str, Any], ...] = ()
-
-    @property
-    def name(self) -> str:
-        return f"{self.dataset}/{self.model}"
-
-
-CELLS = (
-    Cell("lastfm", "mf"),
-    Cell("ml-latest-small", "mf"),
-    Cell("amazon-beauty", "mf"),
-    Cell("amazon-cd", "mf"),
-    Cell("lastfm", "lightgcn"),
-    Cell("ml-latest-small", "lightgcn"),
-    Cell("gowalla", "mf", (("batch_size", 2048),)),
-    # A step costs a propagation whatever its batch: large batches, fewer steps.
-    Cell("amazon-cd", "lightgcn", (("batch_size", 4096),)),
+from benchmarks.truth import (
+    CANDIDATES,
+    SEEDS,
+    SUPERNET,
+    Cell,
+    Truth,
+    chosen_cells,
+    in_parallel,
+    mean,
+    rows,
+    spec_of,
+    split_of,
+    test_metric,
+    trained,
 )
 
-
-def spec_of(cell: Cell, **fields: Any) -> SearchSpec:
-    known = {
-        "dataset": cell.dataset,
-        "model": {"kind": cell.model},
-        "training": dict(cell.training),
-        "seeds": SEEDS,
-    }
-    return SearchSpec.model_validate(known | fields)
-
-
-@cache
-def split_of(cell: Cell) -> Split:
-    """Return one split for all seeds, so that only trainings differ."""
-    return prepare(spec_of(cell), dataset(cell.dataset))
-
-
-@cache
-def _tested(cell: Cell) -> Ranking:
-    split = split_of(cell)
-    return Ranking(split.test, split.known, k=Metric(spec_of(cell).metric).k)
-
-
-def test_metric(cell: Cell, model: Model) -> float:
-    hits = _tested(cell).hits(model())
-    return float(hits.values(Metric(spec_of(cell).metric)).mean())
-
-
-def task_of(cell: Cell, **fields: Any) -> Task:
-    split = split_of(cell)
-    return Task(spec_of(cell, **fields), split, InProcessRunner(split), lambda *_: None)
-
-
-def train(cell: Cell, sampler: str, seed: int) -> dict[str, Any]:
-    """Train one candidate from scratch to early stopping."""
-    torch.set_num_threads(1)
-    task = task_of(cell)
-    request = scratch(task, READ.validate_json(sampler), seed)
-    [result] = task.run([request])
-    return {
-        "cell": cell.name,
-        "sampler": json.loads(sampler),
-        "label": request.trial.candidates[0].label,
-        "seed": seed,
-        "valid": result.best,
-        "test": test_metric(cell, result.best_model(task.split)),
-        "seconds": result.seconds,
-        "pair_updates": result.pair_updates,
-        "epochs": len(result.history),
-        "curve": [round(epoch.metric, 6) for epoch in result.history],
-        "digest": request.trial.digest,
-        "error": result.error,
-    }
-
-
-def rows(path: Path) -> list[dict[str, Any]]:
-    if not path.exists():
-        return []
-    return [json.loads(line) for line in path.read_text().splitlines() if line]
-
-
-def append(path: Path, row: dict[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as file:
-        file.write(json.dumps(row) + "\n")
-
-
-def truth(cells: Iterable[Cell], workers: int) -> None:
-    """Train what is not in the file yet."""
-    there = {(r["cell"], json.dumps(r["sampler"]), r["seed"]) for r in rows(TRUTH)}
-    wanted = [
-        (cell, json.dumps(sampler.model_dump(mode="json")), seed)
-        for cell in cells
-        for seed in SEEDS
-        for sampler in spec_of(cell).samplers
-    ]
-    left = [each for each in wanted if (each[0].name, *each[1:]) not in there]
-    print(f"{len(left)} of {len(wanted)} trainings are left", flush=True)
-    in_parallel(train, left, TRUTH, workers)
-
-
-def in_parallel(
-    work: Callable[..., dict[str, Any]],
-    wanted: Sequence[tuple[Any, ...]],
-    path: Path,
-    workers: int,
-) -> None:
-    """Do work in processes of one thread each, and keep each row as it comes."""
-    with ProcessPoolExecutor(workers) as pool:
-        futures = [pool.submit(work, *each) for each in wanted]
-        try:
-            for number, future in enumerate(as_completed(futures), start=1):
-                row = future.result()
-                append(path, row)
-                shown = {k: v for k, v in row.items() if k not in _LONG}
-                print(f"{number}/{len(wanted)} {json.dumps(shown)}", flush=True)
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
-
+RESULT = Path("benchmarks/results/search.jsonl")
+JUDGED = Path("benchmarks/results/search.json")
 
 STRATEGIES: dict[str, dict[str, Any]] = {
     "race": {"strategy": {"kind": "race"}},
@@ -258,75 +128,38 @@ def searches(cells: Iterable[Cell], strategies: Iterable[str], workers: int) -> 
     in_parallel(run, left, RESULT, workers)
 
 
-@dataclass(frozen=True)
-class Truth:
-    """What training every candidate led to, in one cell."""
-
-    tests: dict[str, float]
-    """Mean test metric over seeds, by label."""
-    pass_seconds: dict[str, float]
-    """Of one pass, in the quietest of the trainings."""
-    passes: dict[str, float]
-    """Of an ordinary training, mean over seeds."""
-
-    @classmethod
-    def of(cls, cell: str) -> Truth:
-        by_label: dict[str, list[dict[str, Any]]] = {}
-        for row in rows(TRUTH):
-            if row["cell"] == cell and row["error"] is None:
-                by_label.setdefault(row["label"], []).append(row)
-        whole = {label: each for label, each in by_label.items() if len(each) >= 2}
-        seconds = {
-            label: min(r["seconds"] / r["epochs"] for r in each)
-            for label, each in whole.items()
-        }
-        seconds[SUPERNET] = UNION * sum(seconds.values())
-        return cls(
-            {label: _mean(r["test"] for r in each) for label, each in whole.items()},
-            seconds,
-            {label: _mean(r["epochs"] for r in each) for label, each in whole.items()},
-        )
-
-    @property
-    def best(self) -> str:
-        return max(self.tests, key=lambda label: self.tests[label])
-
-    def training(self, label: str) -> float:
-        """Return the seconds of an ordinary training."""
-        return self.passes[label] * self.pass_seconds[label]
-
-    def judged(self, row: dict[str, Any]) -> dict[str, Any]:
-        """Return a row of the result, in the terms of docs and issue."""
-        chosen, best = row["chosen"], self.best
-        seconds = sum(
-            count * self.pass_seconds[label]
-            for label, count in row["passes"].items()
-            if label in self.pass_seconds
-        )
-        both = [label for label in row["searched"] if label in self.tests]
-        whole = sum(self.training(label) for label in self.tests)
-        updates = sum(row["passes"].values()) / sum(self.passes.values())
-        dataset, model = row["cell"].split("/")
-        return {
-            "dataset": dataset,
-            "model": model,
-            "seed": row["seed"],
-            "strategy": row["strategy"],
-            "chosen": chosen,
-            "metric_chosen": self.tests[chosen],
-            "metric_best": self.tests[best],
-            "metric_returned": row["metric_returned"],
-            "metric_before_refit": row["metric_before_refit"],
-            "regret": regret(self.tests[chosen], self.tests[best]),
-            "agreement": kendall(
-                [row["searched"][label] for label in both],
-                [self.tests[label] for label in both],
-            ),
-            "cost_ratio_updates": updates,
-            "cost_ratio_seconds": seconds / whole,
-            "cost_in_trainings": seconds / self.training(chosen),
-            "gain_over_uniform": row["metric_returned"] / self.tests["uniform"] - 1,
-        }
+def judged(truth: Truth, row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row of the result, in the terms of docs and issue."""
+    chosen, best = row["chosen"], truth.best
+    seconds = sum(
+        count * truth.pass_seconds[label]
+        for label, count in row["passes"].items()
+        if label in truth.pass_seconds
+    )
+    both = [label for label in row["searched"] if label in truth.tests]
+    whole = sum(truth.training(label) for label in truth.tests)
+    updates = sum(row["passes"].values()) / sum(truth.passes.values())
+    dataset, model = row["cell"].split("/")
+    return {
+        "dataset": dataset,
+        "model": model,
+        "seed": row["seed"],
+        "strategy": row["strategy"],
+        "chosen": chosen,
+        "metric_chosen": truth.tests[chosen],
+        "metric_best": truth.tests[best],
+        "metric_returned": row["metric_returned"],
+        "metric_before_refit": row["metric_before_refit"],
+        "regret": regret(truth.tests[chosen], truth.tests[best]),
+        "agreement": kendall(
+            [row["searched"][label] for label in both],
+            [truth.tests[label] for label in both],
+        ),
+        "cost_ratio_updates": updates,
+        "cost_ratio_seconds": seconds / whole,
+        "cost_in_trainings": seconds / truth.training(chosen),
+        "gain_over_uniform": row["metric_returned"] / truth.tests["uniform"] - 1,
+    }
 
 
 def table() -> None:
@@ -335,7 +168,7 @@ def table() -> None:
     for row in rows(RESULT):
         truth = Truth.of(row["cell"])
         if row["chosen"] in truth.tests and len(truth.tests) == CANDIDATES:
-            found.append(truth.judged(row))
+            found.append(judged(truth, row))
     JUDGED.write_text(json.dumps(found, indent=1) + "\n")
     groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for row in found:
@@ -362,25 +195,13 @@ def _cells(some: Sequence[Mapping[str, Any]]) -> list[str]:
     )
     as_good = sum(each >= 0 for each in returned)
     return [
-        f"{_mean(regrets):.2%} [{low:.2%}, {high:.2%}], {max(regrets):.2%}",
-        f"{_mean(agreement):.2f}" if agreement else "-",
-        f"{_mean(row['cost_in_trainings'] for row in some):.2f}",
-        f"{_mean(row['cost_ratio_seconds'] for row in some):.2f}",
-        f"{_mean(returned):+.1%} ({as_good} of {len(some)}), {_mean(before):+.1%}",
-        f"{_mean(row['gain_over_uniform'] for row in some):+.1%}",
+        f"{mean(regrets):.2%} [{low:.2%}, {high:.2%}], {max(regrets):.2%}",
+        f"{mean(agreement):.2f}" if agreement else "-",
+        f"{mean(row['cost_in_trainings'] for row in some):.2f}",
+        f"{mean(row['cost_ratio_seconds'] for row in some):.2f}",
+        f"{mean(returned):+.1%} ({as_good} of {len(some)}), {mean(before):+.1%}",
+        f"{mean(row['gain_over_uniform'] for row in some):+.1%}",
     ]
-
-
-def _mean(values: Iterable[float]) -> float:
-    return float(np.mean(list(values)))
-
-
-_LONG = ("curve", "sampler", "digest", "searched")
-
-
-def chosen_cells(names: str | None) -> list[Cell]:
-    known = {cell.name: cell for cell in CELLS}
-    return [known[name] for name in names.split(",")] if names else list(CELLS)
 
 
 def main() -> None:
@@ -392,7 +213,7 @@ def main() -> None:
     arguments = parser.parse_args()
     cells = chosen_cells(arguments.cells)
     if arguments.what == "truth":
-        truth(cells, arguments.workers)
+        trained(cells, arguments.workers)
     elif arguments.what == "run":
         searches(cells, arguments.strategies.split(","), arguments.workers)
     else:

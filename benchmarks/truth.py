@@ -1,0 +1,212 @@
+"""What training every default candidate from scratch leads to, by cell.
+
+A cell is a data set and a model. Rows go to a file as trainings end, and what is there
+is not trained again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from pydantic import TypeAdapter
+
+from autosample.data.splits import Split
+from autosample.evaluation.metrics import Metric
+from autosample.evaluation.ranking import Ranking
+from autosample.experiment import prepare
+from autosample.models import Model
+from autosample.running import InProcessRunner
+from autosample.samplers import Sampler, SamplerSpec
+from autosample.spec import SearchSpec
+from autosample.strategies.base import Task
+from autosample.strategies.exhaustive import scratch
+from benchmarks.data import dataset
+
+TRUTH = Path("benchmarks/results/truth.jsonl")
+CANDIDATES = 12
+SUPERNET, UNION = "supernet", 0.36
+"""What a pass of the supernet costs beside a pass of every candidate: measured on
+Gowalla, see speed.json."""
+SEEDS = (0, 1, 2)
+READ: TypeAdapter[Sampler] = TypeAdapter(SamplerSpec)
+_LONG = ("curve", "sampler", "digest", "searched")
+
+
+class Cell(NamedTuple):
+    """A data set and a model."""
+
+    dataset: str
+    model: str
+    training: tuple[tuple[str, Any], ...] = ()
+
+    @property
+    def name(self) -> str:
+        return f"{self.dataset}/{self.model}"
+
+
+CELLS = (
+    Cell("lastfm", "mf"),
+    Cell("ml-latest-small", "mf"),
+    Cell("amazon-beauty", "mf"),
+    Cell("amazon-cd", "mf"),
+    Cell("lastfm", "lightgcn"),
+    Cell("ml-latest-small", "lightgcn"),
+    Cell("gowalla", "mf", (("batch_size", 2048),)),
+    # A step costs a propagation whatever its batch: large batches, fewer steps.
+    Cell("amazon-cd", "lightgcn", (("batch_size", 4096),)),
+)
+
+
+def spec_of(cell: Cell, **fields: Any) -> SearchSpec:
+    known = {
+        "dataset": cell.dataset,
+        "model": {"kind": cell.model},
+        "training": dict(cell.training),
+        "seeds": SEEDS,
+    }
+    return SearchSpec.model_validate(known | fields)
+
+
+@cache
+def split_of(cell: Cell) -> Split:
+    """Return one split for all seeds, so that only trainings differ."""
+    return prepare(spec_of(cell), dataset(cell.dataset))
+
+
+@cache
+def _tested(cell: Cell) -> Ranking:
+    split = split_of(cell)
+    return Ranking(split.test, split.known, k=Metric(spec_of(cell).metric).k)
+
+
+def test_metric(cell: Cell, model: Model) -> float:
+    hits = _tested(cell).hits(model())
+    return float(hits.values(Metric(spec_of(cell).metric)).mean())
+
+
+def task_of(cell: Cell, **fields: Any) -> Task:
+    split = split_of(cell)
+    return Task(spec_of(cell, **fields), split, InProcessRunner(split), lambda *_: None)
+
+
+def train(cell: Cell, sampler: str, seed: int) -> dict[str, Any]:
+    """Train one candidate from scratch to early stopping."""
+    torch.set_num_threads(1)
+    task = task_of(cell)
+    request = scratch(task, READ.validate_json(sampler), seed)
+    [result] = task.run([request])
+    return {
+        "cell": cell.name,
+        "sampler": json.loads(sampler),
+        "label": request.trial.candidates[0].label,
+        "seed": seed,
+        "valid": result.best,
+        "test": test_metric(cell, result.best_model(task.split)),
+        "seconds": result.seconds,
+        "pair_updates": result.pair_updates,
+        "epochs": len(result.history),
+        "curve": [round(epoch.metric, 6) for epoch in result.history],
+        "digest": request.trial.digest,
+        "error": result.error,
+    }
+
+
+def rows(path: Path) -> list[dict[str, Any]]:
+    if not path.exists():
+        return []
+    return [json.loads(line) for line in path.read_text().splitlines() if line]
+
+
+def append(path: Path, row: dict[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as file:
+        file.write(json.dumps(row) + "\n")
+
+
+def trained(cells: Iterable[Cell], workers: int) -> None:
+    """Train what is not in the file yet."""
+    there = {(r["cell"], json.dumps(r["sampler"]), r["seed"]) for r in rows(TRUTH)}
+    wanted = [
+        (cell, json.dumps(sampler.model_dump(mode="json")), seed)
+        for cell in cells
+        for seed in SEEDS
+        for sampler in spec_of(cell).samplers
+    ]
+    left = [each for each in wanted if (each[0].name, *each[1:]) not in there]
+    print(f"{len(left)} of {len(wanted)} trainings are left", flush=True)
+    in_parallel(train, left, TRUTH, workers)
+
+
+def in_parallel(
+    work: Callable[..., dict[str, Any]],
+    wanted: Sequence[tuple[Any, ...]],
+    path: Path,
+    workers: int,
+) -> None:
+    """Do work in processes of one thread each, and keep each row as it comes."""
+    with ProcessPoolExecutor(workers) as pool:
+        futures = [pool.submit(work, *each) for each in wanted]
+        try:
+            for number, future in enumerate(as_completed(futures), start=1):
+                row = future.result()
+                append(path, row)
+                shown = {k: v for k, v in row.items() if k not in _LONG}
+                print(f"{number}/{len(wanted)} {json.dumps(shown)}", flush=True)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What training every candidate led to, in one cell."""
+
+    tests: dict[str, float]
+    """Mean test metric over seeds, by label."""
+    pass_seconds: dict[str, float]
+    """Of one pass, in the quietest of the trainings."""
+    passes: dict[str, float]
+    """Of an ordinary training, mean over seeds."""
+
+    @classmethod
+    def of(cls, cell: str) -> Truth:
+        by_label: dict[str, list[dict[str, Any]]] = {}
+        for row in rows(TRUTH):
+            if row["cell"] == cell and row["error"] is None:
+                by_label.setdefault(row["label"], []).append(row)
+        whole = {label: each for label, each in by_label.items() if len(each) >= 2}
+        seconds = {
+            label: min(r["seconds"] / r["epochs"] for r in each)
+            for label, each in whole.items()
+        }
+        seconds[SUPERNET] = UNION * sum(seconds.values())
+        return cls(
+            {label: mean(r["test"] for r in each) for label, each in whole.items()},
+            seconds,
+            {label: mean(r["epochs"] for r in each) for label, each in whole.items()},
+        )
+
+    @property
+    def best(self) -> str:
+        return max(self.tests, key=lambda label: self.tests[label])
+
+    def training(self, label: str) -> float:
+        """Return the seconds of an ordinary training."""
+        return self.passes[label] * self.pass_seconds[label]
+
+
+def mean(values: Iterable[float]) -> float:
+    return float(np.mean(list(values)))
+
+
+def chosen_cells(names: str | None) -> list[Cell]:
+    known = {cell.name: cell for cell in CELLS}
+    return [known[name] for name in names.split(",")] if names else list(CELLS)
