@@ -23,6 +23,7 @@ from autosample.cli_options import (
     read_spec,
 )
 from autosample.data.options import Format
+from autosample.interrupts import INTERRUPTS
 
 
 def audit(
@@ -103,7 +104,7 @@ def _audited(
         runners_for(spec, parallel=parallel, reuse=folder) as runners,
         LiveProgress(console) as live,
     ):
-        audited = run(spec, dataset, runners=runners, tell=live.tell)
+        audited = run(spec, dataset, runners=runners, tell=INTERRUPTS.heeded(live.tell))
         found = audited.model_dump(mode="json")
         live.at("done", 1.0)
     show(console, found)

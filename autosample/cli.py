@@ -27,6 +27,7 @@ from autosample.cli_options import (
 )
 from autosample.data.options import Format, ReadOptions
 from autosample.errors import AutoSampleError, ServiceError, SpecError
+from autosample.interrupts import INTERRUPTS
 from autosample.progress import Report
 
 app = typer.Typer(
@@ -213,7 +214,8 @@ def main() -> None:
     """Run a command. Exit codes: 0 done, 1 a service that refuses or a job that failed,
     2 bad input, 130 Ctrl-C; what was wrong is one line."""
     try:
-        complete()()
+        with INTERRUPTS.remembered():
+            complete()()
     except ServiceError as error:
         typer.echo(f"autosample: {error}", err=True)
         sys.exit(REFUSED)
@@ -276,7 +278,7 @@ def _search(
     show_stats(console, dataset.stats.model_dump())
     with LiveProgress(console) as live:
         folder = usual_folder() if reuse else None
-        tell = _telling(live.tell, *trackers)
+        tell = INTERRUPTS.heeded(_telling(live.tell, *trackers))
         result = run(dataset, tell=tell, reuse=folder, parallel=parallel, **fields)
         live.at("done", 1.0)
     result.save(target)

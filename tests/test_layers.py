@@ -60,7 +60,7 @@ ORDER = [
     {"charts"},
     {"web"},
     {"card", "bundle"},
-    {"loop", "notebook", "export", "trackers"},
+    {"interrupts", "loop", "notebook", "export", "trackers"},
     {"recommender", "library"},
 ]
 """Layers of the library, lowest first; strategies, trials and spec are one knot of
