@@ -54,6 +54,14 @@ class Shape(NamedTuple):
         return cls(paces, tuple(rungs), race.doublings)
 
 
+class Raced(NamedTuple):
+    """One race and the final training of its winner."""
+
+    winner: str
+    regret: float
+    trainings: float
+
+
 class Score(NamedTuple):
     """Of many races in one cell."""
 
@@ -86,8 +94,8 @@ class Cell:
         curve += curve[-1:] * (passes - len(curve))
         return Runner(UniformSampler(), curve=curve).heading(doublings, PLANNED)
 
-    def raced(self, seeds: Mapping[str, int], shape: Shape) -> tuple[float, float]:
-        """Return regret and cost of one race."""
+    def raced(self, seeds: Mapping[str, int], shape: Shape) -> Raced:
+        """Run a race on the recorded curves, each candidate's of its seed."""
         pace, done, spent = dict(shape.paces)[self.model], 0, 0.0
         left, beside = list(self.truth.tests), False
         for since, keep in shape.rungs:
@@ -105,19 +113,18 @@ class Cell:
         spent += rest * self.truth.pass_seconds[winner]
         tests = self.truth.tests
         lost = regret(tests[winner], tests[self.truth.best])
-        return lost, spent / self.truth.training(winner)
+        return Raced(winner, lost, spent / self.truth.training(winner))
 
     def score(self, shape: Shape, races: int) -> Score:
         rng, labels = np.random.default_rng(0), list(self.truth.tests)
         drawn = rng.choice(SEEDS, (races, len(labels)))
-        found = np.array(
-            [
-                self.raced(dict(zip(labels, map(int, seeds), strict=True)), shape)
-                for seeds in drawn
-            ]
-        )
-        lost, cost = found[:, 0], found[:, 1]
-        return Score(lost.mean(), np.quantile(lost, 0.95), cost.mean())
+        found = [
+            self.raced(dict(zip(labels, map(int, seeds), strict=True)), shape)
+            for seeds in drawn
+        ]
+        lost = [each.regret for each in found]
+        cost = mean(each.trainings for each in found)
+        return Score(float(np.mean(lost)), float(np.quantile(lost, 0.95)), cost)
 
 
 def shapes() -> Iterator[Shape]:

@@ -1,0 +1,33 @@
+"""Races replayed from recorded curves, beside races that were run."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks.rungs import Cell, Shape
+from benchmarks.search import RESULT
+from benchmarks.truth import SEEDS, rows
+
+RACES = [row for row in rows(RESULT) if row["strategy"] == "race"]
+
+
+@pytest.mark.parametrize("name", sorted({row["cell"] for row in RACES}))
+def test_a_replayed_race_goes_as_the_race_went(name: str) -> None:
+    """What is kept are results of the default race and of its candidates' trainings."""
+    cell = Cell(name)
+    for row in (row for row in RACES if row["cell"] == name):
+        seeds = dict.fromkeys(cell.truth.tests, row["seed"])
+        assert cell.raced(seeds, Shape.default()).winner == row["chosen"]
+
+
+def test_a_race_of_one_rung_takes_who_is_ahead_in_it() -> None:
+    cell = Cell("lastfm/mf")
+    seeds = dict.fromkeys(cell.truth.tests, SEEDS[0])
+    raced = cell.raced(seeds, Shape((("mf", 3),), ((1, 1),), 0.0))
+    third = {label: cell.curves[label, SEEDS[0]][2] for label in seeds}
+    assert raced.winner == max(third, key=lambda label: third[label])
+    first = 3 * sum(cell.truth.pass_seconds[label] for label in seeds)
+    rest = cell.truth.passes[raced.winner] - 3 + 8
+    rest *= cell.truth.pass_seconds[raced.winner]
+    whole = cell.truth.training(raced.winner)
+    assert raced.trainings == pytest.approx((first + rest) / whole)
