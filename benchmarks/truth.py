@@ -60,8 +60,9 @@ CELLS = (
     Cell("lastfm", "lightgcn"),
     Cell("ml-latest-small", "lightgcn"),
     Cell("gowalla", "mf", (("batch_size", 2048),)),
-    # A step costs a propagation whatever its batch: large batches, fewer steps.
-    Cell("amazon-cd", "lightgcn", (("batch_size", 4096),)),
+    # A step costs a propagation whatever its batch: large batches, fewer steps, a third
+    # of the time, and on validation pairs dns(pool=8) reaches more (.092, .091).
+    Cell("amazon-cd", "lightgcn", (("batch_size", 16384), ("learning_rate", 0.01))),
 )
 
 
