@@ -68,7 +68,9 @@ def picture(points: Iterable[tuple[str, str, float, float]]) -> str:
         " final training, in ordinary trainings of the chosen sampler</text>"
     )
     lines.append(f'<text x="{LEFT - 70}" y="{TOP - 30}">regret</text>')
-    for at, (strategy, colour) in enumerate(COLOURS.items()):
+    drawn = {strategy for strategy, *_ in points}
+    legend = [each for each in COLOURS.items() if each[0] in drawn]
+    for at, (strategy, colour) in enumerate(legend):
         left = LEFT + 60 + at * 130
         lines.append(f'<circle cx="{left}" cy="18" r="6" fill="{colour}"/>')
         lines.append(f'<text x="{left + 12}" y="23">{strategy}</text>')

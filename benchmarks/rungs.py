@@ -162,6 +162,21 @@ def _told(shape: Shape, scores: Mapping[str, Score]) -> str:
     return f"{lost:.2%} at {cost:.2f}  {told}\n    {cells}"
 
 
+def _as_searched(cells: Sequence[Cell], shape: Shape) -> str:
+    """Tell of the races that `benchmarks.search` runs: one seed for all candidates."""
+    raced = [
+        cell.raced(dict.fromkeys(cell.truth.tests, seed), shape)
+        for cell in cells
+        for seed in SEEDS
+    ]
+    lost = [each.regret for each in raced]
+    cost = mean(each.trainings for each in raced)
+    return (
+        f"    one race a cell and seed: {np.mean(lost):.2%}, {max(lost):.2%} at worst,"
+        f" {cost:.2f}"
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--races", type=int, default=200)
@@ -172,7 +187,10 @@ def main() -> None:
     def scored(shape: Shape) -> dict[str, Score]:
         return {cell.name: cell.score(shape, races) for cell in cells}
 
-    print("the default:", _told(Shape.default(), scored(Shape.default())), sep="\n")
+    print("the default, and ranked by other doublings:")
+    for doublings in (Shape.default().doublings, 2.5, 2.75, 3.0, 3.25):
+        shape = Shape.default()._replace(doublings=doublings)
+        print(_told(shape, scored(shape)), _as_searched(cells, shape), sep="\n")
     tried = {shape: scored(shape) for shape in shapes()}
     ranked = sorted(tried, key=lambda shape: merit(list(tried[shape].values())))
     print("the best of", len(tried))

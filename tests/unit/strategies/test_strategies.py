@@ -307,6 +307,14 @@ def test_a_race_goes_at_the_pace_of_its_model() -> None:
     assert rungs("lightgcn", rungs=[{"epochs": 3, "keep": 1}]) == [(3, 1)]
 
 
+def test_last_passes_suit_the_model_unless_they_are_given() -> None:
+    def refit(model: str, **fields: Any) -> int:
+        return make_spec("made", {"model": {"kind": model}} | fields).resolved_refit
+
+    assert (refit("mf"), refit("lightgcn")) == (8, 4)
+    assert refit("lightgcn", refit=0) == 0
+
+
 def test_a_race_makes_no_more_passes_than_a_training_may() -> None:
     found = run(DATA, strategy={"kind": "race"}, training={"epochs": 6})
     assert max(each.epochs for each in found.candidates) == 6
