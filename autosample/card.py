@@ -148,6 +148,8 @@ def _candidate(each: CandidateReport) -> str:
         return f"| {each.name} | {each.error or 'not measured'} | | | {each.epochs} |"
     gap = each.versus_uniform
     against = "" if gap is None else _gap(gap)
+    if gap is not None and not each.was_beside_uniform:
+        against += f" after {each.versus_uniform_after}"
     metric = each.metric
     cells = (
         each.name,

@@ -266,6 +266,8 @@ def _candidate_row(each: CandidateReport) -> tuple[str, ...]:
         return each.name, each.error or "not measured by itself", "", "", "0"
     gap = each.versus_uniform
     against = f"{gap.difference:+.4f} [{gap.low:+.4f}, {gap.high:+.4f}]" if gap else ""
+    if gap and not each.was_beside_uniform:
+        against += f" after {each.versus_uniform_after}"
     interval = f"{each.metric.low:.4f} to {each.metric.high:.4f}"
     return each.name, f"{each.metric.mean:.4f}", interval, against, str(each.epochs)
 

@@ -274,6 +274,9 @@ def _row(each: Json) -> tuple[str, ...]:
     if metric is None:
         return name, escape(each["error"] or "-"), "", passes
     against = "" if gap is None else _plus_minus(gap["difference"], gap, "+.4f")
+    after = each.get("versus_uniform_after")
+    if after is not None and after < each["epochs"]:
+        against += f" after {after}"
     return name, _plus_minus(metric["mean"], metric, ".4f"), against, passes
 
 

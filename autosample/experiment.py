@@ -310,14 +310,18 @@ def _verdict(
     spec: SearchSpec, found: SearchResult, verification: Verification | None
 ) -> Verdict:
     label = found.chosen.label
-    gaps = {each.name: each.versus_uniform for each in found.candidates}
-    searched = found.tuning.sampler_gain if found.tuning else gaps.get(label)
+    searched, left_after = found.tuning.sampler_gain if found.tuning else None, None
+    mine = next((each for each in found.candidates if each.name == label), None)
+    if found.tuning is None and mine is not None:
+        searched = mine.versus_uniform
+        left_after = None if mine.was_beside_uniform else mine.versus_uniform_after
     return verdict(
         label,
         is_uniform=isinstance(found.chosen, UniformSampler),
         searched=searched,
         verified=verification,
         metric=spec.metric,
+        left_after=left_after,
     )
 
 

@@ -17,7 +17,7 @@ class Basis(StrEnum):
     SEARCH = "search"
     """Validation metrics of the search, at equal training; no training to the end."""
     NONE = "none"
-    """Uniform won, or did not compete."""
+    """Uniform won, did not compete, or left the search early."""
 
 
 class Verdict(Config):
@@ -42,18 +42,22 @@ def verdict(
     searched: Comparison | None,
     verified: Verification | None,
     metric: str,
+    left_after: int | None = None,
 ) -> Verdict:
-    """Put the evidence into a sentence; says so when nothing was gained."""
+    """Put the evidence into a sentence; says so when nothing was gained.
+
+    After `left_after` passes uniform left the search, which is what `searched` is of;
+    None: it was measured as long as the winner.
+    """
     beside = _beside(verified)
     if is_uniform:
         text = f"Plain uniform sampling won; no other candidate did better.{beside}"
         basis = Basis.VERIFIED if verified else Basis.NONE
         return Verdict(text=text, basis=basis, gain=None, significant=False)
-    gain = (verified.gain if verified else None) or searched
+    verified_gain = verified.gain if verified else None
+    gain = verified_gain or (None if left_after else searched)
     if gain is None:
-        text = (
-            f"{label} won; uniform was not measured beside it, so no gain is claimed."
-        )
+        text = _without_gain(label, searched, left_after)
         return Verdict(text=text, basis=Basis.NONE, gain=None, significant=False)
     where = (
         f"test {metric}, trained from scratch, {_seeds(verified)}"
@@ -65,6 +69,19 @@ def verdict(
         basis=Basis.VERIFIED if verified else Basis.SEARCH,
         gain=gain,
         significant=gain.low > 0,
+    )
+
+
+def _without_gain(label: str, early: Comparison | None, after: int | None) -> str:
+    if early is None or after is None:
+        return (
+            f"{label} won; uniform was not measured beside it, so no gain is claimed."
+        )
+    ahead = _percent(early)
+    return (
+        f"{label} won; uniform was out after {after} pass{'es' if after > 1 else ''}"
+        f" of each, the winner then at {ahead} over it. Uniform learns slowly, so no"
+        " gain is claimed: `verify` measures it."
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic import NonNegativeFloat, NonNegativeInt
+from pydantic import NonNegativeFloat, NonNegativeInt, PositiveInt
 
 from autosample.config import Config
 from autosample.data.splits import Split
@@ -51,11 +51,20 @@ class CandidateReport(Config):
     epochs: NonNegativeInt = 0
     """Passes behind it, shared ones included."""
     versus_uniform: Comparison | None = None
-    """Against plain uniform sampling at equal training; None: not among candidates."""
+    """Against plain uniform sampling at equal training, where both were last measured;
+    None: not among candidates."""
+    versus_uniform_after: PositiveInt | None = None
+    """Passes behind each of them then; None: both were trained to their ends."""
     weight: NonNegativeFloat = 0.0
     """Final mixture weight."""
     error: str | None = None
     """Why it ended early."""
+
+    @property
+    def was_beside_uniform(self) -> bool:
+        """Whether uniform was measured as long as this one in the end."""
+        after = self.versus_uniform_after
+        return self.versus_uniform is not None and after in (None, self.epochs)
 
 
 class Curve(Config):

@@ -35,12 +35,12 @@ class Runner:
     sampler: Sampler
     result: TrialResult | None = None
     versus_uniform: Comparison | None = None
+    versus_uniform_after: int | None = None
+    """Passes of each then."""
     weight: float = 0.0
     error: str | None = None
     curve: tuple[float, ...] = ()
     """Validation metric after each pass of its own."""
-    out: bool = False
-    """Whether it has lost, and runs on so that others are measured beside it."""
 
     @property
     def values_U(self) -> Values:
@@ -182,6 +182,7 @@ def _run_rung(
             versus_uniform=compare(
                 runner.values_U, uniform.values_U, comparisons=max(len(after) - 1, 1)
             ),
+            versus_uniform_after=len(uniform.curve),
         )
         for runner in after
     ]
@@ -228,26 +229,15 @@ def _level(curve: tuple[float, ...]) -> float:
 def _keep(
     runners: list[Runner], most: int, settings: Race, planned: int
 ) -> list[Runner]:
-    """Keep the best, at most so many, and uniform while there is a race: what all
-    others must beat is measured as long as they are. Once it has lost it cannot win.
+    """Keep the best, at most so many.
 
     Who is surely worse than the leader is dropped as well, where they are ranked by
     what they have reached; by where they are heading, nobody is yet.
     """
     sound = [runner for runner in runners if runner.error is None]
-    within = [runner for runner in sound if not runner.out] or sound
-    ranked = sorted(within, key=lambda each: -each.heading(settings.doublings, planned))
-    if not ranked:
-        return []
-    if settings.doublings:
-        kept = ranked[:most]
-        # It learns slowly and for long: extrapolated, it would beat what beat it.
-        late = [
-            replace(each, out=True)
-            for each in sound
-            if _is_uniform(each) and each not in kept
-        ]
-        return kept + late if most > 1 else kept
+    ranked = sorted(sound, key=lambda each: -each.heading(settings.doublings, planned))
+    if settings.doublings or not ranked:
+        return ranked[:most]
     leader, confidence = ranked[0], settings.confidence
     return [leader] + [
         runner
@@ -324,12 +314,14 @@ def _passes_of(runner: Runner) -> int:
 def _report(runner: Runner, task: Task) -> CandidateReport:
     measured = runner.result
     warmup = getattr(task.spec.strategy, "warmup", 0)
+    after = runner.versus_uniform_after
     return CandidateReport(
         sampler=runner.sampler.model_dump(mode="json"),
         name=runner.sampler.label,
         metric=estimate(runner.values_U) if measured else None,
         epochs=warmup + len(runner.curve) if measured else 0,
         versus_uniform=runner.versus_uniform,
+        versus_uniform_after=after and warmup + after,
         weight=runner.weight,
         error=runner.error,
     )

@@ -29,15 +29,15 @@ class Race(Config):
     """Passes of the equal mixture before the branches part; 0: from scratch."""
     rungs: Annotated[tuple[Rung, ...], Field(min_length=1)] | None = None
     """Rounds, each with fewer candidates and more passes; the best of the last wins.
-    None: as many passes as suit the model keep 5, four times as many 4, and eight times
-    as many the winner."""
+    None: as many passes as suit the model keep 5, four times as many 4, six times as
+    many 3, and eight times as many the winner."""
     reset: bool = True
     """Forget the optimiser's step sizes where branches part: easy samplers have small
     gradients and would inherit steps made small by the hard ones."""
     refine: int = Field(0, ge=0, le=8)
     """Rounds after the last rung in which the winner meets its neighbours, one step
     away within the ranges of its settings, trained as long as it was."""
-    doublings: float = Field(3.5, ge=0, le=8)
+    doublings: float = Field(2.75, ge=0, le=8)
     """Candidates are ranked by their metric after so many more doublings of passes, if
     each gained as much as the last; 0: by what they have reached."""
     confidence: float = Field(0.99, gt=0.5, lt=1)
@@ -50,15 +50,15 @@ class Race(Config):
             return self
         rungs = tuple(
             Rung(epochs=pace * times, keep=keep)
-            for times, keep in ((1, 5), (3, 4), (4, 1))
+            for times, keep in ((1, 5), (3, 4), (2, 3), (2, 1))
         )
         return self.model_copy(update={"rungs": rungs})
 
     def fields(self, candidates: int) -> list[int]:
-        """Return how many run in each rung at most; uniform runs to the last."""
+        """Return how many run in each rung at most."""
         fields, rungs = [candidates], self.rungs or ()
         for rung in rungs[:-1]:
-            fields.append(min(fields[-1], rung.keep + (rung.keep > 1)))
+            fields.append(min(fields[-1], rung.keep))
         return fields
 
 

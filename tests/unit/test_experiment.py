@@ -117,6 +117,17 @@ def test_no_difference_is_said_to_be_none() -> None:
     assert not report.verdict.significant
 
 
+def test_no_gain_is_claimed_over_uniform_that_left_early() -> None:
+    rungs = [{"epochs": 1, "keep": 2}, {"epochs": 3, "keep": 1}]
+    field = [{"kind": "dns", "pool": pool} for pool in (4, 8)] + [{"kind": "uniform"}]
+    spec = {"strategy": {"kind": "race", "rungs": rungs}, "candidates": field}
+    report = autosample.search(DATA, **(SMALL | spec)).report
+    passes = {each.name: each.epochs for each in report.candidates}
+    assert passes == {"dns(pool=4)": 4, "dns(pool=8)": 4, "uniform": 1}
+    assert "uniform was out after 1 pass of each" in report.verdict.text
+    assert (report.verdict.basis, report.verdict.gain) == (Basis.NONE, None)
+
+
 def test_a_cold_start_retrains_from_fresh_parameters() -> None:
     warm = autosample.search(DATA, **SMALL).outcome.trial
     cold = autosample.search(DATA, **SMALL, warm_start=False).outcome.trial

@@ -76,6 +76,18 @@ def test_no_gain_is_claimed_where_uniform_did_not_compete() -> None:
         "dns", is_uniform=False, searched=None, verified=None, metric="ndcg@20"
     )
     assert "no gain is claimed" in told.text
+    early = verdict(
+        "dns",
+        is_uniform=False,
+        searched=gap(0.01, 0.03),
+        verified=None,
+        metric="ndcg@20",
+        left_after=3,
+    )
+    assert "uniform was out after 3 passes of each" in early.text
+    assert "+10.0%" in early.text
+    assert "no gain is claimed" in early.text
+    assert (early.basis, early.gain, early.significant) == (Basis.NONE, None, False)
     alone = verdict(
         "uniform", is_uniform=True, searched=None, verified=None, metric="ndcg@20"
     )
