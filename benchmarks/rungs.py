@@ -70,17 +70,16 @@ class Score(NamedTuple):
     trainings: float
 
 
-class Cell:
+class Recorded:
     """What was recorded in one cell."""
 
     def __init__(self, name: str) -> None:
         self.name, self.model = name, name.split("/")[1]
         self.truth = Truth.of(name)
-        self.curves = {
-            (row["label"], row["seed"]): tuple(row["curve"])
-            for row in rows(TRUTH)
-            if row["cell"] == name and row["error"] is None
-        }
+        sound = [r for r in rows(TRUTH) if r["cell"] == name and r["error"] is None]
+        self.curves = {(r["label"], r["seed"]): tuple(r["curve"]) for r in sound}
+        """By label and seed: the validation metric after each pass."""
+        self.tests = {(r["label"], r["seed"]): r["test"] for r in sound}
 
     @property
     def whole(self) -> bool:
@@ -162,7 +161,7 @@ def _told(shape: Shape, scores: Mapping[str, Score]) -> str:
     return f"{lost:.2%} at {cost:.2f}  {told}\n    {cells}"
 
 
-def _as_searched(cells: Sequence[Cell], shape: Shape) -> str:
+def _as_searched(cells: Sequence[Recorded], shape: Shape) -> str:
     """Tell of the races that `benchmarks.search` runs: one seed for all candidates."""
     raced = [
         cell.raced(dict.fromkeys(cell.truth.tests, seed), shape)
@@ -182,7 +181,7 @@ def main() -> None:
     parser.add_argument("--races", type=int, default=200)
     races = parser.parse_args().races
     names = dict.fromkeys(row["cell"] for row in rows(TRUTH))
-    cells = [cell for cell in map(Cell, names) if cell.whole]
+    cells = [cell for cell in map(Recorded, names) if cell.whole]
 
     def scored(shape: Shape) -> dict[str, Score]:
         return {cell.name: cell.score(shape, races) for cell in cells}

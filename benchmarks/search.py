@@ -34,6 +34,7 @@ from autosample.spec import SearchSpec
 from autosample.strategies.base import SearchResult
 from autosample.strategies.specs import Mixture, Race
 from autosample.trials import TrialResult
+from benchmarks.halving import replayed
 from benchmarks.regret import picture, points_of
 from benchmarks.truth import (
     CANDIDATES,
@@ -145,6 +146,7 @@ def judged(truth: Truth, row: dict[str, Any]) -> dict[str, Any]:
         "model": model,
         "seed": row["seed"],
         "strategy": row["strategy"],
+        "replayed": row.get("replayed", False),
         "chosen": chosen,
         "metric_chosen": truth.tests[chosen],
         "metric_best": truth.tests[best],
@@ -164,8 +166,10 @@ def judged(truth: Truth, row: dict[str, Any]) -> dict[str, Any]:
 
 def table() -> None:
     """Judge all searches by the truth; writes search.json, prints a small table."""
-    found = []
-    for row in rows(RESULT):
+    found, done = [], rows(RESULT)
+    there = {(row["cell"], row["strategy"], row["seed"]) for row in done}
+    replays = (r for r in replayed() if (r["cell"], "asha", r["seed"]) not in there)
+    for row in (*done, *replays):
         truth = Truth.of(row["cell"])
         if row["chosen"] in truth.tests and len(truth.tests) == CANDIDATES:
             found.append(judged(truth, row))

@@ -171,13 +171,13 @@ def test_every_route_of_the_version_asks_for_a_key(app: TestClient) -> None:
 
 
 def test_who_asks_too_often_is_told_when_to_come_back(tmp_path: Path) -> None:
-    settings = Settings(home=tmp_path / "home", rate=0.5, burst=3)
+    settings = Settings(home=tmp_path / "home", rate=0.01, burst=3)
     with TestClient(create_app(settings)) as client:
         for _ in range(3):
             assert client.get("/v1/samplers").status_code == 200
         refused = client.get("/v1/samplers")
         is_problem(refused, 429, "limit-reached")
-        assert refused.headers["Retry-After"] == "2"
+        assert 60 < int(refused.headers["Retry-After"]) <= 100
         assert client.get("/healthz").status_code == 200
 
 
