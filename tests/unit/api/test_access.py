@@ -19,7 +19,7 @@ from autosample.jobs.keys import Scope, SqlKeyStore
 from autosample.jobs.settings import Settings
 from autosample.jobs.tables import keys as keys_table
 from autosample.jobs.tables import now
-from tests.unit.api.test_api import CSV, is_problem
+from tests.unit.api.calls import CSV, is_problem
 
 # Method, path, the scope it needs, and whether it names a thing that has an owner.
 ROUTES: list[tuple[str, str, Scope, bool]] = [

@@ -20,7 +20,7 @@ from autosample.jobs.scratch import clear, scratch
 from autosample.jobs.settings import Settings
 from autosample.jobs.state import Failure
 from autosample.progress import Stage
-from tests.unit.api.test_api import CSV, claimed, dataset, is_problem, store, submit
+from tests.unit.api.calls import CSV, claimed, dataset, is_problem, store, submit
 from workers.attempt import failure_of
 
 

@@ -14,7 +14,7 @@ from api.pages import ASSETS
 from autosample.jobs.keys import Scope, SqlKeyStore
 from autosample.jobs.settings import Settings
 from autosample.jobs.state import Failure
-from tests.unit.api.test_api import CSV, claimed, dataset, store, submit
+from tests.unit.api.calls import CSV, claimed, dataset, store, submit
 
 PAGES = ("/", "/new", "/compare")
 

@@ -26,7 +26,7 @@ from autosample.jobs.settings import Settings
 from autosample.jobs.state import Failure
 from autosample.jobs.tables import jobs as jobs_table
 from autosample.jobs.tables import now
-from tests.unit.api.test_api import claimed, dataset, is_problem, store
+from tests.unit.api.calls import claimed, dataset, is_problem, store
 
 SECRET = "very secret"
 
