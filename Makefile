@@ -16,7 +16,7 @@ install: .venv/installed
 	touch $@
 
 demo: install
-	$(BIN)/python -m autosample.demo --data '$(DATA)' --test '$(TEST)' $(if $(KEEP),--keep)
+	$(BIN)/python -m autosample.cli.demo --data '$(DATA)' --test '$(TEST)' $(if $(KEEP),--keep)
 
 test: install
 	$(BIN)/python -m pytest
@@ -37,7 +37,7 @@ format: install
 
 # The catalogue in the README; a test compares.
 readme: install
-	$(BIN)/python -m autosample.tables README.md
+	$(BIN)/python -m autosample.spec.markdown README.md
 
 # The API's schema, frozen; a test compares.
 openapi: install

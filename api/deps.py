@@ -11,8 +11,8 @@ from api.security import Reader
 from autosample.jobs.datasets import DatasetInfo, SqlDatasetStore
 from autosample.jobs.files import Files
 from autosample.jobs.settings import Settings
-from autosample.jobs.sql import SqlJobStore
 from autosample.jobs.state import Job
+from autosample.jobs.store import SqlJobStore
 
 
 def job_store(request: Request) -> SqlJobStore:

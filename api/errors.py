@@ -15,7 +15,7 @@ from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 
 from autosample import errors
-from autosample.config import Config
+from autosample.core.config import Config
 
 _log = logging.getLogger(__name__)
 

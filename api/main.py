@@ -30,7 +30,7 @@ from autosample.jobs.keys import Scope, SqlKeyStore
 from autosample.jobs.logs import configure
 from autosample.jobs.scratch import clear
 from autosample.jobs.settings import Settings
-from autosample.jobs.sql import SqlJobStore
+from autosample.jobs.store import SqlJobStore
 from autosample.jobs.webhooks import SqlWebhookStore
 from migrations.upgrade import upgrade
 

@@ -18,17 +18,21 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from api.deps import AppSettings, Datasets, Jobs
 from api.security import COOKIE, caller, known
-from autosample import web
-from autosample.catalogue import catalogue
-from autosample.charts import COLOURS, Chart, short
 from autosample.errors import NotAllowed, NotFound
+from autosample.experiment.report import Report
 from autosample.jobs.datasets import SqlDatasetStore
 from autosample.jobs.keys import LOCAL, Caller
-from autosample.jobs.sql import SqlJobStore
 from autosample.jobs.state import Job, JobState
-from autosample.report import Report
+from autosample.jobs.store import SqlJobStore
+from autosample.spec.catalogue import catalogue
 from autosample.training import Training
-from autosample.web.page import findings, in_script
+from autosample.views import web
+from autosample.views.charts import (
+    COLOURS,
+    Chart,
+    short,
+)
+from autosample.views.page import findings, in_script
 
 
 def _own(name: str) -> str:

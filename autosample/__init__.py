@@ -12,26 +12,35 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from autosample.bundle.negatives import Negatives, parse
+    from autosample.bundle.recommender import Recommender, load
+    from autosample.client import Client
     from autosample.data.dataset import Dataset, from_arrays, load_dataset
     from autosample.data.options import ReadOptions
     from autosample.library import Result, search
-    from autosample.recommender import Recommender, load
     from autosample.spec import SearchSpec
+    from autosample.views.trackers import tracker
 
 _HOME = {
+    "Client": "autosample.client",
     "Dataset": "autosample.data.dataset",
+    "Negatives": "autosample.bundle.negatives",
     "ReadOptions": "autosample.data.options",
-    "Recommender": "autosample.recommender",
+    "Recommender": "autosample.bundle.recommender",
     "Result": "autosample.library",
     "SearchSpec": "autosample.spec",
     "from_arrays": "autosample.data.dataset",
-    "load": "autosample.recommender",
+    "load": "autosample.bundle.recommender",
     "load_dataset": "autosample.data.dataset",
+    "parse": "autosample.bundle.negatives",
     "search": "autosample.library",
+    "tracker": "autosample.views.trackers",
 }
 
 __all__ = [
+    "Client",
     "Dataset",
+    "Negatives",
     "ReadOptions",
     "Recommender",
     "Result",
@@ -39,7 +48,9 @@ __all__ = [
     "from_arrays",
     "load",
     "load_dataset",
+    "parse",
     "search",
+    "tracker",
 ]
 
 

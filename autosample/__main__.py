@@ -1,5 +1,5 @@
 """`python -m autosample`: the command line."""
 
-from autosample.cli import main
+from autosample.cli.main import main
 
 main()

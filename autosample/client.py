@@ -19,8 +19,8 @@ from autosample.errors import DataError, ServiceError
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-    from autosample.recommender import Recommender
-    from autosample.report import Report
+    from autosample.bundle.recommender import Recommender
+    from autosample.experiment.report import Report
 
 POLL = 0.5  # seconds between looks at a job
 TRIES = 5  # of a request that did not reach the service
@@ -220,19 +220,19 @@ class Job:
 
     def report(self) -> Report:
         """Return the same, typed."""
-        from autosample.report import Report  # noqa: PLC0415 - it takes torch
+        from autosample.experiment.report import Report  # noqa: PLC0415 - it takes torch
 
         return Report.model_validate(self.result())
 
     def charts(self) -> dict[str, Figure]:
         """Return the charts of a finished job as Plotly figures, by name."""
-        from autosample.notebook import figures  # noqa: PLC0415
+        from autosample.views.notebook import figures  # noqa: PLC0415
 
         return figures(self.report())
 
     def bundle(self) -> Recommender:
         """Download the bundle of a finished job and load it, all digests verified."""
-        from autosample.recommender import load  # noqa: PLC0415
+        from autosample.bundle.recommender import load  # noqa: PLC0415
 
         with tempfile.TemporaryDirectory() as folder:
             return load(self.download(Path(folder) / "bundle.zip"))
@@ -241,7 +241,7 @@ class Job:
         """Show a notebook the result, or how far the job is."""
         job = self.status()
         if job["state"] == "succeeded":
-            from autosample.notebook import table  # noqa: PLC0415
+            from autosample.views.notebook import table  # noqa: PLC0415
 
             return table(self.report())
         return f"<p>job {self.id} is {job['state']}, {job['progress']:.0%}</p>"
@@ -269,7 +269,7 @@ def following() -> Iterator[Follower]:
     # What is shown needs rich, which a client that only asks does not.
     from rich.console import Console  # noqa: PLC0415
 
-    from autosample.display import LiveProgress  # noqa: PLC0415
+    from autosample.views.terminal import LiveProgress  # noqa: PLC0415
 
     with LiveProgress(Console()) as live:
 

@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from autosample import bundle
+from autosample.bundle import archive as bundle
+from autosample.bundle.recommender import Recommender, load
+from autosample.core.progress import Report as Tell
+from autosample.core.progress import silent
+from autosample.core.validation import told
 from autosample.data.dataset import Dataset, load_dataset
 from autosample.data.options import ReadOptions
 from autosample.errors import SpecError
-from autosample.experiment import Outcome, run
-from autosample.notebook import figures, table
-from autosample.progress import Report as Tell
-from autosample.progress import silent
-from autosample.recommender import Recommender, load
-from autosample.report import Report
-from autosample.runners import runners_for
+from autosample.experiment.report import Report
+from autosample.experiment.run import Outcome, run
 from autosample.spec import SearchSpec
-from autosample.validation import told
+from autosample.trials.local import runners_for
+from autosample.views.notebook import figures, table
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure

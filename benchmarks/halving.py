@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from autosample.strategies.specs import Asha
+from autosample.spec.strategies import Asha
 from benchmarks.rungs import PLANNED, Recorded
 from benchmarks.truth import CELLS, SEEDS, spec_of
 

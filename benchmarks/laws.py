@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
 import autosample
-from autosample.catalogue import catalogue
+from autosample.bundle.negatives import Negatives
 from autosample.data.interactions import Interactions
 from autosample.data.synthetic import Synthetic
-from autosample.loop import Negatives
 from autosample.samplers import Sampler, SamplerSpec
+from autosample.spec.catalogue import catalogue
 
 OUT = Path(__file__).parents[1] / "docs" / "laws.svg"
 BINS = 12

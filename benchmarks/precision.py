@@ -11,15 +11,19 @@ import argparse
 
 import torch
 
+from autosample.core.seeds import seeded
+from autosample.core.types import (
+    Pairs,
+    Queries,
+    Tabled,
+)
 from autosample.data.splits import Split, default_split
 from autosample.losses import BPR
 from autosample.models import MF, Model
-from autosample.running import InProcessRunner
 from autosample.samplers import DNS, Observed, UniformSampler
-from autosample.seeds import seeded
-from autosample.supernet import Supernet
+from autosample.training.supernet import Supernet
 from autosample.trials import Request, Trial
-from autosample.types import Pairs, Queries, Tabled
+from autosample.trials.run import InProcessRunner
 from benchmarks.data import dataset
 
 POOL, PAIRS = 32, 100_000

@@ -28,14 +28,14 @@ from autosample.data.splits import Split
 from autosample.evaluation.metrics import Metric, Values
 from autosample.evaluation.ranking import Ranking
 from autosample.evaluation.significance import compare
-from autosample.experiment import prepare
-from autosample.running import InProcessRunner
-from autosample.running import prepare as set_up
+from autosample.experiment.run import prepare
+from autosample.experiment.strategies.task import Task
 from autosample.samplers import PRESETS, Sampler
 from autosample.spec import SearchSpec
-from autosample.strategies.base import Task
 from autosample.training import Epoch
 from autosample.trials import Request
+from autosample.trials.run import InProcessRunner
+from autosample.trials.run import prepare as set_up
 from benchmarks.data import dataset
 
 RECALL, NDCG = Metric("recall@20"), Metric("ndcg@20")

@@ -21,13 +21,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from autosample.audit import regret
+from autosample.experiment.audit import regret
+from autosample.experiment.strategies.race import Runner
 from autosample.models.base import ModelConfig
 from autosample.models.lightgcn import LightGCN
 from autosample.models.mf import MF
 from autosample.samplers import UniformSampler
-from autosample.strategies.race import Runner
-from autosample.strategies.specs import Race
+from autosample.spec.strategies import Race
 from benchmarks.truth import CANDIDATES, SEEDS, TRUTH, Truth, mean, rows
 
 PLANNED = 200

@@ -22,16 +22,16 @@ from typing import Any
 
 import torch
 
+from autosample.core.types import Moment
 from autosample.data.splits import Split
-from autosample.experiment import prepare
-from autosample.running import InProcessRunner
-from autosample.running import prepare as set_up
+from autosample.experiment.run import prepare
+from autosample.experiment.strategies.task import Task
 from autosample.samplers import PRESETS, Sampler, UniformSampler
 from autosample.spec import SearchSpec
-from autosample.strategies.base import Task
 from autosample.training import Trainer
 from autosample.trials import Request
-from autosample.types import Moment
+from autosample.trials.run import InProcessRunner
+from autosample.trials.run import prepare as set_up
 from benchmarks.data import dataset
 
 WARM = 3  # first rounds, which fill caches, are not counted

@@ -25,15 +25,19 @@ from typing import Any
 import numpy as np
 import torch
 
-from autosample.audit import regret
+from autosample.core.progress import silent
 from autosample.evaluation.agreement import kendall
-from autosample.experiment import refitted, retrained, searched
-from autosample.progress import silent
-from autosample.runners import runners_for
+from autosample.experiment.audit import regret
+from autosample.experiment.run import (
+    refitted,
+    retrained,
+    searched,
+)
+from autosample.experiment.strategies.task import SearchResult
 from autosample.spec import SearchSpec
-from autosample.strategies.base import SearchResult
-from autosample.strategies.specs import Mixture, Race
+from autosample.spec.strategies import Mixture, Race
 from autosample.trials import TrialResult
+from autosample.trials.local import runners_for
 from benchmarks.halving import replayed
 from benchmarks.regret import picture, points_of
 from benchmarks.truth import (

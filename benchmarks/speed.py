@@ -26,23 +26,23 @@ from typing import Any
 import numpy as np
 import torch
 
-from autosample.candidates import default_candidates
 from autosample.data.dataset import Dataset, load_dataset
 from autosample.data.interactions import Interactions
 from autosample.data.splits import Split
 from autosample.evaluation.metrics import Metric
 from autosample.evaluation.ranking import Ranking
-from autosample.experiment import prepare
+from autosample.experiment.run import prepare
+from autosample.experiment.strategies.task import Task
 from autosample.kernels.draws import uniform
 from autosample.losses import BPR
 from autosample.models import MF
-from autosample.running import InProcessRunner
-from autosample.running import prepare as set_up
 from autosample.samplers import DNS, Observed, Sampler, UniformSampler
 from autosample.spec import SearchSpec
-from autosample.strategies.base import Task
+from autosample.spec.candidates import default_candidates
 from autosample.training import Trainer
 from autosample.trials import Request
+from autosample.trials.run import InProcessRunner
+from autosample.trials.run import prepare as set_up
 from benchmarks.data import dataset
 from benchmarks.limits import limits
 

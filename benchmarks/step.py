@@ -14,17 +14,17 @@ from collections.abc import Sequence
 
 import torch
 
-from autosample.candidates import default_candidates
-from autosample.experiment import prepare
+from autosample.experiment.run import prepare
+from autosample.experiment.strategies.task import Task
 from autosample.losses import BPR
-from autosample.running import InProcessRunner
-from autosample.running import prepare as set_up
 from autosample.samplers import Sampler
 from autosample.spec import SearchSpec
-from autosample.strategies.base import Task
-from autosample.supernet import equal_weights
+from autosample.spec.candidates import default_candidates
 from autosample.training import FixedWeights
+from autosample.training.supernet import equal_weights
 from autosample.trials import Request
+from autosample.trials.run import InProcessRunner
+from autosample.trials.run import prepare as set_up
 from benchmarks.data import dataset
 
 

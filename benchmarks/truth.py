@@ -21,13 +21,13 @@ from pydantic import TypeAdapter
 from autosample.data.splits import Split
 from autosample.evaluation.metrics import Metric
 from autosample.evaluation.ranking import Ranking
-from autosample.experiment import prepare
+from autosample.experiment.run import prepare
+from autosample.experiment.strategies.exhaustive import scratch
+from autosample.experiment.strategies.task import Task
 from autosample.models import Model
-from autosample.running import InProcessRunner
 from autosample.samplers import Sampler, SamplerSpec
 from autosample.spec import SearchSpec
-from autosample.strategies.base import Task
-from autosample.strategies.exhaustive import scratch
+from autosample.trials.run import InProcessRunner
 from benchmarks.data import dataset
 
 TRUTH = Path("benchmarks/results/truth.jsonl")

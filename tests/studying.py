@@ -7,11 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from autosample.checkpoints import NoCheckpoints
 from autosample.data.splits import Split
-from autosample.running import InProcessRunner, TrialRun
-from autosample.study import SAMPLER, Study, Tried
 from autosample.trials import OnEpoch, Request, TrialResult
+from autosample.trials.checkpoints import NoCheckpoints
+from autosample.trials.run import InProcessRunner, TrialRun
+from autosample.trials.study import (
+    SAMPLER,
+    Study,
+    Tried,
+)
 
 
 class Studying:

@@ -35,43 +35,27 @@ MAY: dict[str, set[str]] = {
 }
 
 ORDER = [
-    {"errors", "config", "seeds", "types", "relaxation", "progress", "validation"},
-    {"plugins", "kernels"},
-    {"data"},
-    {"models", "samplers", "losses", "optim", "state", "checkpoints"},
-    {"compatibility"},
-    {"candidates"},
-    {"evaluation"},
-    {"supernet"},
-    {"steps"},
-    {"training"},
-    {"mixture", "strategies"},
-    {"trials", "spec", "study", "tuning"},
-    {"running"},
-    {"reuse", "forecast", "refit"},
-    {"runners"},
-    {"budget"},
-    {"false_negatives", "verification"},
-    {"verdict"},
-    {"report", "catalogue", "tables"},
-    {"experiment"},
-    {"audit"},
-    {"story"},
-    {"charts"},
-    {"web"},
-    {"card", "bundle"},
-    {"interrupts", "loop", "notebook", "export", "trackers"},
-    {"recommender", "library"},
+    "errors",
+    "core",
+    "kernels",
+    "losses",
+    "data",
+    "models",
+    "samplers",
+    "evaluation",
+    "training",
+    "trials",
+    "spec",
+    "experiment",
+    "views",
+    "bundle",
+    "library",
+    "client",
+    "jobs",
+    "testing",
+    "cli",
 ]
-"""Layers of the library, lowest first; strategies, trials and spec are one knot of
-settings and functions, ordered file by file below."""
-
-WITHIN_SEARCH = [
-    "strategies/specs.py", "mixture.py", "trials.py", "spec.py", "strategies/plan.py",
-    "study.py", "tuning.py", "strategies/base.py", "strategies/gradient.py",
-    "strategies/exhaustive.py", "strategies/race.py", "strategies/asha.py",
-    "strategies/tuned.py", "strategies/run.py",
-]  # fmt: skip
+"""Rooms of the library, lowest first."""
 
 
 def imports(path: Path) -> set[str]:
@@ -101,38 +85,22 @@ def test_heavy_parts_are_imported_only_where_they_belong(path: Path) -> None:
     assert used <= granted
 
 
-def rank(name: str) -> float | None:
-    """Place of a module of the library in the order of layers; None: on top."""
-    parts = name.split(".")[1:]
-    file = "/".join(parts) + ".py"
-    if file in WITHIN_SEARCH:
-        at = ORDER.index({"mixture", "strategies"})
-        return at + WITHIN_SEARCH.index(file) / len(WITHIN_SEARCH)
-    return next(
-        (at for at, layer in enumerate(ORDER) if parts and parts[0] in layer), None
-    )
+def room(module: str) -> str:
+    """Return the room that a module of the library stands in."""
+    return module.split(".")[1]
 
 
-def module(path: Path) -> str:
-    return ".".join(path.relative_to(ROOT).with_suffix("").parts)
-
-
-LAYERED = [
+LIBRARY = [
     path
-    for path in FILES
-    if path.name != "__init__.py"
-    and module(path).startswith("autosample.")
-    and rank(module(path)) is not None
+    for path in sorted((ROOT / "autosample").rglob("*.py"))
+    if path.parent.name != "autosample" or not path.name.startswith("__")
 ]
 
 
-@pytest.mark.parametrize("path", LAYERED, ids=lambda p: str(p.relative_to(ROOT)))
-def test_no_file_imports_from_a_layer_above(path: Path) -> None:
-    own = rank(module(path))
-    assert own is not None
+@pytest.mark.parametrize("path", LIBRARY, ids=lambda p: str(p.relative_to(ROOT)))
+def test_no_file_imports_from_a_room_above(path: Path) -> None:
+    module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    own = ORDER.index(room(module))
     for name in imports(path):
-        if not name.startswith("autosample."):
-            continue
-        other = rank(name)
-        assert other is not None, f"{name} stands above all layers"
-        assert other <= own, f"{name} stands above {path.name}"
+        if name.startswith("autosample."):
+            assert ORDER.index(room(name)) <= own, f"{name} stands above {module}"

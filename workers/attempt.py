@@ -13,8 +13,12 @@ from typing import Any
 
 from sqlalchemy.exc import OperationalError
 
-from autosample import bundle
-from autosample.checkpoints import FolderCheckpoints
+from autosample.bundle import archive as bundle
+from autosample.core.progress import (
+    Progress,
+    Stage,
+    within,
+)
 from autosample.data.splits import Split
 from autosample.errors import (
     AutoSampleError,
@@ -27,15 +31,15 @@ from autosample.errors import (
     SpecError,
     UnknownJob,
 )
-from autosample.experiment import Outcome, run
+from autosample.experiment.run import Outcome, run
 from autosample.jobs.datasets import SqlDatasetStore
 from autosample.jobs.files import Files
 from autosample.jobs.settings import Settings
-from autosample.jobs.sql import SqlJobStore
 from autosample.jobs.state import Claim, Failure, JobState
-from autosample.progress import Progress, Stage, within
+from autosample.jobs.store import SqlJobStore
 from autosample.spec import SearchSpec
 from autosample.trials import TrialRunner
+from autosample.trials.checkpoints import FolderCheckpoints
 
 _log = logging.getLogger(__name__)
 

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from autosample.checkpoints import FolderCheckpoints
 from autosample.data.splits import Split
 from autosample.jobs.settings import Settings
 from autosample.trials import TrialRunner
+from autosample.trials.checkpoints import FolderCheckpoints
 from workers import watchdog
 from workers.trials import RayPool, RayRunner
 

@@ -16,7 +16,6 @@ from uuid import uuid4
 import typer
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
-from autosample.checkpoints import Checkpoints
 from autosample.data.splits import Split
 from autosample.errors import NotFound
 from autosample.jobs.datasets import SqlDatasetStore
@@ -24,11 +23,12 @@ from autosample.jobs.engine import connect
 from autosample.jobs.files import Files
 from autosample.jobs.logs import about, configure
 from autosample.jobs.settings import Settings
-from autosample.jobs.sql import SqlJobStore
 from autosample.jobs.state import Claim
+from autosample.jobs.store import SqlJobStore
 from autosample.jobs.sweep import DAY, Limits, Sweeper, known_datasets
-from autosample.reuse import ReusingRunner, TrainingStore
 from autosample.trials import TrialRunner
+from autosample.trials.checkpoints import Checkpoints
+from autosample.trials.reuse import ReusingRunner, TrainingStore
 from migrations.upgrade import upgrade
 from workers import watchdog
 from workers.attempt import Attempt

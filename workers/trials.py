@@ -15,14 +15,14 @@ import ray
 import torch
 from ray.exceptions import RayActorError
 
-from autosample.checkpoints import Checkpoints
 from autosample.data.splits import Split
 from autosample.errors import SearchFailed
 from autosample.jobs.settings import Settings
-from autosample.running import run_trial
-from autosample.study import Study, Tried
 from autosample.training import Epoch
 from autosample.trials import OnEpoch, Request, Trial, TrialResult, stored
+from autosample.trials.checkpoints import Checkpoints
+from autosample.trials.run import run_trial
+from autosample.trials.study import Study, Tried
 
 _log = logging.getLogger(__name__)
 

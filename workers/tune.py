@@ -19,13 +19,20 @@ from ray.tune.experiment import Trial as TuneTrial
 from ray.tune.schedulers import ASHAScheduler
 from ray.tune.search.optuna import OptunaSearch
 
-from autosample.checkpoints import Checkpoints
 from autosample.data.splits import Split
 from autosample.errors import SearchFailed
-from autosample.running import TrialRun
-from autosample.study import SAMPLER, Dial, Point, Space, Study, Tried
 from autosample.training import Epoch
 from autosample.trials import OnEpoch, Request, Trial, stored
+from autosample.trials.checkpoints import Checkpoints
+from autosample.trials.run import TrialRun
+from autosample.trials.study import (
+    SAMPLER,
+    Dial,
+    Point,
+    Space,
+    Study,
+    Tried,
+)
 
 BREATH = 1.0
 """Seconds that a training goes on before it tells how far it is."""

@@ -11,7 +11,7 @@ from fastapi.responses import StreamingResponse
 
 from api.deps import FoundJob, Jobs, Stored
 from api.errors import problem
-from autosample.config import Config
+from autosample.core.config import Config
 from autosample.errors import UnknownArtifact
 from autosample.jobs.state import Artifact
 

@@ -6,8 +6,8 @@ from typing import Literal
 
 from fastapi import APIRouter
 
-from autosample.catalogue import Entry, catalogue
-from autosample.config import Config
+from autosample.core.config import Config
+from autosample.spec.catalogue import Entry, catalogue
 
 router = APIRouter(prefix="/v1", tags=["catalogue"])
 

@@ -11,14 +11,14 @@ from pydantic import ValidationError
 
 from api.deps import AppSettings, Datasets, FoundDataset, Room
 from api.security import Reader, Submitter
-from autosample.config import Config
+from autosample.core.config import Config
+from autosample.core.validation import told
 from autosample.data.apart import preview_apart, read_apart
 from autosample.data.options import ReadOptions
 from autosample.data.preview import Preview
 from autosample.errors import DataError, SpecError
 from autosample.jobs.datasets import DatasetInfo, dataset_id
 from autosample.jobs.scratch import scratch
-from autosample.validation import told
 
 router = APIRouter(prefix="/v1/datasets", tags=["datasets"])
 

@@ -13,9 +13,9 @@ from pydantic import NonNegativeInt
 from starlette.concurrency import run_in_threadpool
 
 from api.deps import AppSettings, FoundJob, Jobs
-from autosample.config import Config
-from autosample.jobs.sql import SqlJobStore
+from autosample.core.config import Config
 from autosample.jobs.state import Event
+from autosample.jobs.store import SqlJobStore
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 

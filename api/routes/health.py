@@ -11,7 +11,7 @@ from api.deps import AppSettings, Jobs
 from api.metrics import Metrics
 from api.room import Room
 from api.security import Reader
-from autosample.config import Config
+from autosample.core.config import Config
 
 router = APIRouter(tags=["health"])
 

@@ -12,17 +12,17 @@ from pydantic import PositiveInt
 from api.deps import AppSettings, Datasets, FoundJob, Jobs, Room, Stored
 from api.security import Reader, Submitter
 from api.webhooks import check_url
-from autosample.charts import of_report, of_story
-from autosample.config import Config
+from autosample.core.config import Config
 from autosample.errors import SpecError
-from autosample.experiment import prepare
-from autosample.forecast import Forecast, forecast
-from autosample.jobs.sql import SqlJobStore
+from autosample.experiment.forecast import Forecast, forecast
+from autosample.experiment.report import Report
+from autosample.experiment.run import prepare
 from autosample.jobs.state import Event, Job, JobState
+from autosample.jobs.store import SqlJobStore
 from autosample.jobs.sweep import forget
-from autosample.report import Report
 from autosample.spec import SearchSpec
-from autosample.story import Story
+from autosample.views.charts import of_report, of_story
+from autosample.views.story import Story
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import NonNegativeInt
 
-from autosample.config import Config
+from autosample.core.config import Config
 from autosample.data.filters import at_least, k_core
 from autosample.data.interactions import Bools, Interactions, Ints
 from autosample.data.options import ReadOptions

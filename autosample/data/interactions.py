@@ -1,7 +1,7 @@
 """Implicit feedback: which user touched which item, and in what order.
 
 NumPy only, so that a file can be parsed where torch is not loaded.
-Shape letters are those of `autosample.types`.
+Shape letters are those of `autosample.core.types`.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from pydantic import Field, NonNegativeInt
 
-from autosample.config import Config
+from autosample.core.config import Config
 
 
 class Format(StrEnum):

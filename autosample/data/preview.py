@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from autosample.config import Config
+from autosample.core.config import Config
 from autosample.data.options import Format, ReadOptions
 from autosample.data.readers import format_of
 from autosample.data.readers.base import GZIP_MAGIC, USUAL_NAMES, usual_name

@@ -10,11 +10,11 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from autosample.config import Config
+from autosample.core.config import Config
+from autosample.core.seeds import numpy_generator
 from autosample.data.dataset import Dataset
 from autosample.data.interactions import Interactions, Ints
 from autosample.errors import DataError
-from autosample.seeds import numpy_generator
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 

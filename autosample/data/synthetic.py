@@ -14,11 +14,11 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field, PositiveInt
 
-from autosample.config import Config
+from autosample.core.config import Config
+from autosample.core.seeds import numpy_generator
 from autosample.data.dataset import Dataset, from_arrays
 from autosample.data.interactions import Interactions, Ints
 from autosample.data.options import ReadOptions
-from autosample.seeds import numpy_generator
 
 
 class Synthetic(Config):

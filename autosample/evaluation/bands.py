@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from pydantic import NonNegativeFloat, NonNegativeInt
 
-from autosample.config import Config
+from autosample.core.config import Config
 from autosample.data.interactions import Interactions, Ints
 from autosample.evaluation.metrics import ndcg, recall
 from autosample.evaluation.ranking import Hits

@@ -10,10 +10,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from autosample.core.types import Queries, Scorer
 from autosample.data.interactions import Bools, Interactions, Ints
 from autosample.evaluation.metrics import Metric, Values
 from autosample.kernels.top import Lists, empty, look, marked
-from autosample.types import Queries, Scorer
 
 USERS, ITEMS = 256, 1024
 """Users and items scored together: such a block of scores stays in the cache, where it

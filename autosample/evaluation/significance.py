@@ -11,7 +11,7 @@ from statistics import NormalDist
 import numpy as np
 from pydantic import NonNegativeInt
 
-from autosample.config import Config
+from autosample.core.config import Config
 from autosample.evaluation.metrics import Values
 
 

@@ -13,7 +13,7 @@ from pydantic import NonNegativeInt
 from sqlalchemy import Engine, RowMapping, delete, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
-from autosample.config import Config
+from autosample.core.config import Config
 from autosample.data.dataset import Dataset, DatasetStats
 from autosample.data.options import ReadOptions
 from autosample.errors import InUse, LimitReached, UnknownDataset

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Engine, RowMapping, exists, insert, select, update
 
-from autosample.config import Config
+from autosample.core.config import Config
 from autosample.errors import NotAllowed, NotFound, SpecError
 from autosample.jobs.engine import reader
 from autosample.jobs.rows import maybe, moment, one

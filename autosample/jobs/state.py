@@ -20,8 +20,8 @@ from uuid import UUID
 
 from pydantic import NonNegativeInt
 
-from autosample.config import Config
-from autosample.progress import Stage
+from autosample.core.config import Config
+from autosample.core.progress import Stage
 
 
 class JobState(StrEnum):

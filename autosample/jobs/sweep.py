@@ -15,9 +15,9 @@ from uuid import UUID
 from sqlalchemy import Engine, delete, select
 
 from autosample.errors import IllegalMove, UnknownJob
-from autosample.jobs.asked import AskedStore
 from autosample.jobs.engine import reader
 from autosample.jobs.files import Files
+from autosample.jobs.owner_store import AskedStore
 from autosample.jobs.state import FINAL, JobState
 from autosample.jobs.tables import datasets, jobs, now, workers
 

@@ -2,10 +2,10 @@
 
 from typing import Annotated
 
+from autosample.core.plugins import Registry
 from autosample.losses.base import Listwise, Loss, Scored, Separable
 from autosample.losses.listwise import BSL, PSL, SL, InfoNCE, KPair, SampledSoftmax
 from autosample.losses.separable import BPR, CCL, Hinge, Logistic
-from autosample.plugins import Registry
 
 LOSSES: Registry[Loss] = Registry(
     "losses",

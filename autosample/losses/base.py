@@ -16,7 +16,7 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor
 
-from autosample.config import Config
+from autosample.core.config import Config
 
 
 class Scored(NamedTuple):

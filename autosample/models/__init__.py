@@ -4,6 +4,7 @@ from typing import Annotated
 
 from torch import Generator
 
+from autosample.core.plugins import Registry
 from autosample.data.interactions import Interactions
 from autosample.models.base import Model, ModelConfig
 from autosample.models.cosine import CosineModel
@@ -11,7 +12,6 @@ from autosample.models.lightgcn import LightGCN
 from autosample.models.mf import MF
 from autosample.models.ngcf import NGCF
 from autosample.models.two_tower import TwoTower
-from autosample.plugins import Registry
 
 MODELS: Registry[ModelConfig] = Registry(
     "models",

@@ -7,9 +7,9 @@ from typing import ClassVar
 
 from torch import Generator, Tensor, nn, optim
 
-from autosample.config import Config
+from autosample.core.config import Config
+from autosample.core.types import Scorer
 from autosample.data.interactions import Interactions
-from autosample.types import Scorer
 
 
 class Model(nn.Module, ABC):

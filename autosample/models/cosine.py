@@ -8,8 +8,13 @@ import torch
 from torch import Tensor, optim
 from torch.nn.functional import normalize
 
+from autosample.core.types import (
+    Queries,
+    Rows,
+    Scorer,
+    Tabled,
+)
 from autosample.models.base import Model
-from autosample.types import Queries, Rows, Scorer, Tabled
 
 
 class CosineModel(Model):

@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from autosample.core.types import Queries, Rows
 from autosample.data.interactions import Interactions
 from autosample.kernels.graph import Sparse, product, product_of_few
 from autosample.kernels.jit import compiles
-from autosample.types import Queries, Rows
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,11 @@ from pydantic import PositiveFloat, PositiveInt
 from torch import Generator, Tensor, nn, optim
 from torch.nn.functional import embedding
 
+from autosample.core.types import Queries, Rows
 from autosample.data.interactions import Interactions
 from autosample.kernels.memory import empty
 from autosample.models.base import Model, ModelConfig
-from autosample.optim import RowAdagrad
-from autosample.types import Queries, Rows
+from autosample.models.optim import RowAdagrad
 
 
 class MF(ModelConfig):

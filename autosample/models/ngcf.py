@@ -14,10 +14,10 @@ from pydantic import PositiveFloat, PositiveInt
 from torch import Generator, Tensor, nn, optim
 from torch.nn.functional import leaky_relu, normalize
 
+from autosample.core.types import Queries, Rows
 from autosample.data.interactions import Interactions
 from autosample.models.base import Model, ModelConfig
 from autosample.models.graph import normalized_adjacency, propagated
-from autosample.types import Queries, Rows
 
 SLOPE = 0.2  # of the leaky ReLU, as in the official code
 

@@ -7,11 +7,11 @@ from typing import ClassVar, NamedTuple, Self
 
 from pydantic import PositiveInt, model_validator
 
-from autosample.config import Config
+from autosample.core.config import Config
+from autosample.core.types import Moment
 from autosample.samplers.choices.base import Choice
 from autosample.samplers.proposals.base import ProposalConfig
 from autosample.samplers.synthesis.base import Synthesis
-from autosample.types import Moment
 
 
 class Parts(NamedTuple):

@@ -7,8 +7,9 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
-from autosample.config import Config
-from autosample.plugins import Registry
+from autosample.core.config import Config
+from autosample.core.plugins import Registry
+from autosample.core.types import Moment
 from autosample.samplers.base import Leaf, Parts, Preset, Sampler
 from autosample.samplers.choices import ChoiceSpec, Hardest
 from autosample.samplers.presets import PRESETS, UniformSampler
@@ -16,7 +17,6 @@ from autosample.samplers.presets.pooled import DNS, PoolRange
 from autosample.samplers.proposals import ProposalSpec, UniformProposal
 from autosample.samplers.ranges import Between
 from autosample.samplers.synthesis import SynthesisSpec
-from autosample.types import Moment
 
 MOST_LEAVES = 16
 """Parts that a composed sampler may draw from; each costs like a sampler."""

@@ -8,10 +8,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from autosample.core.types import (
+    START,
+    Layered,
+    Moment,
+    Queries,
+    Scorer,
+    Tabled,
+)
 from autosample.kernels.jit import compiles
 from autosample.kernels.scores import score
 from autosample.samplers.observed import Observed
-from autosample.types import START, Layered, Moment, Queries, Scorer, Tabled
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple, TypeVar
 
-from autosample.config import Config
+from autosample.core.config import Config
 
 KEY = "x-range"
 

@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 import torch
 
+from autosample.core.types import Queries
 from autosample.data.dataset import Dataset
 from autosample.data.splits import Split
 from autosample.data.synthetic import checkerboard
@@ -14,10 +15,9 @@ from autosample.evaluation.metrics import Metric
 from autosample.losses import BPR, InfoNCE, Loss
 from autosample.models import Model, ModelConfig, build
 from autosample.samplers import Observed, UniformSampler
-from autosample.supernet import Supernet, equal_weights
 from autosample.testing import toys
 from autosample.training import FixedWeights, Trainer, Training
-from autosample.types import Queries
+from autosample.training.supernet import Supernet, equal_weights
 
 
 class ModelContract:

@@ -9,14 +9,14 @@ import pytest
 import torch
 from torch import Generator, Tensor
 
+from autosample.core.plugins import kind_of
+from autosample.core.tensors import from_bytes, to_bytes
+from autosample.core.types import Moment
 from autosample.losses import BPR, Loss
-from autosample.plugins import kind_of
 from autosample.samplers import SAMPLERS, Observed, Sampler
-from autosample.state import from_bytes, to_bytes
-from autosample.supernet import StepLoss, Supernet
-from autosample.supernet.columns import ChosenSlots
 from autosample.testing import toys
-from autosample.types import Moment
+from autosample.training.supernet import StepLoss, Supernet
+from autosample.training.supernet.columns import ChosenSlots
 
 MOMENTS = (Moment(0, 10), Moment(5, 10), Moment(9, 10))
 """The beginning, the middle and the end of a training of ten passes."""

@@ -8,12 +8,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from autosample.core.types import (
+    Moment,
+    Pairs,
+    Queries,
+    Rows,
+    Scorer,
+)
 from autosample.data.interactions import Interactions
 from autosample.losses import BPR
 from autosample.samplers import Observed
 from autosample.samplers.context import QueryContext
-from autosample.supernet import Supernet
-from autosample.types import Moment, Pairs, Queries, Rows, Scorer
+from autosample.training.supernet import Supernet
 
 TRAIN = Interactions.from_pairs(
     np.array([0, 0, 1, 2, 2, 2]),

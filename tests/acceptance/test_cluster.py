@@ -12,16 +12,16 @@ import ray
 import torch
 from ray.cluster_utils import Cluster
 
-from autosample.checkpoints import FolderCheckpoints
 from autosample.data.splits import RandomSplit
 from autosample.data.synthetic import Synthetic
 from autosample.jobs.settings import Settings
 from autosample.losses import BPR
 from autosample.models import MF
-from autosample.running import InProcessRunner
 from autosample.samplers import DNS
 from autosample.training import Epoch
 from autosample.trials import Request, Trial, TrialResult
+from autosample.trials.checkpoints import FolderCheckpoints
+from autosample.trials.run import InProcessRunner
 from workers.trials import RayPool, RayRunner
 
 pytestmark = pytest.mark.slow

@@ -11,10 +11,10 @@ from typing import Any
 
 import yaml
 
-from autosample.cli import complete
+from autosample.cli.main import complete
 from autosample.jobs.engine import connect
 from autosample.jobs.settings import Settings
-from autosample.jobs.sql import SqlJobStore
+from autosample.jobs.store import SqlJobStore
 from migrations.upgrade import upgrade
 from tests.acceptance.service import Service
 

@@ -18,7 +18,7 @@ CSV = "user,item\n" + "".join(
 
 
 def demo(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "autosample.demo", *words]
+    command = [sys.executable, "-m", "autosample.cli.demo", *words]
     return subprocess.run(
         command, cwd=folder, capture_output=True, text=True, check=False, timeout=300
     )

@@ -11,12 +11,12 @@ import psutil
 import pytest
 import torch
 
-from autosample.checkpoints import FolderCheckpoints
 from autosample.jobs.settings import Settings
-from autosample.running import InProcessRunner
 from autosample.training import Epoch
 from autosample.trials import Request, Trial
-from tests.unit.test_trials import SPLIT, quiet, trial
+from autosample.trials.checkpoints import FolderCheckpoints
+from autosample.trials.run import InProcessRunner
+from tests.unit.trials.test_trials import SPLIT, quiet, trial
 from workers.trials import RayPool, RayRunner
 
 pytestmark = pytest.mark.slow

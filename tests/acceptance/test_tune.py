@@ -16,17 +16,17 @@ from typing import Any
 import psutil
 import pytest
 
-from autosample.checkpoints import FolderCheckpoints
 from autosample.data.splits import Split
 from autosample.data.synthetic import Synthetic
 from autosample.errors import Cancelled
-from autosample.experiment import prepare
+from autosample.experiment.run import prepare
+from autosample.experiment.strategies.run import search
+from autosample.experiment.strategies.task import SearchResult, Task
 from autosample.jobs.settings import Settings
 from autosample.library import make_spec
 from autosample.samplers import PopularitySampler, UniformSampler
-from autosample.strategies.base import SearchResult, Task
-from autosample.strategies.run import search
 from autosample.trials import TrialResult
+from autosample.trials.checkpoints import FolderCheckpoints
 from workers.trials import RayPool, RayRunner
 from workers.watchdog import PREFIX
 

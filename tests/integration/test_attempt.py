@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 
-from autosample.checkpoints import FolderCheckpoints
+from autosample.bundle.recommender import load
 from autosample.data.options import ReadOptions
 from autosample.data.splits import Split
 from autosample.data.synthetic import Synthetic
@@ -20,12 +20,12 @@ from autosample.jobs.datasets import SqlDatasetStore
 from autosample.jobs.engine import connect
 from autosample.jobs.files import Files
 from autosample.jobs.settings import Settings
-from autosample.jobs.sql import SqlJobStore
 from autosample.jobs.state import Claim, JobState
-from autosample.recommender import load
-from autosample.running import InProcessRunner
+from autosample.jobs.store import SqlJobStore
 from autosample.spec import SearchSpec
 from autosample.trials import OnEpoch, Request, TrialResult
+from autosample.trials.checkpoints import FolderCheckpoints
+from autosample.trials.run import InProcessRunner
 from migrations.upgrade import upgrade
 from workers.attempt import Attempt, failure_of
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-import autosample.cli
+from autosample.cli.main import main
 
 CSV = "user,item\n" + "".join(
     f"{user},{(user * 7 + n * n) % 40}\n" for user in range(40) for n in range(8)
@@ -43,7 +43,7 @@ def here(
         monkeypatch.chdir(folder)
         monkeypatch.setattr(sys, "argv", ["autosample", *words])
         with pytest.raises(SystemExit) as ended:
-            autosample.cli.main()
+            main()
         code = ended.value.code
         assert isinstance(code, int)
         return Done(code, *capsys.readouterr())

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import autosample
-from autosample import bundle
+from autosample.bundle import archive as bundle
 from autosample.data.synthetic import Synthetic
 from autosample.errors import BundleError, NotFound
 from autosample.library import Result

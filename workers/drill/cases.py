@@ -16,9 +16,9 @@ from uuid import UUID
 import psutil
 from sqlalchemy import select
 
+from autosample.core.progress import Stage
 from autosample.jobs.state import Job, JobState
 from autosample.jobs.tables import events
-from autosample.progress import Stage
 from workers.drill.installation import DrillFailed, Installation, wait_for, words_of
 
 ORPHANED = 10.0  # seconds after which what a dead worker left is an orphan

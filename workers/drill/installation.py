@@ -19,7 +19,7 @@ from autosample.errors import ServiceError
 from autosample.jobs.datasets import SqlDatasetStore
 from autosample.jobs.engine import connect
 from autosample.jobs.files import Files
-from autosample.jobs.sql import SqlJobStore
+from autosample.jobs.store import SqlJobStore
 from migrations.upgrade import upgrade
 from workers.drill.databases import Database
 

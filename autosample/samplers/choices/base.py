@@ -9,7 +9,7 @@ import torch
 from pydantic import PositiveInt
 from torch import Generator, Tensor
 
-from autosample.config import Config
+from autosample.core.config import Config
 from autosample.samplers.pool import ScoredPool
 
 

@@ -12,13 +12,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Generator, Tensor
 
-from autosample.config import Config
+from autosample.core.config import Config
+from autosample.core.types import Scorer
 from autosample.kernels.draws import Alias, alias, weighted
 from autosample.samplers.context import QueryContext
 from autosample.samplers.observed import Observed
 from autosample.samplers.pool import Pool
 from autosample.samplers.proposals.inverse import Inverse
-from autosample.types import Scorer
 
 ROUNDS = 16
 """Redraws before the exact law is worked out for a row; a user of half the catalogue

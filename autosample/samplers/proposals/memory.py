@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from autosample.core.types import Queries, Scorer
 from autosample.samplers.observed import Observed
-from autosample.types import Queries, Scorer
 
 BLOCK = 2048  # users brought up to date together
 

@@ -13,6 +13,7 @@ import torch
 from pydantic import Field, PositiveFloat, PositiveInt
 from torch import Generator, Tensor
 
+from autosample.core.types import Scorer
 from autosample.samplers.context import QueryContext, of_users
 from autosample.samplers.inversion import drawn
 from autosample.samplers.observed import Observed
@@ -22,7 +23,6 @@ from autosample.samplers.proposals.memory import users_of
 from autosample.samplers.proposals.popularity import PopularityProposal
 from autosample.samplers.proposals.uniform import UniformProposal
 from autosample.samplers.ranges import Between
-from autosample.types import Scorer
 
 
 class ResampledProposal(ProposalConfig):

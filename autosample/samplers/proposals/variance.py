@@ -13,6 +13,7 @@ import torch
 from pydantic import Field, PositiveFloat, PositiveInt
 from torch import Generator, Tensor
 
+from autosample.core.types import Scorer
 from autosample.samplers.context import QueryContext, of_users
 from autosample.samplers.observed import Observed
 from autosample.samplers.pool import Pool
@@ -20,7 +21,6 @@ from autosample.samplers.proposals.base import ProposalConfig
 from autosample.samplers.proposals.memory import mean_positive_scores, users_of
 from autosample.samplers.proposals.uniform import UniformProposal
 from autosample.samplers.ranges import Between
-from autosample.types import Scorer
 
 DECAY = 0.8
 """Of the moving moments: about the five passes the paper looks back."""

@@ -8,7 +8,7 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Generator, Tensor, nn
 
-from autosample.config import Config
+from autosample.core.config import Config
 from autosample.samplers.context import QueryContext
 
 

@@ -9,8 +9,8 @@ from typing import Any
 from fastapi.testclient import TestClient
 from httpx2 import Response
 
-from autosample.jobs.sql import SqlJobStore
 from autosample.jobs.state import Claim
+from autosample.jobs.store import SqlJobStore
 
 CSV = "user,item\n" + "".join(
     f"{user},{(user * 7 + n * n) % 40}\n" for user in range(30) for n in range(6)

@@ -12,8 +12,8 @@ import pytest
 from fastapi.testclient import TestClient
 from httpx2 import Response
 
+from autosample.core.progress import Stage
 from autosample.jobs.state import Failure
-from autosample.progress import Stage
 from tests.unit.api.calls import (
     claimed,
     dataset,

@@ -15,11 +15,11 @@ from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families
 
 from api.main import create_app
+from autosample.core.progress import Stage
 from autosample.jobs.logs import Form, JsonLine, TextLine, about, configure
 from autosample.jobs.scratch import clear, scratch
 from autosample.jobs.settings import Settings
 from autosample.jobs.state import Failure
-from autosample.progress import Stage
 from tests.unit.api.calls import CSV, claimed, dataset, is_problem, store, submit
 from workers.attempt import failure_of
 

@@ -1,12 +1,12 @@
 import numpy as np
 import torch
 
+from autosample.core.types import Queries, Rows
 from autosample.data.splits import RandomSplit
 from autosample.data.synthetic import Synthetic
 from autosample.evaluation.metrics import Metric
 from autosample.evaluation.ranking import USERS, Ranking
 from autosample.models import MF
-from autosample.types import Queries, Rows
 
 SPLIT = RandomSplit().apply(Synthetic(users=300, items=120).build().dataset, seed=0)
 

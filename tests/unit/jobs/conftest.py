@@ -13,7 +13,7 @@ from autosample.data.synthetic import Synthetic
 from autosample.jobs.datasets import SqlDatasetStore
 from autosample.jobs.engine import connect
 from autosample.jobs.files import Files
-from autosample.jobs.sql import SqlJobStore
+from autosample.jobs.store import SqlJobStore
 from autosample.jobs.tables import metadata
 from migrations.upgrade import upgrade
 

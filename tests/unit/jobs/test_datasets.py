@@ -8,7 +8,7 @@ from autosample.data.options import ReadOptions
 from autosample.data.synthetic import Synthetic
 from autosample.errors import InUse, UnknownDataset
 from autosample.jobs.datasets import SqlDatasetStore, dataset_id
-from autosample.jobs.sql import SqlJobStore
+from autosample.jobs.store import SqlJobStore
 
 
 def test_a_data_set_comes_back_as_it_went_in(datasets: SqlDatasetStore) -> None:

@@ -7,7 +7,7 @@ from sqlalchemy import Engine, select, update
 
 from autosample.errors import LimitReached, NotAllowed, NotFound, SpecError, UnknownJob
 from autosample.jobs.keys import Scope, SqlKeyStore
-from autosample.jobs.sql import SqlJobStore
+from autosample.jobs.store import SqlJobStore
 from autosample.jobs.tables import jobs as jobs_table
 from autosample.jobs.tables import keys as keys_table
 from autosample.jobs.tables import now

@@ -18,12 +18,12 @@ from hypothesis.stateful import (
 )
 from sqlalchemy import update
 
+from autosample.core.progress import Stage
 from autosample.errors import Fenced, IllegalMove, UnknownJob
-from autosample.jobs.sql import SqlJobStore
 from autosample.jobs.state import FINAL, MOVES, Artifact, Claim, Failure, JobState
+from autosample.jobs.store import SqlJobStore
 from autosample.jobs.tables import jobs as jobs_table
 from autosample.jobs.tables import now
-from autosample.progress import Stage
 
 SPEC = {"dataset": "toy"}
 WHY = Failure(reason="data", detail="of no use")

@@ -10,7 +10,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import MetaData, Table, inspect
 
 from autosample.jobs.engine import connect
-from autosample.jobs.sql import SqlJobStore
+from autosample.jobs.store import SqlJobStore
 from autosample.jobs.tables import metadata
 from migrations.upgrade import downgrade, upgrade
 

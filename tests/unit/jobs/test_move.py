@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, delete, func, select
 
-import autosample.cli
+from autosample.cli.main import main
 from autosample.data.options import ReadOptions
 from autosample.data.synthetic import Synthetic
 from autosample.errors import SpecError
@@ -23,8 +23,8 @@ from autosample.jobs.engine import connect
 from autosample.jobs.files import Files
 from autosample.jobs.keys import Scope, SqlKeyStore
 from autosample.jobs.settings import Settings
-from autosample.jobs.sql import SqlJobStore
 from autosample.jobs.state import Artifact, JobState
+from autosample.jobs.store import SqlJobStore
 from autosample.jobs.tables import events, metadata
 from migrations.move import move
 from migrations.upgrade import upgrade
@@ -108,7 +108,7 @@ def cli(monkeypatch: pytest.MonkeyPatch, home: Path) -> Callable[..., int]:
     def run(*words: str) -> int:
         monkeypatch.setattr(sys, "argv", ["autosample", *words])
         with pytest.raises(SystemExit) as ended:
-            autosample.cli.main()
+            main()
         return int(ended.value.code or 0)
 
     return run

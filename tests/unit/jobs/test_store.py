@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from autosample.core.progress import Stage
 from autosample.errors import (
     Fenced,
     IllegalMove,
@@ -17,7 +18,6 @@ from autosample.errors import (
     UnknownDataset,
     UnknownJob,
 )
-from autosample.jobs.sql import SqlJobStore
 from autosample.jobs.state import (
     FINAL,
     MOVES,
@@ -28,7 +28,7 @@ from autosample.jobs.state import (
     JobState,
     before,
 )
-from autosample.progress import Stage
+from autosample.jobs.store import SqlJobStore
 
 SPEC = {"dataset": "toy", "metric": "ndcg@20"}
 WHY = Failure(reason="data", detail="of no use")

@@ -14,8 +14,8 @@ from autosample.errors import UnknownJob
 from autosample.jobs.datasets import SqlDatasetStore
 from autosample.jobs.files import Files
 from autosample.jobs.rows import uuid7
-from autosample.jobs.sql import SqlJobStore
 from autosample.jobs.state import Artifact, Claim, Failure
+from autosample.jobs.store import SqlJobStore
 from autosample.jobs.sweep import DAY, FRESH, Limits, Sweeper
 from autosample.jobs.tables import jobs as jobs_table
 from autosample.jobs.tables import workers

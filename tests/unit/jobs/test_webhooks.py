@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import update
 
 from autosample.errors import KeyReused
-from autosample.jobs.sql import SqlJobStore
+from autosample.jobs.store import SqlJobStore
 from autosample.jobs.tables import jobs as jobs_table
 from autosample.jobs.tables import now
 from autosample.jobs.webhooks import TRIES, SqlWebhookStore

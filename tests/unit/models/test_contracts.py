@@ -5,13 +5,13 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from autosample.core.types import Queries
 from autosample.data.synthetic import Synthetic
 from autosample.models import MF, MODELS, NGCF, LightGCN, TwoTower, build
 from autosample.models.graph import normalized_adjacency
 from autosample.testing import toys
 from autosample.testing.models import ModelContract
 from autosample.training import Training
-from autosample.types import Queries
 
 LONGER = Training(epochs=150, batch_size=32, patience=150)
 

@@ -8,6 +8,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from autosample.core.types import (
+    START,
+    Moment,
+    Pairs,
+    Queries,
+)
 from autosample.data.interactions import Interactions
 from autosample.samplers.choices import (
     CHOICES,
@@ -28,7 +34,6 @@ from autosample.samplers.choices import (
 )
 from autosample.samplers.pool import Pool, ScoredPool
 from autosample.testing import toys
-from autosample.types import START, Moment, Pairs, Queries
 
 SIGMAS = 5.0  # a false alarm in 1.7 million checks
 

@@ -2,8 +2,8 @@
 
 import pytest
 
+from autosample.core.plugins import kind_of
 from autosample.losses import SampledSoftmax
-from autosample.plugins import kind_of
 from autosample.samplers import (
     AOBPR,
     CNS,

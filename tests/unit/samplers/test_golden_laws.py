@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from autosample.loop import Negatives, parse
+from autosample.bundle.negatives import Negatives, parse
 from tests.unit.samplers.reference import GOLDEN, golden
 
 TOLD = json.loads(GOLDEN.read_text())

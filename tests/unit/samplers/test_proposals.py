@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from autosample.core.types import Pairs, Queries
 from autosample.data.interactions import Interactions
 from autosample.data.synthetic import Synthetic
 from autosample.errors import DataError
@@ -32,7 +33,6 @@ from autosample.samplers.proposals.rank import Ranks
 from autosample.samplers.proposals.resampled import Resampled
 from autosample.samplers.proposals.variance import DECAY, Variance
 from autosample.testing import toys
-from autosample.types import Pairs, Queries
 
 DRAWS = 40_000
 SIGMAS = 5.0  # a false alarm in 1.7 million checks

@@ -1,0 +1,1 @@
+"""What a search hands over: a folder that is written, verified and loaded."""

@@ -1,0 +1,163 @@
+"""A bundle, loaded: recommendations on original ids."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+from pydantic import TypeAdapter, ValidationError
+from safetensors.numpy import load as parse
+
+from autosample.bundle import archive as bundle
+from autosample.core.validation import told
+from autosample.data.interactions import Interactions
+from autosample.errors import BundleError, NotFound
+from autosample.samplers import Sampler, SamplerSpec
+
+if TYPE_CHECKING:
+    from autosample.bundle.negatives import Negatives
+
+
+class Recommendation(NamedTuple):
+    item: Any
+    """Original id."""
+    score: float
+    """Higher is better; comparable for one user only."""
+
+
+@dataclass(frozen=True)
+class Recommender:
+    """A trained model with the ids it was trained on."""
+
+    users: pa.Array
+    items: pa.Array
+    user_embeddings: NDArray[np.float32]
+    """(U, D)"""
+    item_embeddings: NDArray[np.float32]
+    """(I, D)"""
+    seen: Interactions | None
+    """What users already have; None where the bundle left it out."""
+    sampler: Sampler
+    """The chosen sampler."""
+
+    def recommend(
+        self, user: Any, k: int = 10, *, only_new: bool = True
+    ) -> list[Recommendation]:
+        """Return the k best items for a user, best first, none of them seen.
+
+        Raises NotFound on an unknown user; with `only_new` false seen items may return.
+        """
+        row = self._row(user)
+        scores_I = self.item_embeddings @ self.user_embeddings[row]
+        if only_new and self.seen is not None:
+            scores_I[self.seen.items_of(row)] = -np.inf
+        k = min(k, int(np.isfinite(scores_I).sum()))
+        top = np.argpartition(-scores_I, k - 1)[:k] if k else np.zeros(0, np.int64)
+        best = top[np.argsort(-scores_I[top], kind="stable")]
+        return [
+            Recommendation(self.items[int(item)].as_py(), float(scores_I[item]))
+            for item in best
+        ]
+
+    def similar_items(self, item: Any, k: int = 10) -> list[Recommendation]:
+        """Return the k items closest to one by the cosine of their embeddings.
+
+        Raises NotFound on an unknown item.
+        """
+        row = _row(self.items, item, "item")
+        lengths_I = np.linalg.norm(self.item_embeddings, axis=1)
+        scores_I = self.item_embeddings @ self.item_embeddings[row]
+        scores_I = scores_I / np.maximum(lengths_I * lengths_I[row], 1e-12)
+        scores_I[row] = -np.inf
+        k = min(k, len(scores_I) - 1)
+        return [
+            Recommendation(self.items[int(each)].as_py(), float(scores_I[each]))
+            for each in np.argsort(-scores_I, kind="stable")[:k]
+        ]
+
+    def negatives(self, *, seed: int = 0) -> Negatives:
+        """Return the chosen sampler at work on the pairs that the bundle knows, for a
+        training loop of one's own; ids are rows of the embeddings.
+
+        Raises SpecError on a sampler that makes embeddings, and BundleError where the
+        bundle left the pairs out.
+        """
+        if self.seen is None:
+            raise BundleError(
+                "this bundle was written without its training pairs; make"
+                " autosample.Negatives of your own"
+            )
+        # It takes torch, which recommending does not.
+        from autosample.bundle.negatives import Negatives  # noqa: PLC0415
+
+        return Negatives(self.sampler, self.seen, seed=seed)
+
+    def _row(self, user: Any) -> int:
+        return _row(self.users, user, "user")
+
+
+def _row(ids: pa.Array, id: Any, noun: str) -> int:
+    """Return where an id stands."""
+    try:
+        wanted = pa.scalar(id, ids.type)
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        wanted = None
+    # Arrow would take 3.5 for 3.
+    known = wanted is not None and wanted.as_py() == id
+    row = pc.index(ids, wanted).as_py() if known else -1
+    if row < 0:
+        raise NotFound(f"{noun} {id!r} is not among the {len(ids)} trained on")
+    return int(row)
+
+
+def load(path: Path | str) -> Recommender:
+    """Load a bundle, a folder or a zip, once all its digests have been verified.
+
+    Raises BundleError where it is incomplete or has been altered.
+    """
+    path = Path(path)
+    if path.is_file():
+        with tempfile.TemporaryDirectory() as folder:
+            bundle.unpack(path, Path(folder))
+            return _read(Path(folder))
+    return _read(path)
+
+
+def _read(folder: Path) -> Recommender:
+    files = bundle.verify(folder)["files"]
+    weights = parse((folder / "model.safetensors").read_bytes())
+    users, items = (
+        pq.read_table(folder / f"{name}.parquet")["id"].combine_chunks()
+        for name in ("users", "items")
+    )
+    if len(weights["users"]) != len(users) or len(weights["items"]) != len(items):
+        raise BundleError("ids and weights do not fit one another")
+    sampler = _sampler((folder / "sampler.json").read_text())
+    seen = None
+    if "seen.parquet" in files:
+        pairs = pq.read_table(folder / "seen.parquet")
+        seen = Interactions.from_pairs(
+            pairs["user"].to_numpy(),
+            pairs["item"].to_numpy(),
+            num_users=len(users),
+            num_items=len(items),
+        )
+    return Recommender(users, items, weights["users"], weights["items"], seen, sampler)
+
+
+def _sampler(text: str) -> Sampler:
+    try:
+        found: Sampler = TypeAdapter(SamplerSpec).validate_json(text)
+    except ValidationError as error:
+        raise BundleError(
+            f"sampler.json names what is not known here: {told(error)}; install the"
+            " plug-in it comes from"
+        ) from error
+    return found

@@ -1,0 +1,1 @@
+"""The command line; nothing is imported here, so that --help does not wait."""

@@ -1,0 +1,146 @@
+"""`make demo`: a whole search through the real service, on made data or on a file."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import pyarrow as pa
+import pyarrow.csv as pv
+import typer
+from rich.console import Console
+
+from autosample.bundle.recommender import load
+from autosample.client import Client
+from autosample.data.synthetic import Synthetic
+from autosample.errors import AutoSampleError, ServiceError
+from autosample.views.terminal import show_report, show_stats
+
+PATIENCE = 60.0  # seconds for the service to answer
+HOME = Path(".demo")
+MADE = Synthetic(
+    users=2000, items=6000, pairs_per_user=30, clusters=30, loyalty=6.0, skew=1.0
+)
+
+
+def demo(
+    data: Annotated[str, typer.Option(help="A file of yours; empty: made data.")] = "",
+    test: Annotated[str, typer.Option(help="A file of test pairs.")] = "",
+    keep: Annotated[bool, typer.Option(help="Leave the service running.")] = False,
+) -> None:
+    """Start the service, search, and show what came of it."""
+    console = Console()
+    began = time.monotonic()
+    HOME.mkdir(exist_ok=True)
+    file = Path(data) if data else _made(console)
+    port = _free_port()
+    url = f"http://127.0.0.1:{port}"
+    service = _start(port)
+    try:
+        with Client(url) as client:
+            _await(client, service)
+            console.print(f"The service and its page: {url}", highlight=False)
+            bundle = _search(console, client, file, Path(test) if test else None)
+        _recommend(console, bundle)
+        console.print(f"Bundle: {bundle}", highlight=False)
+        console.print(f"From start to verdict: {time.monotonic() - began:.0f} s")
+        console.print(f"The page: {url}, API docs: {url}/docs", highlight=False)
+        if keep:
+            console.print("The service stays; Ctrl-C stops it.")
+            service.wait()
+        else:
+            console.print(
+                "The service stops now; `make demo KEEP=1` leaves it running,"
+            )
+            console.print("and `.venv/bin/autosample serve` starts one of your own.")
+    finally:
+        service.send_signal(signal.SIGINT)
+        service.wait()
+
+
+def _made(console: Console) -> Path:
+    """Write made interactions as a CSV, as a user would have one."""
+    dataset = MADE.build().dataset
+    users = dataset.users.take(pa.array(dataset.train.users_E))
+    items = dataset.items.take(pa.array(dataset.train.items_E))
+    path = HOME / "made.csv"
+    pv.write_csv(pa.table({"user_id": users, "item_id": items}), path)
+    console.print(
+        f"Made data: {path} (autosample.data.synthetic); yours: make demo DATA="
+    )
+    return path
+
+
+def _start(port: int) -> subprocess.Popen[bytes]:
+    python = [sys.executable, "-P", "-m", "autosample"]
+    command = [*python, "serve", "--port", str(port)]
+    env = os.environ | {"AUTOSAMPLE_HOME": str(HOME / "home"), "AUTOSAMPLE_POLL": "0.3"}
+    log = (HOME / "service.log").open("wb")
+    # In a session of its own: Ctrl-C is ours, and we stop the service in order.
+    return subprocess.Popen(
+        command, env=env, stdout=log, stderr=log, start_new_session=True
+    )
+
+
+def _await(client: Client, service: subprocess.Popen[bytes]) -> None:
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until:
+        if service.poll() is not None:
+            break
+        try:
+            client.datasets()
+            return
+        except ServiceError:
+            time.sleep(0.2)
+    raise ServiceError(f"the service did not start; see {HOME / 'service.log'}")
+
+
+def _search(console: Console, client: Client, file: Path, test: Path | None) -> Path:
+    dataset = client.upload(file, test=test)
+    show_stats(console, dataset["stats"])
+    spec: dict[str, Any] = {"verify": True, "seeds": [0, 1]}
+    job = client.submit(dataset["id"], **spec)
+    console.print(f"Watch it: {client.url}/jobs/{job.id}", highlight=False)
+    try:
+        job.wait(progress=True)
+    except KeyboardInterrupt:
+        job.cancel()
+        raise
+    show_report(console, job.result())
+    folder = HOME / "bundles"
+    folder.mkdir(exist_ok=True)
+    return job.download(folder / f"{job.id}.zip").resolve()
+
+
+def _recommend(console: Console, bundle: Path) -> None:
+    model = load(bundle)
+    for row in range(min(3, len(model.users))):
+        user = model.users[row].as_py()
+        best = ", ".join(str(each.item) for each in model.recommend(user, 5))
+        console.print(f"For user {user}: items {best}", highlight=False)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def main() -> None:
+    """Run the demo; bad input is one line and exit code 2."""
+    try:
+        typer.run(demo)
+    except AutoSampleError as error:
+        typer.echo(f"autosample: {error}", err=True)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,144 @@
+"""`autosample jobs ...`: the service from the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from autosample.client import Client
+from autosample.views.terminal import show_report, told_of
+
+jobs = typer.Typer(help="Jobs of a running service.", no_args_is_help=True)
+
+Url = Annotated[
+    str, typer.Option(envvar="AUTOSAMPLE_URL", help="Address of the service.")
+]
+Key = Annotated[
+    str | None, typer.Option(envvar="AUTOSAMPLE_KEY", help="Key of the service.")
+]
+Id = Annotated[str, typer.Argument(help="Id of a job.")]
+
+HERE = "http://127.0.0.1:8000"
+
+
+@jobs.command("list")
+def all_jobs(url: Url = HERE, key: Key = None) -> None:
+    """List jobs, newest first."""
+    table = Table()
+    table.add_column("id", no_wrap=True)  # to be copied from here
+    for name in ("state", "stage", "progress", "created"):
+        table.add_column(name)
+    with Client(url, key=key) as client:
+        for job in client.jobs():
+            progress = f"{job['progress']:.0%}"
+            table.add_row(
+                job["id"], job["state"], job["stage"] or "", progress, job["created"]
+            )
+    Console().print(table)
+
+
+@jobs.command()
+def submit(
+    file: Annotated[Path, typer.Argument(help="Interactions to upload.")],
+    test: Annotated[Path | None, typer.Option(help="File of test pairs.")] = None,
+    spec: Annotated[str, typer.Option(help="SearchSpec fields as JSON.")] = "{}",
+    options: Annotated[str, typer.Option(help="ReadOptions as JSON.")] = "{}",
+    url: Url = HERE,
+    key: Key = None,
+) -> None:
+    """Upload a file and queue a search; prints the job's id."""
+    with Client(url, key=key) as client:
+        fields, read = _object(spec, "--spec"), _object(options, "--options")
+        dataset = client.upload(file, test=test, **read)
+        typer.echo(client.submit(dataset["id"], **fields).id)
+
+
+@jobs.command()
+def show(id: Id, url: Url = HERE, key: Key = None) -> None:
+    """Print a job as JSON."""
+    with Client(url, key=key) as client:
+        typer.echo(json.dumps(client.job(id).status(), indent=1))
+
+
+@jobs.command()
+def watch(
+    id: Id,
+    quiet: Annotated[bool, typer.Option(help="Only wait, and print nothing.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report.")] = False,
+    url: Url = HERE,
+    key: Key = None,
+) -> None:
+    """Follow a job to its end, and print its result; exit code 1 if it has none."""
+    with Client(url, key=key) as client:
+        job = client.job(id)
+        job.wait(progress=not (quiet or as_json))
+        if as_json:
+            typer.echo(json.dumps(job.result(), indent=1))
+        elif not quiet:
+            show_report(Console(), job.result())
+
+
+@jobs.command()
+def logs(
+    id: Id,
+    epochs: Annotated[bool, typer.Option(help="Every pass, too.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="An object a line.")] = False,
+    url: Url = HERE,
+    key: Key = None,
+) -> None:
+    """Print what has happened to a job."""
+    with Client(url, key=key) as client:
+        for event in client.job(id).history():
+            if as_json:
+                typer.echo(json.dumps(event))
+            elif epochs or event["kind"] != "epoch":
+                typer.echo(f"{event['time'][:19]}  {told_of(event)}")
+
+
+@jobs.command()
+def delete(id: Id, url: Url = HERE, key: Key = None) -> None:
+    """Forget a job that has ended, and its files."""
+    with Client(url, key=key) as client:
+        client.job(id).delete()
+
+
+@jobs.command()
+def cancel(id: Id, url: Url = HERE, key: Key = None) -> None:
+    """Call a job off."""
+    with Client(url, key=key) as client:
+        typer.echo(client.job(id).cancel()["state"])
+
+
+@jobs.command()
+def retry(id: Id, url: Url = HERE, key: Key = None) -> None:
+    """Queue a failed or cancelled job again."""
+    with Client(url, key=key) as client:
+        typer.echo(client.job(id).retry()["state"])
+
+
+@jobs.command()
+def download(
+    id: Id,
+    out: Annotated[Path, typer.Option(help="File to write.")] = Path("bundle.zip"),
+    name: Annotated[str, typer.Option(help="Which file of the bundle.")] = "bundle.zip",
+    url: Url = HERE,
+    key: Key = None,
+) -> None:
+    """Save the bundle, or one file of it."""
+    with Client(url, key=key) as client:
+        typer.echo(str(client.job(id).download(out, name)))
+
+
+def _object(text: str, option: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{option} is not JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise typer.BadParameter(f"{option} must be a JSON object")
+    return value

@@ -1,0 +1,1 @@
+"""Nouns that every room shares: configuration, seeds, shapes, progress, tensors."""

@@ -1,0 +1,1 @@
+"""A search from its data to its report."""

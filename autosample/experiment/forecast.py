@@ -1,0 +1,129 @@
+"""What a search will cost, from a timed probe of its steps."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from math import ceil
+
+import torch
+from pydantic import NonNegativeFloat, NonNegativeInt, PositiveInt
+
+from autosample.core.config import Config
+from autosample.data.splits import Split
+from autosample.experiment.strategies.plan import (
+    Passes,
+    What,
+    retraining,
+    searching,
+    verifying,
+)
+from autosample.experiment.strategies.task import Task
+from autosample.spec import SearchSpec
+from autosample.spec.strategies import Mixture
+from autosample.trials import Request, Trial
+from autosample.trials.run import InProcessRunner, prepare
+
+ENOUGH = 0.15
+"""Seconds of steps that are timed, after a first batch that is not."""
+
+
+class Amount(Config):
+    """Work of a stage."""
+
+    seconds: NonNegativeFloat
+    """On the clock, with as many trainings at a time as there is room for."""
+    pair_updates: NonNegativeInt
+
+
+class Forecast(Config):
+    """Likely costs, and what they may be at most."""
+
+    search: Amount
+    retraining: Amount
+    verification: Amount
+    likely: Amount
+    """All of it, if trainings stop as early as they usually do."""
+    most: Amount
+    """The same if none does."""
+    pass_seconds: dict[str, float]
+    """Of one pass, with its validation: each candidate, and the supernet."""
+    parallel: PositiveInt
+    """Trainings at a time."""
+
+
+def forecast(spec: SearchSpec, split: Split, parallel: int = 1) -> Forecast:
+    """Time some steps of everything the search will train.
+
+    Takes a fraction of a second for each candidate, and what it takes to build it.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # as trials have it
+    try:
+        seconds = _probed(spec, split)
+    finally:
+        torch.set_num_threads(threads)
+    bill = _Bill(seconds, split.train.num_pairs, parallel)
+    stages = [searching(spec), retraining(spec), verifying(spec)]
+    everything = [each for stage in stages for each in stage]
+    search, final, checks = (bill.amount(stage) for stage in stages)
+    return Forecast(
+        search=search,
+        retraining=final,
+        verification=checks,
+        likely=bill.amount(everything),
+        most=bill.amount([each._replace(likely=each.most) for each in everything]),
+        pass_seconds=seconds,
+        parallel=parallel,
+    )
+
+
+def _probed(spec: SearchSpec, split: Split) -> dict[str, float]:
+    task = Task(spec, split, InProcessRunner(split), lambda *_: None)
+    trials = {each.label: task.trial(each.label, [each]) for each in spec.samplers}
+    if any(each.what is What.SUPERNET for each in searching(spec)):
+        mixture = spec.strategy if isinstance(spec.strategy, Mixture) else None
+        name = What.SUPERNET.value
+        trials[name] = task.trial(name, spec.samplers, mixture=mixture)
+    return {name: _pass_seconds(trial, split) for name, trial in trials.items()}
+
+
+def _pass_seconds(trial: Trial, split: Split) -> float:
+    trainer, weights = prepare(Request(trial), split)
+    trainer.train_on(trainer.shuffled()[: trial.training.batch_size], weights)
+    order_E = trainer.shuffled()
+    began = time.perf_counter()
+    trainer.begin()
+    prepared = time.perf_counter() - began
+    at, size, spent = 0, trial.training.batch_size, 0.0
+    while at < len(order_E) and spent < ENOUGH:
+        began = time.perf_counter()
+        trainer.train_on(order_E[at : at + size], weights)
+        spent += time.perf_counter() - began
+        at, size = at + size, size * 2
+    began = time.perf_counter()
+    trainer.evaluate()
+    ranked = time.perf_counter() - began
+    return prepared + spent * len(order_E) / min(at, len(order_E)) + ranked
+
+
+class _Bill:
+    def __init__(self, seconds: dict[str, float], pairs: int, parallel: int) -> None:
+        self.seconds, self.pairs, self.parallel = seconds, pairs, parallel
+        each = [s for name, s in seconds.items() if name != What.SUPERNET]
+        self.mean = sum(each) / len(each)
+
+    def amount(self, stage: Sequence[Passes]) -> Amount:
+        return Amount(
+            seconds=sum(self._clock(each) for each in stage),
+            pair_updates=sum(each.trials * each.likely for each in stage) * self.pairs,
+        )
+
+    def _clock(self, passes: Passes) -> float:
+        one = self.mean
+        if passes.what is What.SUPERNET:
+            one = self.seconds[What.SUPERNET]
+        rounds: float = ceil(passes.trials / self.parallel)
+        if passes.what is What.EACH:  # all costs occur, and pack well
+            rounds = max(passes.trials / self.parallel, 1)
+        return rounds * passes.likely * one

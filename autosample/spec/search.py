@@ -1,0 +1,201 @@
+"""What to search: the body of POST /v1/jobs, and all that is needed to repeat it."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import Annotated, Any, Self
+
+from pydantic import BeforeValidator, Field, field_validator, model_validator
+
+from autosample.core.config import Config
+from autosample.data.splits import SplitSpec
+from autosample.errors import SpecError
+from autosample.evaluation.metrics import Metric
+from autosample.losses import BPR, LossSpec
+from autosample.models import MF, ModelConfig, ModelSpec
+from autosample.samplers import Sampler, SamplerSpec
+from autosample.spec.candidates import default_candidates
+from autosample.spec.compatibility import (
+    model_refusal,
+    relaxation_refusal,
+    sampler_refusal,
+)
+from autosample.spec.strategies import (
+    Asha,
+    Budget,
+    Exhaustive,
+    Mixture,
+    Race,
+    StrategySpec,
+    Tune,
+)
+from autosample.training import Training
+from autosample.training.relaxation import Relaxation
+
+
+def _default_by_name(value: Any) -> Any:
+    return None if value == "default" else value
+
+
+Candidates = Annotated[
+    Annotated[tuple[SamplerSpec, ...], Field(min_length=1, max_length=64)] | None,
+    BeforeValidator(_default_by_name),
+]
+
+
+class SearchSpec(Config, defer_build=False):  # FastAPI wants it whole
+    """A search: data, model, loss, the samplers that compete, and how."""
+
+    dataset: str = Field(min_length=1, max_length=200)
+    """Id of a data set; the library and the command line fill it in."""
+
+    model: ModelSpec = MF()
+    """The recommender."""
+
+    loss: LossSpec = BPR()
+    """One loss for all candidates."""
+
+    candidates: Candidates = None
+    """Samplers that compete; null or "default": a dozen that differ."""
+
+    strategy: StrategySpec = Race()
+    """How the winner is found."""
+
+    relaxation: Relaxation = Relaxation.LOSS
+    """How the mixture of candidates is trained."""
+
+    tune: Tune | None = None
+    """Learning rate, l2 and the settings of samplers, tuned with the sampler; null: as
+    they are."""
+
+    warm_start: bool = True
+    """Retrain from the searched parameters rather than from fresh ones."""
+
+    refit: Annotated[int, Field(ge=0, le=1000)] | None = None
+    """Last passes of the returned model, over training and validation pairs, after
+    every decision; null: as many as suit the model; 0: it never sees the validation
+    pairs."""
+
+    training: Training = Training()
+
+    split: SplitSpec | None = None
+    """None: the test file where there is one, else a random split."""
+
+    metric: str = "ndcg@20"
+    """What the search maximises, on validation users."""
+
+    report: tuple[str, ...] = (
+        "recall@20",
+        "ndcg@20",
+        "precision@20",
+        "mrr@20",
+        "hit@20",
+    )
+    """Metrics of the final report, beside `metric`."""
+
+    budget: Budget | None = None
+    """Limits: the search and its final training get fewer passes to keep to them."""
+
+    verify: bool = False
+    """Also train the winner, plain uniform sampling and the runner-up from scratch,
+    under every seed, and compare them by user; billed apart from the search."""
+
+    seeds: Annotated[
+        tuple[Annotated[int, Field(ge=0, lt=2**53)], ...],
+        Field(min_length=1, max_length=32),
+    ] = (0, 1, 2)
+    """Seeds of `verify` and of the exhaustive strategy."""
+
+    @field_validator("metric")
+    @classmethod
+    def _metric_exists(cls, text: str) -> str:
+        return _metric(text)
+
+    @field_validator("report")
+    @classmethod
+    def _reported_metrics_exist(cls, texts: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(_metric(text) for text in texts)
+
+    @field_validator("seeds")
+    @classmethod
+    def _seeds_differ(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
+        if len(set(seeds)) < len(seeds):
+            raise ValueError(f"a seed is listed twice in {list(seeds)}")
+        return seeds
+
+    @model_validator(mode="after")
+    def _candidates_differ(self) -> Self:
+        samplers = self.samplers
+        twice = {sampler.label for sampler in samplers if samplers.count(sampler) > 1}
+        if twice:
+            raise ValueError(f"candidate {', '.join(sorted(twice))} is listed twice")
+        return self
+
+    @model_validator(mode="after")
+    def _parts_go_together(self) -> Self:
+        said = model_refusal(self.model, self.loss)
+        if said is not None:
+            raise ValueError(said)
+        for sampler in self.samplers:
+            said = sampler_refusal(self.loss, sampler)
+            if said is not None:
+                raise ValueError(f"candidate {sampler.label}: {said}")
+        said = relaxation_refusal(self.relaxation, self.loss, self.samplers)
+        if said is not None:
+            raise ValueError(said)
+        return self
+
+    @model_validator(mode="after")
+    def _budget_can_be_kept(self) -> Self:
+        if self.budget is not None and self.tune is not None:
+            raise ValueError(
+                "tune keeps to no budget; leave one of them out: tune.samples says how"
+                " much is tried"
+            )
+        return self
+
+    @property
+    def samplers(self) -> tuple[Sampler, ...]:
+        """The candidates, written out."""
+        if self.candidates is None:
+            return default_candidates(self.loss, self.relaxation)
+        return self.candidates
+
+    @property
+    def resolved_model(self) -> ModelConfig:
+        """The model with the scores that the loss asks for."""
+        cosine = self.loss.cosine if self.model.cosine is None else self.model.cosine
+        return self.model.model_copy(update={"cosine": cosine})
+
+    @property
+    def resolved_training(self) -> Training:
+        """Training settings with what the model suggests filled in."""
+        chosen: dict[str, Any] = {}
+        for name in ("learning_rate", "l2"):
+            if getattr(self.training, name) is None:
+                chosen[name] = getattr(type(self.model), name)
+        return self.training.model_copy(update=chosen)
+
+    @property
+    def resolved_strategy(self) -> Race | Mixture | Exhaustive | Asha:
+        """The strategy with what the model suggests filled in."""
+        if isinstance(self.strategy, Race):
+            return self.strategy.paced(self.model.pace)
+        return self.strategy
+
+    @property
+    def resolved_refit(self) -> int:
+        """The last passes with what the model suggests filled in."""
+        return self.model.refit if self.refit is None else self.refit
+
+    @property
+    def digest(self) -> str:
+        """Equal specs have equal digests."""
+        return sha256(self.model_dump_json().encode()).hexdigest()
+
+
+def _metric(text: str) -> str:
+    try:
+        return str(Metric(text))
+    except SpecError as error:
+        raise ValueError(str(error)) from error

@@ -1,0 +1,159 @@
+"""The settings of each strategy; how they work is in the files of the same names."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+
+from autosample.core.config import Config
+
+
+class Rung(Config):
+    """One round of a race."""
+
+    epochs: PositiveInt
+    """Passes each candidate still in the race trains further."""
+    keep: PositiveInt
+    """Candidates that stay in at most."""
+
+
+class Race(Config):
+    """Train all candidates a little, drop those heading for less, and so on."""
+
+    paper: ClassVar[str] = (
+        "successive halving: Jamieson and Talwalkar, AISTATS 2016, arXiv:1502.07943"
+    )
+    kind: Literal["race"] = "race"
+    warmup: NonNegativeInt = 0
+    """Passes of the equal mixture before the branches part; 0: from scratch."""
+    rungs: Annotated[tuple[Rung, ...], Field(min_length=1)] | None = None
+    """Rounds, each with fewer candidates and more passes; the best of the last wins.
+    None: as many passes as suit the model keep 5, four times as many 4, six times as
+    many 3, and eight times as many the winner."""
+    reset: bool = True
+    """Forget the optimiser's step sizes where branches part: easy samplers have small
+    gradients and would inherit steps made small by the hard ones."""
+    refine: int = Field(0, ge=0, le=8)
+    """Rounds after the last rung in which the winner meets its neighbours, one step
+    away within the ranges of its settings, trained as long as it was."""
+    doublings: float = Field(2.75, ge=0, le=8)
+    """Candidates are ranked by their metric after so many more doublings of passes, if
+    each gained as much as the last; 0: by what they have reached."""
+    confidence: float = Field(0.99, gt=0.5, lt=1)
+    """A candidate this surely worse than the leader is dropped before its turn, where
+    `doublings` is 0."""
+
+    def paced(self, pace: int) -> Race:
+        """Return it with rungs, of such passes where it has none."""
+        if self.rungs is not None:
+            return self
+        rungs = tuple(
+            Rung(epochs=pace * times, keep=keep)
+            for times, keep in ((1, 5), (3, 4), (2, 3), (2, 1))
+        )
+        return self.model_copy(update={"rungs": rungs})
+
+    def fields(self, candidates: int) -> list[int]:
+        """Return how many run in each rung at most."""
+        fields, rungs = [candidates], self.rungs or ()
+        for rung in rungs[:-1]:
+            fields.append(min(fields[-1], rung.keep))
+        return fields
+
+
+class Mixture(Config):
+    """Learn the mixture weights by gradient through one step; take the largest."""
+
+    paper: ClassVar[str] = (
+        "Lyu et al., 2023, arXiv:2311.03526; gradient: Liu et al., arXiv:1806.09055"
+    )
+    kind: Literal["mixture"] = "mixture"
+    epochs: PositiveInt = 20
+    """Passes of the supernet."""
+    learning_rate: PositiveFloat = 0.1
+    """Adam's, for the logits of the weights."""
+    every: PositiveInt = 4
+    """Steps of the model to one of the weights."""
+    temperature: PositiveFloat = 1.0
+    """Of the softmax over logits, at the start."""
+    final_temperature: PositiveFloat = 0.2
+    """The same at the end; annealed geometrically."""
+
+    @model_validator(mode="after")
+    def _cools(self) -> Self:
+        if self.final_temperature > self.temperature:
+            raise ValueError("final_temperature must not exceed temperature")
+        return self
+
+
+class Exhaustive(Config):
+    """Train every candidate from scratch to early stopping under every seed."""
+
+    paper: ClassVar[str] = "the truth that other strategies are judged by"
+    kind: Literal["exhaustive"] = "exhaustive"
+
+
+class Asha(Config):
+    """Train every candidate from scratch; stop early what is behind at milestones.
+
+    Runs on Ray Tune. With more than one trial at a time the answer depends on who is
+    done first: what is asked at a milestone is to be among the best of those so far.
+    """
+
+    paper: ClassVar[str] = "Li et al., MLSys 2020, arXiv:1810.05934"
+    kind: Literal["asha"] = "asha"
+    grace: PositiveInt = 4
+    """Passes before the first milestone."""
+    reduction: int = Field(3, ge=2, le=16)
+    """One in so many goes on at a milestone; the next has so many times the passes."""
+    passes: PositiveInt | None = None
+    """Passes of all trainings together at most; None: no limit."""
+    seconds: PositiveFloat | None = None
+    """On the clock at most; None: no limit."""
+
+
+class Interval(Config):
+    """Where a rate is looked for, on a logarithmic scale; `low` = `high` holds it."""
+
+    low: PositiveFloat
+    high: PositiveFloat
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.high < self.low:
+            raise ValueError(f"high, {self.high:g}, is below low, {self.low:g}")
+        return self
+
+
+class Tune(Config):
+    """What is tuned together with the sampler, and how much work that may be.
+
+    As many settings are tried for plain uniform sampling, so that what tuning gains is
+    told apart from what the sampler gains. Runs on Ray Tune with Optuna's searcher.
+    """
+
+    learning_rate: Interval | None = None
+    """None: from a quarter to four times of what training would have."""
+    l2: Interval | None = None
+    """None: the same."""
+    sampler: bool = True
+    """Tune the settings of samplers too, within the ranges they state."""
+    samples: int = Field(24, ge=2, le=1000)
+    """Settings tried, of the best candidates and again of uniform."""
+
+
+class Budget(Config):
+    """What a search with its final training may cost; `verify` is billed apart."""
+
+    seconds: PositiveFloat | None = None
+    """On the clock, from the start of the job's work."""
+    pair_updates: PositiveInt | None = None
+    """Training pairs times passes, over all trainings."""
+
+
+StrategySpec = Annotated[
+    Race | Mixture | Exhaustive | Asha, Field(discriminator="kind")
+]
+
+STRATEGIES: tuple[type[Config], ...] = (Race, Mixture, Exhaustive, Asha)

@@ -1,7 +1,0 @@
-"""Steps of training: by automatic gradients for any model, compiled where rows of
-tables are all there is to a score."""
-
-from autosample.steps.base import Course, Steps
-from autosample.steps.choose import steps_for
-
-__all__ = ["Course", "Steps", "steps_for"]

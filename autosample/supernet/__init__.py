@@ -1,5 +1,0 @@
-"""The mixed step of all candidates."""
-
-from autosample.supernet.net import StepLoss, Supernet, equal_weights
-
-__all__ = ["StepLoss", "Supernet", "equal_weights"]

@@ -1,0 +1,11 @@
+"""How one model is trained: the loop, its settings, its steps and the supernet."""
+
+from autosample.training.trainer import (
+    Epoch,
+    FixedWeights,
+    MixtureWeights,
+    Trainer,
+    Training,
+)
+
+__all__ = ["Epoch", "FixedWeights", "MixtureWeights", "Trainer", "Training"]

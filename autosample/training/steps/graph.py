@@ -1,0 +1,69 @@
+"""Compiled steps of LightGCN: rows are propagated once, and gradients of the rows that
+pairs use are put together by a kernel and propagated back."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from autosample.core.types import Pairs
+from autosample.kernels.updates import add_gradients
+from autosample.models.cosine import CosineModel, CosineScorer
+from autosample.models.graph import GraphScorer, mean_of_layers
+from autosample.models.lightgcn import LightGraphConvolution
+from autosample.training.steps.base import Course, Steps
+from autosample.training.steps.table_links import (
+    Pulls,
+    TableLinks,
+    Tables,
+)
+
+
+class GraphSteps(Steps):
+    def __init__(self, course: Course) -> None:
+        super().__init__(course)
+        model = course.model
+        inner = model.model if isinstance(model, CosineModel) else model
+        assert isinstance(inner, LightGraphConvolution)
+        self.model, self.unit = inner, model is not inner
+        self._pooled = torch.zeros_like(inner.embeddings, requires_grad=False)
+
+    def step(self, pairs: Pairs, weights_K: Tensor) -> Tensor:
+        course, supernet = self.course, self.course.supernet
+        with torch.no_grad():
+            graph = self.model()
+            scorer = CosineScorer(graph) if self.unit else graph
+            queries = scorer.queries(pairs.queries)
+            context = supernet.context(scorer, pairs, queries)
+        users, items = graph.tables()
+        tables = Tables(users, items, self.unit)
+        links = TableLinks(tables, pairs.queries.users_B, context.rows_BD)
+        step = supernet.mixed(context, links, weights_K, course.rng)
+        course.objective(step).backward()  # type: ignore[no-untyped-call]
+        self._descend(graph, links)
+        return step.pairs_B.detach().sum()
+
+    def _descend(self, graph: GraphScorer, links: TableLinks) -> None:
+        """Propagate gradients of pooled rows; l2 shrinks the parameters themselves."""
+        self._pooled.zero_()
+        pulls = links.pulls(shrink=False)
+        _add(self._pooled, graph.tables(), pulls)
+        gradient = mean_of_layers(
+            self.model.adjacency, self._pooled, self.model.hops, self._used(pulls)
+        )
+        _add(gradient, self.model.tables(), links.pulls(shrink=True))
+        self.model.embeddings.grad = gradient
+        self.course.optimizer.step()
+
+    def _used(self, pulls: Pulls) -> Tensor:
+        """Tell which rows the batch used: (U + I,)."""
+        used = torch.zeros(len(self._pooled), dtype=torch.bool)
+        for ids in (pulls.links.items, pulls.columns.items):
+            used[torch.from_numpy(ids).reshape(-1) + self.model.num_users] = True
+        used[torch.from_numpy(pulls.links.users)] = True
+        return used
+
+
+def _add(out: Tensor, tables: tuple[Tensor, Tensor], pulls: Pulls) -> None:
+    users, items = (table.detach().numpy() for table in tables)
+    add_gradients(users, items, *pulls, out.numpy())

@@ -1,0 +1,9 @@
+"""The mixed step of all candidates."""
+
+from autosample.training.supernet.net import (
+    StepLoss,
+    Supernet,
+    equal_weights,
+)
+
+__all__ = ["StepLoss", "Supernet", "equal_weights"]

@@ -1,0 +1,113 @@
+"""Drawing and choosing: one pool a proposal, scored once, for all that share it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Generator, Tensor
+
+from autosample.core.seeds import next_seed, seeded
+from autosample.samplers import Parts
+from autosample.samplers.context import QueryContext
+from autosample.samplers.pool import Pool, ScoredPool
+from autosample.samplers.proposals import Proposal, ProposalConfig
+from autosample.samplers.synthesis import Gates
+from autosample.training.supernet.kept import Kept
+
+
+class ChosenSlots(NamedTuple):
+    """What one leaf uses of its pool."""
+
+    pool: Pool
+    slots: Tensor
+    """(B, N), or (B, N, L) where each layer chooses by itself."""
+    weights: Tensor
+    """(B, N)"""
+    parts: Parts
+    seed: int | None = None
+    """What a synthesis draws its randomness from."""
+
+
+class Columns(NamedTuple):
+    """A pool that several leaves share, and its scores."""
+
+    pool: Pool
+    scores: Tensor | None
+    """(B, M); None where nobody asked."""
+    layer_scores: Tensor | None
+    """(B, M, L); None where nobody asked."""
+
+
+def choose(
+    kept: Kept, leaves: list[Parts], context: QueryContext, rng: Generator
+) -> list[ChosenSlots]:
+    """Draw one pool a proposal, as wide as these need, and let each choose."""
+    drawn: dict[ProposalConfig, Columns] = {}
+    for parts in leaves:
+        if parts.proposal not in drawn:
+            users = [each for each in leaves if each.proposal == parts.proposal]
+            proposal = kept.proposals[parts.proposal]
+            drawn[parts.proposal] = _draw(proposal, users, context, rng)
+    return [
+        _choose(kept, parts, drawn[parts.proposal], context, rng) for parts in leaves
+    ]
+
+
+def _draw(
+    proposal: Proposal, users: list[Parts], context: QueryContext, rng: Generator
+) -> Columns:
+    """Draw what the widest of its users needs, scored if any of them asks."""
+    pool = proposal.draw(context, max(parts.pool for parts in users), rng)
+    one_layer = context.scorer.num_layers == 1  # and then it is the pooled row
+    layered = any(_by_layer(parts) for parts in users)
+    asked = any(parts.needs_scores and not parts.synthesis for parts in users)
+    scores = context.score(pool.items) if asked or (layered and one_layer) else None
+    if not layered:
+        return Columns(pool, scores, None)
+    if one_layer and scores is not None:
+        return Columns(pool, scores, scores[..., None])
+    return Columns(pool, scores, context.score_layers(pool.items))
+
+
+def _by_layer(parts: Parts) -> bool:
+    """Tell whether it chooses by plain scores of layers, not by gates of its own."""
+    return parts.synthesis is not None and not parts.synthesis.gated
+
+
+def _choose(
+    kept: Kept, parts: Parts, columns: Columns, context: QueryContext, rng: Generator
+) -> ChosenSlots:
+    pool = columns.pool.first(parts.pool)
+    if parts.synthesis is None:
+        scores = columns.scores if parts.needs_scores else None
+        if scores is not None:
+            scores = scores[:, : parts.pool]
+        scored = ScoredPool(pool, scores, context).without_top(parts.guard)
+        return ChosenSlots(pool, *parts.choice.choose(scored, rng), parts)
+    seed = next_seed(rng)
+    layers = _layer_scores(kept, parts, columns, pool, context, seed)
+    each = [
+        parts.choice.choose(
+            ScoredPool(pool, scores_BM, context).without_top(parts.guard), rng
+        )
+        for scores_BM in layers.unbind(-1)
+    ]
+    slots_BNL = torch.stack([chosen.slots_BN for chosen in each], -1)
+    return ChosenSlots(pool, slots_BNL, each[0].weights_BN, parts, seed)
+
+
+def _layer_scores(
+    kept: Kept,
+    parts: Parts,
+    columns: Columns,
+    pool: Pool,
+    context: QueryContext,
+    seed: int,
+) -> Tensor:
+    assert parts.synthesis is not None
+    maker = kept.maker(parts.synthesis, context.rows_BD)
+    if isinstance(maker, Gates):
+        return maker.scores(context, pool.items, seeded(seed, context.rows_BD.device))
+    assert columns.layer_scores is not None
+    return columns.layer_scores[:, : parts.pool]

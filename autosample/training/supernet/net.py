@@ -1,0 +1,211 @@
+"""One training step for all candidates: shared pools, one scoring, one backward pass.
+
+Proposals that coincide are drawn once, as wide as their widest user, and scored once
+without gradient; each choice reads its first columns. Only what was chosen is gathered
+again with gradient, for all candidates together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Self
+
+import torch
+from torch import Generator, Tensor
+
+from autosample.core.types import (
+    START,
+    Moment,
+    Pairs,
+    Rows,
+    Scorer,
+)
+from autosample.losses import Loss, Scored
+from autosample.samplers import Observed, Parts, Sampler
+from autosample.samplers.context import QueryContext
+from autosample.training.relaxation import Relaxation
+from autosample.training.supernet.columns import ChosenSlots, choose
+from autosample.training.supernet.gather import (
+    Gathering,
+    Negatives,
+    gather,
+)
+from autosample.training.supernet.kept import Kept
+from autosample.training.supernet.links import Links, ScorerLinks
+
+
+class StepLoss(NamedTuple):
+    """What one step is trained on."""
+
+    pairs_B: Tensor
+    """Loss of each pair, without the penalty."""
+    penalty_B: Tensor
+    """Half the squared norm of the rows each pair used, negatives by their weights."""
+
+
+class Leaves(NamedTuple):
+    """What draws negatives at a moment, for all candidates together: J of them."""
+
+    parts: list[Parts]
+    shares_J: Tensor
+    """Share of each in its candidate's loss."""
+    owners_J: Tensor
+    """Which candidate it belongs to."""
+
+    def weights(self, weights: Tensor) -> Tensor:
+        """Return leaves' weights (..., J) from candidates' weights (..., K)."""
+        return weights[..., self.owners_J] * self.shares_J.to(weights.dtype)
+
+
+class Supernet:
+    """The mixed step of K candidates; of one candidate, an ordinary step."""
+
+    def __init__(
+        self,
+        samplers: Sequence[Sampler],
+        observed: Observed,
+        loss: Loss,
+        relaxation: Relaxation = Relaxation.LOSS,
+        *,
+        rng: Generator | None = None,
+    ) -> None:
+        """`rng` is what parameters of samplers that learn are drawn from."""
+        rng = rng or torch.Generator().manual_seed(0)
+        parts = [part for sampler in samplers for part in sampler.all_parts]
+        self.samplers, self.observed = tuple(samplers), observed
+        self.loss, self.relaxation = loss, relaxation
+        self.kept = Kept(parts, observed, rng)
+        self._begin(START)
+
+    def _begin(self, moment: Moment) -> None:
+        self.moment = moment
+        leaves = [
+            (leaf, owner)
+            for owner, sampler in enumerate(self.samplers)
+            for leaf in sampler.leaves(moment)
+        ]
+        device = self.observed.device
+        self.leaves = Leaves(
+            [leaf.parts for leaf, _ in leaves],
+            torch.tensor([leaf.share for leaf, _ in leaves], device=device),
+            torch.tensor([owner for _, owner in leaves], device=device),
+        )
+
+    def begin(
+        self, moment: Moment, scorer: Callable[[], Scorer], rng: Generator
+    ) -> None:
+        """Begin a pass: curricula move on, proposals that follow the model look at it,
+        which costs a forward pass where there are any."""
+        self._begin(moment)
+        if self.kept.followers:
+            self.kept.prepare(scorer(), rng)
+
+    def only(self, k: int) -> Self:
+        """Return one candidate by itself, with the same built parts and memory."""
+        alone = object.__new__(type(self))
+        alone.__dict__.update(self.__dict__)
+        alone.samplers = (self.samplers[k],)
+        alone._begin(self.moment)
+        return alone
+
+    def step(
+        self, scorer: Scorer, pairs: Pairs, weights_K: Tensor, rng: Generator
+    ) -> StepLoss:
+        """Return the loss of each pair under the mixture of candidates."""
+        queries = scorer.queries(pairs.queries)
+        context = self.context(scorer, pairs, queries)
+        return self.mixed(context, ScorerLinks(scorer, queries), weights_K, rng)
+
+    def mixed(
+        self, context: QueryContext, links: Links, weights_K: Tensor, rng: Generator
+    ) -> StepLoss:
+        """Return the same for a batch whose queries are linked to items in some way."""
+        weights_J = self.leaves.weights(weights_K)
+        if self.relaxation is Relaxation.SAMPLED and len(weights_J) > 1:
+            return self._sampled_step(context, links, weights_J, rng)
+        return self.losses(context, links, self.choose(context, rng), weights_J)
+
+    @torch.no_grad()
+    def context(self, scorer: Scorer, pairs: Pairs, queries: Rows) -> QueryContext:
+        """Return what samplers may know of a batch."""
+        rows_BD = queries.scored.detach()
+        positives_BD = scorer.items(pairs.items_B).scored
+        return QueryContext(
+            users_B=pairs.queries.users_B,
+            positives_B=pairs.items_B,
+            rows_BD=rows_BD,
+            positive_scores_B=(rows_BD * positives_BD).sum(1),
+            batch_items=pairs.items_B,
+            scorer=scorer,
+            observed=self.observed,
+            moment=self.moment,
+        )
+
+    def choose(
+        self, context: QueryContext, rng: Generator, leaf: int | None = None
+    ) -> list[ChosenSlots]:
+        """Draw and choose negatives, for all leaves or for one."""
+        parts = self.leaves.parts if leaf is None else [self.leaves.parts[leaf]]
+        return choose(self.kept, parts, context, rng)
+
+    def losses(
+        self,
+        context: QueryContext,
+        links: Links,
+        chosen: list[ChosenSlots],
+        weights: Tensor,
+    ) -> StepLoss:
+        """Score what was chosen, with gradient, and mix its losses by the leaves'
+        weights (J,)."""
+        step = Gathering(self.kept, context, links, self.loss.needs_log_q)
+        positive, negatives = gather(step, chosen)
+        if self.relaxation is Relaxation.INSTANCE:
+            scored = [_mixed_instance(negatives, weights)]
+            losses_B = self.loss.mixture(positive.scores_B, scored, weights.new_ones(1))
+        else:
+            scored = [each.scored for each in negatives]
+            losses_B = self.loss.mixture(positive.scores_B, scored, weights)
+        for weight, each in zip(weights, negatives, strict=True):
+            if each.auxiliary_B is not None:
+                losses_B = losses_B + weight * each.auxiliary_B
+        squares_BJ = torch.stack([each.squares_B for each in negatives], 1)
+        penalty_B = positive.squares_B + (squares_BJ * weights).sum(1)
+        return StepLoss(losses_B, penalty_B / 2)
+
+    def _sampled_step(
+        self, context: QueryContext, links: Links, weights_J: Tensor, rng: Generator
+    ) -> StepLoss:
+        """Give each pair to one leaf; a leaf sees its own pairs alone."""
+        size = len(context.users_B)
+        drawn_B = weights_J.multinomial(size, replacement=True, generator=rng)
+        at, steps = [], []
+        for leaf in range(len(weights_J)):
+            rows = (drawn_B == leaf).nonzero()[:, 0]
+            if not len(rows):
+                continue
+            part = context.part(rows)
+            chosen = self.choose(part, rng, leaf)
+            one = weights_J.new_ones(1)
+            steps.append(self.losses(part, links.part(rows), chosen, one))
+            at.append(rows)
+        back = torch.cat(at).argsort()
+        return StepLoss(
+            *(torch.cat(column)[back] for column in zip(*steps, strict=True))
+        )
+
+
+def _mixed_instance(negatives: list[Negatives], weights: Tensor) -> Scored:
+    """Mix each leaf's weighted negative into one: s = sum_k a_k s_k, (B, 1).
+
+    The score of the mixed embedding, as scores are linear in it.
+    """
+    scores_BJ = torch.stack(
+        [(each.scores * each.weights).sum(1) for each in negatives], 1
+    )
+    mixed_B1 = (scores_BJ * weights).sum(1, keepdim=True)
+    return Scored(mixed_B1, torch.ones_like(mixed_B1))
+
+
+def equal_weights(count: int) -> Tensor:
+    """Return the mixture in which all candidates weigh the same: (K,)."""
+    return torch.full((count,), 1 / count)

@@ -1,0 +1,316 @@
+"""The one training loop: search, retraining and verification all run it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+import torch
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from torch import Generator, Tensor
+
+from autosample.core.config import Config
+from autosample.core.seeds import (
+    derive,
+    numpy_generator,
+    seeded,
+)
+from autosample.core.tensors import (
+    State,
+    load_optimizer,
+    optimizer_state,
+)
+from autosample.core.types import Moment, Pairs
+from autosample.data.splits import Split
+from autosample.errors import TrainingDiverged
+from autosample.evaluation.metrics import Metric, Values
+from autosample.evaluation.ranking import Ranking
+from autosample.models.base import Model
+from autosample.training.steps import Course, steps_for
+from autosample.training.supernet import Supernet
+
+
+class Training(Config):
+    """How a model is trained."""
+
+    epochs: PositiveInt = 200
+    """Passes over the training pairs at most."""
+    batch_size: PositiveInt = 1024
+    """Pairs in one step."""
+    learning_rate: PositiveFloat | None = None
+    """None: what suits the model."""
+    l2: NonNegativeFloat | None = None
+    """Shrinks the rows a pair uses, in units of its loss; None: suits the model."""
+    patience: PositiveInt = 20
+    """Epochs without a better validation metric before training stops."""
+    valid_users: PositiveInt | None = 5000
+    """Validation users ranked after each epoch, a fixed random sample; None: all."""
+    device: Literal["cpu", "cuda"] = "cpu"
+    """Where models are trained. The same seed gives the same bytes on a CPU alone."""
+    seed: int = Field(0, ge=0, lt=2**53)
+    """What initial parameters, order and negatives come from, in the search."""
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One pass over the training pairs, and what it led to."""
+
+    number: int
+    """From 1."""
+    loss: float
+    """Mean loss of a pair, without the penalty."""
+    metric: float
+    """Mean validation metric of a user."""
+    best: float
+    """The best so far."""
+    seconds: float
+    pair_updates: int
+    """Pairs trained on."""
+    weights: tuple[float, ...]
+    """Mixture weights at the end of the pass."""
+
+
+class MixtureWeights(Protocol):
+    """Where the mixture weights of a step come from."""
+
+    fixed: bool
+    """Whether they stay as they are, so that nothing need be observed."""
+
+    def current(self) -> Tensor:
+        """Return the weights: (K,), on the simplex."""
+        ...
+
+    def observe(self, trainer: Trainer, pairs: Pairs, rng: Generator) -> None:
+        """See a batch before the step on it, perhaps learn from it."""
+        ...
+
+    def state(self) -> State: ...
+
+    def load(self, state: State) -> None: ...
+
+
+class FixedWeights:
+    """Weights that stay as they are."""
+
+    fixed = True
+
+    def __init__(self, weights_K: Tensor) -> None:
+        self._weights_K = weights_K
+
+    def current(self) -> Tensor:
+        return self._weights_K
+
+    def observe(self, trainer: Trainer, pairs: Pairs, rng: Generator) -> None:
+        """Learn nothing."""
+
+    def state(self) -> State:
+        return {}
+
+    def load(self, state: State) -> None:
+        """Hold nothing."""
+
+
+class Trainer:
+    """A model in training: all that changes from step to step, and its checkpoint."""
+
+    def __init__(
+        self,
+        model: Model,
+        supernet: Supernet,
+        split: Split,
+        settings: Training,
+        metric: Metric,
+    ) -> None:
+        assert settings.learning_rate is not None
+        assert settings.l2 is not None
+        self.model, self.supernet, self.settings = model, supernet, settings
+        self.split, self.metric = split, metric
+        self.device = torch.device(settings.device)
+        model.to(self.device)
+        self.optimizer = model.optimizer(settings.learning_rate)
+        self.rng = seeded(derive(settings.seed, "negatives"), self.device)
+        self.order = seeded(derive(settings.seed, "order"))
+        train = split.train
+        owners_E = np.repeat(
+            np.arange(train.num_users, dtype=np.int32), train.degrees_U
+        )
+        self.users_E = torch.from_numpy(owners_E).to(self.device)
+        self.items_E = torch.from_numpy(train.items_E.copy()).to(self.device)
+        self.ranking = valid_ranking(split, settings, metric)
+        if supernet.kept.learns:
+            with torch.no_grad():
+                supernet.kept.build_makers(model().all_items()[:1])
+        self.steps = steps_for(
+            Course(
+                model,
+                supernet,
+                self.optimizer,
+                self.users_E,
+                self.items_E,
+                settings.batch_size,
+                settings.l2,
+                self.rng,
+            )
+        )
+        self.epoch, self.stale = 0, 0
+        self.best = -1.0
+        self.best_model: State = {}
+        self.best_sampler: State = {}
+        self.values_U: Values = np.zeros(0)
+        self.best_values_U: Values = np.zeros(0)
+
+    def epochs(
+        self, weights: MixtureWeights, *, stop_early: bool = True
+    ) -> Iterator[Epoch]:
+        """Train, and yield a record after each pass.
+
+        Raises TrainingDiverged as soon as a pass ends in a loss that is no number.
+        The best parameters stay in `best_model`. Stop iterating to stop.
+        """
+        while self.epoch < self.settings.epochs:
+            if stop_early and self.stale >= self.settings.patience:
+                return
+            began = time.perf_counter()
+            loss = self._train_once(weights)
+            self.evaluate()
+            self.epoch += 1
+            yield Epoch(
+                number=self.epoch,
+                loss=loss,
+                metric=float(self.values_U.mean()),
+                best=self.best,
+                seconds=time.perf_counter() - began,
+                pair_updates=len(self.users_E),
+                weights=tuple(weights.current().tolist()),
+            )
+
+    def _train_once(self, weights: MixtureWeights) -> float:
+        self.begin()
+        loss = float(self.train_on(self.shuffled(), weights)) / len(self.users_E)
+        if not np.isfinite(loss):
+            raise TrainingDiverged(
+                f"the loss became {loss} in epoch {self.epoch + 1} at learning rate"
+                f" {self.settings.learning_rate:g}; lower it, or raise l2"
+            )
+        return loss
+
+    def begin(self) -> None:
+        """Begin a pass."""
+        moment = Moment(self.epoch, self.settings.epochs)
+        with torch.no_grad():
+            self.supernet.begin(moment, self.model, self.rng)
+
+    def shuffled(self) -> Tensor:
+        """Return all rows in a new order: (E,)."""
+        order_E = torch.randperm(len(self.users_E), generator=self.order)
+        return order_E.to(self.device)
+
+    def train_on(self, order_E: Tensor, weights: MixtureWeights) -> Tensor:
+        """Train on rows, batch by batch; returns the sum of their losses."""
+        sums: list[Tensor] = []
+        weights_K = self._current(weights)
+        batches = self.steps.batches if weights.fixed else 1
+        for rows_X in torch.split(order_E, batches * self.settings.batch_size):
+            if not weights.fixed:
+                weights.observe(self, self.pairs(rows_X), self.rng)
+                weights_K = self._current(weights)
+            sums.append(self.steps.train(rows_X, weights_K))
+        return torch.stack(sums).sum()
+
+    def _current(self, weights: MixtureWeights) -> Tensor:
+        return weights.current().to(self.device)
+
+    def step(self, pairs: Pairs, weights_K: Tensor) -> Tensor:
+        """Train on some pairs; returns the sum of their losses."""
+        return self.steps.step(pairs, weights_K)
+
+    def pairs(self, rows_B: Tensor) -> Pairs:
+        """Return training pairs by their row."""
+        return self.steps.course.pairs(rows_B)
+
+    def evaluate(self) -> None:
+        """Rank the validation users, and keep the parameters if they are the best.
+
+        Where there are none, the last parameters are the best.
+        """
+        if len(self.ranking.users_U) == 0:
+            self._keep()
+            return
+        with torch.no_grad():
+            hits = self.ranking.hits(self.model())
+        self.values_U = hits.values(self.metric)
+        metric = float(self.values_U.mean())
+        if metric > self.best:
+            self.best, self.best_values_U = metric, self.values_U
+            self._keep()
+        else:
+            self.stale += 1
+
+    def _keep(self) -> None:
+        self.stale = 0
+        self.best_model = _copy(self.model.state_dict())
+        self.best_sampler = _copy(self.supernet.kept.parameters())
+
+    def state(self, weights: MixtureWeights) -> State:
+        """Return a checkpoint, from which training goes on bit by bit.
+
+        Tensors are the live ones: store them before the next step changes them.
+        """
+        state = {f"model.{name}": t for name, t in self.model.state_dict().items()}
+        state |= {f"best.{name}": tensor for name, tensor in self.best_model.items()}
+        state |= {f"best_sampler.{n}": t for n, t in self.best_sampler.items()}
+        state |= {f"sampler.{n}": t for n, t in self.supernet.kept.state().items()}
+        state |= optimizer_state(self.optimizer)
+        state |= {f"weights.{name}": t for name, t in weights.state().items()}
+        state["rng.negatives"] = self.rng.get_state()
+        state["rng.order"] = self.order.get_state()
+        state["counts"] = torch.tensor([self.epoch, self.stale])
+        state["values"] = torch.from_numpy(self.values_U)
+        state["best_values"] = torch.from_numpy(self.best_values_U.copy())
+        state["best"] = torch.tensor([self.best], dtype=torch.float64)
+        return state
+
+    def start_from(self, state: State, *, with_optimizer: bool) -> None:
+        """Take another training's parameters, what its samplers have learned and keep,
+        and perhaps its optimiser's state."""
+        self.model.load_state_dict(under(state, "model."))
+        self.supernet.kept.load(under(state, "sampler."))
+        if with_optimizer:
+            load_optimizer(self.optimizer, state)
+
+    def load(self, state: State, weights: MixtureWeights) -> None:
+        """Go back to a checkpoint."""
+        self.model.load_state_dict(under(state, "model."))
+        self.best_model = under(state, "best.")
+        self.best_sampler = under(state, "best_sampler.")
+        self.supernet.kept.load(under(state, "sampler."))
+        load_optimizer(self.optimizer, state)
+        weights.load(under(state, "weights."))
+        self.rng.set_state(state["rng.negatives"])
+        self.order.set_state(state["rng.order"])
+        self.epoch, self.stale = state["counts"].tolist()
+        self.values_U = state["values"].numpy().copy()
+        self.best_values_U = state["best_values"].numpy().copy()
+        self.best = float(state["best"])
+
+
+def _copy(state: Mapping[str, Tensor]) -> State:
+    return {name: tensor.clone() for name, tensor in state.items()}
+
+
+def under(state: State, prefix: str) -> State:
+    """Return the tensors whose names begin so, without the prefix."""
+    return {n.removeprefix(prefix): t for n, t in state.items() if n.startswith(prefix)}
+
+
+def valid_ranking(split: Split, settings: Training, metric: Metric) -> Ranking:
+    """Return the ranking of the validation users that training looks at."""
+    users = np.flatnonzero(split.valid.degrees_U)
+    if settings.valid_users is not None and len(users) > settings.valid_users:
+        # One sample whatever the seed, so that all trainings are judged on the same.
+        rng = numpy_generator(0, "valid users")
+        users = rng.choice(users, settings.valid_users, replace=False)
+    return Ranking(split.valid, split.train, k=metric.k, users=users)

@@ -1,0 +1,181 @@
+"""Trials under way: pass by pass, here, from their checkpoints where there are any."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+
+from autosample.core.seeds import derive
+from autosample.core.tensors import State
+from autosample.data.splits import Split
+from autosample.errors import SearchFailed, TrainingDiverged
+from autosample.evaluation.metrics import Metric
+from autosample.samplers import Observed
+from autosample.training import (
+    Epoch,
+    FixedWeights,
+    MixtureWeights,
+    Trainer,
+)
+from autosample.training.learned_weights import LearnedWeights
+from autosample.training.supernet import Supernet, equal_weights
+from autosample.training.trainer import under
+from autosample.trials.checkpoints import Checkpoints, NoCheckpoints
+from autosample.trials.trial import (
+    OnEpoch,
+    Request,
+    Start,
+    Trial,
+    TrialResult,
+    fresh_model,
+    load_result,
+)
+
+SAVE_EVERY = 20.0  # seconds between the checkpoints of a running trial
+
+
+class InProcessRunner:
+    """Runs trials one after the other, here."""
+
+    parallel = 1
+
+    def __init__(self, split: Split, checkpoints: Checkpoints | None = None) -> None:
+        self.split, self.checkpoints = split, checkpoints or NoCheckpoints()
+
+    def run(self, requests: Sequence[Request], on_epoch: OnEpoch) -> list[TrialResult]:
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)  # as on Ray, so that the answer is the same
+        try:
+            return [
+                run_trial(request, self.split, on_epoch, self.checkpoints)
+                for request in requests
+            ]
+        finally:
+            torch.set_num_threads(threads)
+
+
+class TrialRun:
+    """A trial under way."""
+
+    def __init__(
+        self, request: Request, split: Split, checkpoints: Checkpoints
+    ) -> None:
+        self.trial, self.checkpoints = request.trial, checkpoints
+        self.history: list[Epoch] = []
+        self.error: str | None = None
+        self._finished: TrialResult | None = None
+        kept = load_result(self.trial, checkpoints)
+        if kept is not None:
+            self.history += kept[0].history
+        if kept is not None and kept[1]:
+            self._finished = kept[0]
+            return
+        self.trainer, self.weights = prepare(request, split)
+        if kept is not None:
+            self.trainer.load(kept[0].state, self.weights)
+        self._saved = time.monotonic()
+
+    def passes(self) -> Iterator[Epoch]:
+        """Train, and yield each pass that is new; ends where the trial does."""
+        if self._finished is not None:
+            return
+        stop_early = self.trial.stop_early
+        try:
+            for epoch in self.trainer.epochs(self.weights, stop_early=stop_early):
+                self.history.append(epoch)
+                yield epoch
+                if self._out_of_time or len(self.history) == self.trial.passes:
+                    return
+        except TrainingDiverged as diverged:
+            self.error = str(diverged)
+
+    def now_and_then(self) -> None:
+        """Keep a checkpoint, if the last one is old."""
+        if time.monotonic() - self._saved > SAVE_EVERY:
+            self.keep()
+            self._saved = time.monotonic()
+
+    def keep(self, *, done: bool = False) -> TrialResult:
+        """Keep a checkpoint of how far it is, and return that."""
+        if self._finished is not None:
+            return self._finished
+        state, history = self.trainer.state(self.weights), tuple(self.history)
+        result = TrialResult.of(self.trial, state, history, self.error)
+        self.checkpoints.save(self.trial.digest, result.to_bytes(done=done))
+        return result
+
+    @property
+    def _out_of_time(self) -> bool:
+        """Tell whether another pass like those so far would not fit."""
+        if self.trial.seconds is None:
+            return False
+        spent = sum(epoch.seconds for epoch in self.history)
+        return spent + spent / len(self.history) > self.trial.seconds
+
+
+def run_trial(
+    request: Request,
+    split: Split,
+    on_epoch: OnEpoch,
+    checkpoints: Checkpoints,
+) -> TrialResult:
+    """Train as the trial says, from its checkpoint where there is one."""
+    run = TrialRun(request, split, checkpoints)
+    for epoch in run.passes():
+        on_epoch(request.trial, epoch)
+        run.now_and_then()
+    return run.keep(done=True)
+
+
+def prepare(request: Request, split: Split) -> tuple[Trainer, MixtureWeights]:
+    """Set a training up as the trial says, up to its first step."""
+    trial, split = request.trial, request.trial.parts(split)
+    device = trial.training.device
+    if device == "cuda" and not torch.cuda.is_available():
+        raise SearchFailed(
+            "training.device is cuda, and no CUDA device is here; leave it out, or run"
+            " where there is one"
+        )
+    observed = Observed(split.train, device)
+    seed = derive(trial.training.seed, "gates")
+    supernet = Supernet(
+        trial.candidates,
+        observed,
+        trial.loss,
+        trial.relaxation,
+        rng=torch.Generator().manual_seed(seed),
+    )
+    model = fresh_model(trial, split)
+    trainer = Trainer(model, supernet, split, trial.training, Metric(trial.metric))
+    weights = _weights(trial, observed, split)
+    if request.start is not None:
+        state = from_best(request.start.state) if trial.whole else request.start.state
+        if trial.start_with is Start.EVERYTHING:
+            trainer.load(state, weights)
+        else:
+            keep = trial.start_with is Start.OPTIMIZER
+            trainer.start_from(state, with_optimizer=keep)
+    return trainer, weights
+
+
+def from_best(state: State) -> State:
+    """Return a checkpoint with the parameters of its best pass as those of its last:
+    since then a model may have learned the training pairs by heart."""
+    best = under(state, "best.")
+    return state | {f"model.{name}": tensor for name, tensor in best.items()}
+
+
+def _weights(trial: Trial, observed: Observed, split: Split) -> MixtureWeights:
+    if trial.mixture is None:
+        return FixedWeights(equal_weights(len(trial.candidates)))
+    steps = int(np.ceil(split.train.num_pairs / trial.training.batch_size))
+    return LearnedWeights(
+        trial.mixture,
+        len(trial.candidates),
+        observed,
+        trial.loss,
+        steps * trial.training.epochs,
+    )

@@ -1,0 +1,1 @@
+"""How a search and its result are shown: terminal, page, notebook, trackers."""

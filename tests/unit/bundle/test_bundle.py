@@ -1,0 +1,196 @@
+"""A bundle is whole, verified, loaded, and the same bytes from the same inputs."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+import autosample
+from autosample.bundle import archive as bundle
+from autosample.data.synthetic import Synthetic
+from autosample.errors import BundleError, NotFound
+from autosample.library import Result
+from autosample.samplers import DNS, UniformSampler
+
+FILES = {
+    "README.md", "config.json", "environment.json", "items.parquet", "manifest.json",
+    "metrics.json", "model.safetensors", "report.html", "sampler.json",
+    "seen.parquet", "trace.json", "users.parquet",
+}  # fmt: skip
+CLOCKS = {"trace.json", "environment.json", "manifest.json"}
+SMALL: dict[str, Any] = {
+    "candidates": [{"kind": "uniform"}, {"kind": "dns", "pool": 4}],
+    "training": {"epochs": 4},
+    "strategy": {"kind": "race", "warmup": 1, "rungs": [{"epochs": 1, "keep": 1}]},
+}
+
+
+def run(model: str = "mf") -> Result:
+    dataset = Synthetic(users=80, items=60, pairs_per_user=10).build().dataset
+    return autosample.search(dataset, model={"kind": model}, **SMALL)
+
+
+@pytest.fixture(scope="module")
+def result() -> Result:
+    return run()
+
+
+@pytest.fixture
+def folder(result: Result, tmp_path: Path) -> Path:
+    result.save(tmp_path / "bundle")
+    return tmp_path / "bundle"
+
+
+def test_it_has_the_files_it_promises(folder: Path) -> None:
+    assert {path.name for path in folder.iterdir()} == FILES
+    assert bundle.verify(folder)["schema"] == bundle.SCHEMA
+
+
+def test_the_same_inputs_give_the_same_bytes(folder: Path, tmp_path: Path) -> None:
+    run().save(tmp_path / "again")
+    for name in FILES - CLOCKS:
+        ours, theirs = (
+            (folder / name).read_bytes(),
+            (tmp_path / "again" / name).read_bytes(),
+        )
+        assert ours == theirs, name
+
+
+TAMPER: dict[str, Callable[[Path], object]] = {
+    "a changed byte": lambda d: _flip(d / "model.safetensors"),
+    "a changed sampler": lambda d: (d / "sampler.json").write_text('{"kind":"dns"}'),
+    "a missing file": lambda d: (d / "seen.parquet").unlink(),
+    "a strange file": lambda d: (d / "extra.txt").write_text("hello"),
+    "a changed manifest": lambda d: _flip(d / "manifest.json"),
+    "no manifest": lambda d: (d / "manifest.json").unlink(),
+    "a changed clock": lambda d: (d / "trace.json").write_text("{}"),
+}
+
+
+def _flip(path: Path) -> None:
+    raw = bytearray(path.read_bytes())
+    raw[len(raw) // 2] ^= 1
+    path.write_bytes(raw)
+
+
+@pytest.mark.parametrize("change", TAMPER)
+def test_any_change_is_refused(folder: Path, change: str) -> None:
+    TAMPER[change](folder)
+    with pytest.raises(BundleError):
+        autosample.load(folder)
+
+
+@pytest.mark.parametrize("model", ["mf", "lightgcn"])
+def test_it_recommends_what_the_model_ranks_highest_and_is_new(
+    model: str, tmp_path: Path
+) -> None:
+    result = run(model)
+    loaded = result.save(tmp_path / "bundle")
+    outcome = result.outcome
+    exported = outcome.model.export()
+    known = outcome.split.known
+    for row in (0, 17, 40):
+        scores = exported["items"] @ exported["users"][row]
+        scores[torch.from_numpy(known.items_of(row).astype(np.int64))] = -torch.inf
+        best = [
+            outcome.dataset.items[i].as_py() for i in scores.topk(5).indices.tolist()
+        ]
+        user = outcome.dataset.users[row].as_py()
+        assert [each.item for each in loaded.recommend(user, 5)] == best
+
+
+def test_seen_items_return_only_when_asked_for(folder: Path, result: Result) -> None:
+    loaded = autosample.load(folder)
+    user = loaded.users[0].as_py()
+    known = set(result.outcome.split.known.items_of(0).tolist())
+    seen = {loaded.items[item].as_py() for item in known}
+    every = loaded.recommend(user, 1000)
+    assert not seen & {each.item for each in every}
+    assert len(every) == len(loaded.items) - len(seen)
+    assert len(loaded.recommend(user, 1000, only_new=False)) == len(loaded.items)
+
+
+@pytest.mark.parametrize("user", [10**9, "no such user", None, 3.5])
+def test_an_unknown_user_is_named(folder: Path, user: object) -> None:
+    with pytest.raises(NotFound, match="is not among the 80"):
+        autosample.load(folder).recommend(user)
+
+
+def test_a_zip_loads_as_its_folder_does(folder: Path, tmp_path: Path) -> None:
+    bundle.pack(folder, tmp_path / "b.zip")
+    user = autosample.load(folder).users[3].as_py()
+    ours = autosample.load(tmp_path / "b.zip").recommend(user)
+    assert ours == autosample.load(folder).recommend(user)
+    first = (tmp_path / "b.zip").read_bytes()
+    bundle.pack(folder, tmp_path / "b.zip")
+    assert (tmp_path / "b.zip").read_bytes() == first
+
+
+def test_what_is_no_zip_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "b.zip").write_text("no")
+    with pytest.raises(BundleError, match="not a readable zip"):
+        autosample.load(tmp_path / "b.zip")
+
+
+def test_strings_as_ids_come_back_as_strings(tmp_path: Path) -> None:
+    dataset = Synthetic(users=60, items=40, pairs_per_user=8).build().dataset
+    users = [f"u{user}" for user in dataset.train.users_E]
+    items = [f"i{item}" for item in dataset.train.items_E]
+    named = autosample.from_arrays(users, items)
+    loaded = autosample.search(named, **SMALL).save(tmp_path / "b")
+    found = loaded.recommend("u0", 3)
+    assert all(isinstance(each.item, str) for each in found)
+    assert len(found) == 3
+
+
+def test_weights_that_are_no_numbers_are_not_written(tmp_path: Path) -> None:
+    result = run()
+    next(result.outcome.model.parameters()).data[0, 0] = torch.nan
+    with pytest.raises(BundleError, match="not all numbers"):
+        result.save(tmp_path / "bundle")
+
+
+def test_a_folder_in_use_is_left_alone(result: Result, folder: Path) -> None:
+    with pytest.raises(BundleError, match="is not empty"):
+        result.save(folder)
+    autosample.load(folder)
+
+
+def test_seen_pairs_can_be_left_out(result: Result, tmp_path: Path) -> None:
+    bundle.write(result.outcome, tmp_path / "b", seen=False)
+    loaded = autosample.load(tmp_path / "b")
+    assert loaded.seen is None
+    assert loaded.recommend(loaded.users[0].as_py(), 3)
+
+
+def test_the_chosen_sampler_is_rebuilt(folder: Path) -> None:
+    assert autosample.load(folder).sampler in (UniformSampler(), DNS(pool=4))
+
+
+def test_a_copy_elsewhere_is_as_good(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder, tmp_path / "copy")
+    autosample.load(tmp_path / "copy")
+
+
+def test_what_a_sampler_has_learned_is_in_the_bundle(tmp_path: Path) -> None:
+    """DENS learns four gates; they are those of the best pass, and the model loads."""
+    dataset = Synthetic(users=80, items=60, pairs_per_user=10).build().dataset
+    candidates = [{"kind": "dens", "pool": 4}]
+    found = autosample.search(dataset, **(SMALL | {"candidates": candidates}))
+    found.save(tmp_path / "bundle")
+    tensors = load_file(tmp_path / "bundle" / "model.safetensors")
+    names = [name for name in tensors if name.startswith("sampler.")]
+    gates = {name.rsplit(".", 1)[1]: tensors[name] for name in names}
+    assert set(gates) == {"item", "user", "negative", "positive"}
+    for name, tensor in found.outcome.sampler_state.items():
+        assert torch.equal(tensors[f"sampler.{name}"], tensor)
+        assert tensor.shape == (64, 64)
+    loaded = autosample.load(tmp_path / "bundle")
+    assert len(loaded.recommend(dataset.users[0].as_py(), k=3)) == 3

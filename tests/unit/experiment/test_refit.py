@@ -1,0 +1,126 @@
+"""The last passes of the returned model are over all pairs but those of the test."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import autosample
+from autosample.data.splits import RandomSplit
+from autosample.data.synthetic import Synthetic
+from autosample.experiment.refit import refit
+from autosample.losses import BPR
+from autosample.models import MF
+from autosample.samplers import DNS
+from autosample.training import Epoch, Training
+from autosample.trials import Request, Trial, TrialResult
+from autosample.trials.checkpoints import FolderCheckpoints
+from autosample.trials.run import InProcessRunner, prepare
+
+DATA = Synthetic(users=300, items=120, pairs_per_user=15).build().dataset
+SPLIT = RandomSplit().apply(DATA, seed=0)
+SMALL: dict[str, Any] = {
+    "candidates": [{"kind": "uniform"}, {"kind": "dns", "pool": 4}],
+    "training": {"epochs": 12},
+    "strategy": {"kind": "race", "rungs": [{"epochs": 2, "keep": 1}]},
+}
+
+
+def quiet(_: Trial, __: Epoch) -> None:
+    """Hear nothing."""
+
+
+def trained(epochs: int = 4) -> TrialResult:
+    training = Training(epochs=epochs, batch_size=256, learning_rate=0.05, l2=0.01)
+    trial = Trial(
+        name="t",
+        model=MF(width=8),
+        loss=BPR(),
+        candidates=(DNS(pool=4),),
+        training=training,
+        metric="ndcg@10",
+    )
+    [result] = InProcessRunner(SPLIT).run([Request(trial)], quiet)
+    return result
+
+
+def test_a_report_tells_of_the_model_before_its_last_passes() -> None:
+    without = autosample.search(DATA, **SMALL, refit=0).report
+    report = autosample.search(DATA, **SMALL).report
+    assert without.refit is None
+    assert report.refit is not None
+    assert report.refit.passes == 8
+    assert report.refit.test_before == without.test
+    assert report.valid == without.valid
+    assert report.chosen == without.chosen
+    assert report.test != without.test
+
+
+def test_more_of_the_pairs_make_a_better_model() -> None:
+    gains = []
+    for seed in range(6):
+        training = SMALL["training"] | {"seed": seed}
+        report = autosample.search(DATA, **(SMALL | {"training": training})).report
+        assert report.refit is not None
+        gains.append(report.test["ndcg@20"] - report.refit.test_before["ndcg@20"])
+    error = np.std(gains, ddof=1) / np.sqrt(len(gains))
+    assert np.mean(gains) > 2 * error
+
+
+def test_refit_trains_on_validation_pairs_and_on_no_test_pair() -> None:
+    assert set(pairs(SPLIT.whole.train)) == set(pairs(SPLIT.train)) | set(
+        pairs(SPLIT.valid)
+    )
+    assert not set(pairs(SPLIT.whole.train)) & set(pairs(SPLIT.test))
+    done = trained()
+    [result] = InProcessRunner(SPLIT).run([refit(done, 3)], quiet)
+    assert [epoch.pair_updates for epoch in result.history] == [
+        SPLIT.known.num_pairs
+    ] * 3
+    assert result.best_epoch == result.passes == done.passes + 3
+
+
+def pairs(some: Any) -> list[tuple[int, int]]:
+    return list(zip(some.users_E.tolist(), some.items_E.tolist(), strict=True))
+
+
+def test_refit_goes_on_from_the_best_parameters() -> None:
+    done = trained(epochs=40)
+    assert done.best_epoch < done.passes
+    trainer, _ = prepare(refit(done, 3), SPLIT)
+    best = done.best_model(SPLIT).state_dict()
+    assert all(best[n].equal(t) for n, t in trainer.model.state_dict().items())
+
+
+def test_an_interrupted_refit_goes_on_to_the_same_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("autosample.trials.run.SAVE_EVERY", 0.0)
+    request = refit(trained(), 4)
+    [plain] = InProcessRunner(SPLIT).run([request], quiet)
+    kept = FolderCheckpoints(str(tmp_path))
+
+    def stop(_: Trial, epoch: Epoch) -> None:
+        if epoch.number == 7:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        InProcessRunner(SPLIT, kept).run([request], stop)
+    [resumed] = InProcessRunner(SPLIT, kept).run([request], quiet)
+    assert len(resumed.history) == 4
+    for name, tensor in plain.state.items():
+        assert torch.equal(tensor, resumed.state[name])
+
+
+def test_a_training_that_an_earlier_search_kept_goes_on_to_the_same_model(
+    tmp_path: Path,
+) -> None:
+    fields = SMALL | {"strategy": {"kind": "exhaustive"}, "seeds": [0]}
+    first = autosample.search(DATA, **fields, reuse=tmp_path)
+    second = autosample.search(DATA, **fields, reuse=tmp_path)
+    assert second.report.costs.search.reused == 2
+    assert second.report.test == first.report.test

@@ -1,0 +1,169 @@
+"""The whole of a search: what it reports, and that the test split stays closed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import autosample
+from autosample.core.progress import Progress, Stage
+from autosample.data.splits import RandomSplit
+from autosample.data.synthetic import Synthetic
+from autosample.errors import DataError, SpecError
+from autosample.evaluation import ranking
+from autosample.evaluation.metrics import Metric
+from autosample.evaluation.ranking import Ranking
+from autosample.experiment.verdict import Basis
+
+DATA = Synthetic(users=200, items=120, pairs_per_user=12).build().dataset
+SMALL: dict[str, Any] = {
+    "candidates": [{"kind": "uniform"}, {"kind": "dns", "pool": 4}],
+    "training": {"epochs": 8},
+    "strategy": {"kind": "race", "warmup": 2, "rungs": [{"epochs": 2, "keep": 1}]},
+}
+
+
+def test_a_report_holds_what_was_found() -> None:
+    report = autosample.search(DATA, **SMALL).report
+    assert report.chosen_label in ("uniform", "dns(pool=4)")
+    assert set(report.valid) == set(report.test) == {
+        "ndcg@20", "recall@20", "precision@20", "mrr@20", "hit@20"
+    }  # fmt: skip
+    total = report.split.train + report.split.valid + report.split.test
+    assert total == DATA.stats.pairs
+    assert report.costs.search.epochs == 2 + 2 * 2
+    assert report.best_epoch >= 1
+
+
+def test_the_reported_test_metric_is_that_of_the_returned_model() -> None:
+    result = autosample.search(DATA, **SMALL)
+    outcome = result.outcome
+    split = RandomSplit().apply(DATA, seed=0)
+    hits = Ranking(split.test, split.known, k=20).hits(outcome.model())
+    assert result.report.test["ndcg@20"] == pytest.approx(hits.mean(Metric("ndcg@20")))
+
+
+def test_the_test_split_is_opened_once_at_the_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Rankings that hold the test out are built after all training and deciding."""
+    split = RandomSplit().apply(DATA, seed=0)
+    opened: list[int] = []
+    told: list[Progress] = []
+    plain = Ranking.__init__
+
+    def spy(self: Ranking, held_out: Any, *args: Any, **kw: Any) -> None:
+        if held_out.fingerprint == split.test.fingerprint:
+            opened.append(len(told))
+        plain(self, held_out, *args, **kw)
+
+    monkeypatch.setattr(ranking.Ranking, "__init__", spy)
+    autosample.search(DATA, tell=told.append, **SMALL)
+    assert len(opened) == 1
+    last_epoch = max(at for at, each in enumerate(told) if each.kind == "epoch")
+    assert opened[0] > last_epoch
+
+
+def test_verifying_trains_from_scratch_and_compares_by_user() -> None:
+    spec = SMALL | {
+        "verify": True,
+        "seeds": [3, 4],
+        "candidates": [{"kind": "dns", "pool": 4}],
+    }
+    report = autosample.search(DATA, **spec).report
+    assert report.verification is not None
+    assert report.verification.seeds == (3, 4)
+    assert report.verdict.basis is Basis.VERIFIED
+    found = report.verification
+    assert found.uniform is not None
+    assert found.gain is not None
+    ours, theirs = found.chosen["ndcg@20"], found.uniform["ndcg@20"]
+    assert found.gain.difference == pytest.approx(ours - theirs)
+    users = int((RandomSplit().apply(DATA, seed=0).test.degrees_U > 0).sum())
+    assert (found.gain.users, found.gain.seeds) == (users, 2)
+
+
+def test_the_runner_up_is_verified_too() -> None:
+    spec = SMALL | {
+        "verify": True,
+        "seeds": [3, 4],
+        "candidates": [{"kind": "dns", "pool": pool} for pool in (4, 8)],
+    }
+    report = autosample.search(DATA, **spec).report
+    found = report.verification
+    assert found is not None
+    assert found.runner_up is not None
+    assert found.over_runner_up is not None
+    gap = found.chosen["ndcg@20"] - found.runner_up["ndcg@20"]
+    assert found.over_runner_up.difference == pytest.approx(gap)
+    assert {report.chosen_label, found.runner_up_name} == {
+        "dns(pool=4)",
+        "dns(pool=8)",
+    }
+    assert "the runner-up" in report.verdict.text
+    assert found.cost.epochs > 0
+
+
+def test_no_difference_is_said_to_be_none() -> None:
+    """Two candidates of one law: a gain would be a false alarm, at 5 %."""
+    twins = [{"kind": "uniform"}, {"kind": "dns", "pool": 1}]
+    report = autosample.search(
+        DATA, **(SMALL | {"candidates": twins, "verify": True})
+    ).report
+    if report.chosen_label != "uniform":
+        assert "no significant gain" in report.verdict.text
+    assert not report.verdict.significant
+
+
+def test_no_gain_is_claimed_over_uniform_that_left_early() -> None:
+    rungs = [{"epochs": 1, "keep": 2}, {"epochs": 3, "keep": 1}]
+    field = [{"kind": "dns", "pool": pool} for pool in (4, 8)] + [{"kind": "uniform"}]
+    spec = {"strategy": {"kind": "race", "rungs": rungs}, "candidates": field}
+    report = autosample.search(DATA, **(SMALL | spec)).report
+    passes = {each.name: each.epochs for each in report.candidates}
+    assert passes == {"dns(pool=4)": 4, "dns(pool=8)": 4, "uniform": 1}
+    assert "uniform was out after 1 pass of each" in report.verdict.text
+    assert (report.verdict.basis, report.verdict.gain) == (Basis.NONE, None)
+
+
+def test_a_cold_start_retrains_from_fresh_parameters() -> None:
+    warm = autosample.search(DATA, **SMALL).outcome.trial
+    cold = autosample.search(DATA, **SMALL, warm_start=False).outcome.trial
+    assert warm.start is not None
+    assert cold.start is None
+
+
+def test_progress_goes_through_the_stages_in_order() -> None:
+    told: list[Progress] = []
+    autosample.search(DATA, tell=told.append, **SMALL)
+    stages = list(dict.fromkeys(each.stage for each in told))
+    assert stages == [s for s in Stage if s is not Stage.PUBLISHING]
+    fractions = [each.fraction for each in told]
+    assert fractions == sorted(fractions)
+
+
+def test_a_metric_beyond_the_catalogue_is_refused() -> None:
+    with pytest.raises(SpecError, match=r"recall@500 needs 500 ranks.* 120 items"):
+        autosample.search(DATA, report=["recall@500"])
+
+
+def test_a_split_that_does_not_fit_is_refused() -> None:
+    with pytest.raises(DataError, match="needs time order"):
+        autosample.search(DATA, split={"kind": "leave_last_out"})
+
+
+def test_interactions_and_columns_in_memory_are_taken_too() -> None:
+    users = np.repeat(np.arange(60), 6)
+    items = (users * 7 + np.tile(np.arange(6), 60) ** 2) % 50
+    dataset = autosample.from_arrays(users, items)
+    assert autosample.search(dataset, **SMALL).report.dataset.users == 60
+
+
+def test_lightgcn_and_softmax_run_end_to_end() -> None:
+    report = autosample.search(
+        DATA, **SMALL, model={"kind": "lightgcn", "width": 16},
+        loss={"kind": "sampled_softmax"},
+    ).report  # fmt: skip
+    assert report.test["ndcg@20"] > 0.05

@@ -1,0 +1,187 @@
+"""Compiled steps mean what automatic ones do: the same parameters, from equal draws."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from autosample.core.plugins import kind_of
+from autosample.data.splits import RandomSplit
+from autosample.data.synthetic import Synthetic
+from autosample.evaluation.metrics import Metric
+from autosample.losses import BPR, BSL, CCL, LOSSES, Hinge, Loss
+from autosample.models import MF, NGCF, LightGCN, ModelConfig, TwoTower, build
+from autosample.samplers import (
+    DNS,
+    PRESETS,
+    MixGCFSampler,
+    Observed,
+    PopularitySampler,
+    Sampler,
+    UniformSampler,
+)
+from autosample.spec.compatibility import model_refusal, sampler_refusal
+from autosample.training import FixedWeights, Trainer, Training
+from autosample.training.relaxation import Relaxation
+from autosample.training.steps import Steps
+from autosample.training.steps.automatic import AutomaticSteps
+from autosample.training.steps.bpr import BPRSteps
+from autosample.training.steps.graph import GraphSteps
+from autosample.training.steps.tables import TableSteps
+from autosample.training.supernet import Supernet, equal_weights
+
+SPLIT = RandomSplit().apply(Synthetic(users=90, items=70).build().dataset, seed=0)
+SHARED = UniformSampler(negatives=12, shared=True)
+
+
+def trainer(
+    samplers: list[Sampler],
+    loss: Loss | None = None,
+    config: ModelConfig | None = None,
+    relaxation: Relaxation = Relaxation.LOSS,
+    **settings: object,
+) -> Trainer:
+    config, loss = config or MF(width=8), loss or BPR()
+    config = config.model_copy(update={"cosine": loss.cosine})
+    known = {"epochs": 2, "batch_size": 256, "learning_rate": 0.05, "l2": 0.01}
+    model = build(config, SPLIT.train, torch.Generator().manual_seed(0))
+    supernet = Supernet(samplers, Observed(SPLIT.train), loss, relaxation)
+    training = Training.model_validate(known | settings)
+    return Trainer(model, supernet, SPLIT, training, Metric("ndcg@10"))
+
+
+def after(
+    training: Trainer, steps: type[Steps], batches: int = 4
+) -> list[torch.Tensor]:
+    """Train on some batches; returns the loss and all parameters."""
+    training.steps = steps(training.steps.course)
+    order = torch.randperm(
+        len(training.users_E), generator=torch.Generator().manual_seed(1)
+    )
+    count = len(training.supernet.samplers)
+    rows = order[: batches * training.settings.batch_size]
+    loss = training.steps.train(rows, equal_weights(count))
+    return [loss, *(each.detach() for each in training.model.parameters())]
+
+
+def assert_alike(
+    compiled: type[Steps],
+    samplers: list[Sampler],
+    loss: Loss | None = None,
+    **kw: object,
+) -> None:
+    ours = after(trainer(samplers, loss, **kw), compiled)  # type: ignore[arg-type]
+    theirs = after(trainer(samplers, loss, **kw), AutomaticSteps)  # type: ignore[arg-type]
+    for mine, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(mine, other, rtol=1e-3, atol=2e-5)
+
+
+@pytest.mark.parametrize("sampler", [each() for each in PRESETS], ids=lambda s: s.kind)
+def test_matrix_factorisation_learns_the_same_from_every_sampler(
+    sampler: Sampler,
+) -> None:
+    assert_alike(TableSteps, [sampler])
+
+
+@pytest.mark.parametrize(
+    "loss", [each(kind=kind_of(each)) for each in LOSSES.all], ids=lambda s: s.kind
+)
+@pytest.mark.parametrize("shared", [True, False], ids=["shared", "own"])
+def test_matrix_factorisation_learns_the_same_by_every_loss(
+    loss: Loss, shared: bool
+) -> None:
+    sampler = UniformSampler(negatives=12, shared=shared)
+    assert sampler_refusal(loss, sampler) is None
+    assert_alike(TableSteps, [sampler], loss)
+
+
+@pytest.mark.parametrize("loss", [BPR(), Hinge(), BSL(), CCL()], ids=lambda s: s.kind)
+@pytest.mark.parametrize("relaxation", list(Relaxation))
+def test_a_mixture_learns_the_same(loss: Loss, relaxation: Relaxation) -> None:
+    mixed: list[Sampler] = [
+        UniformSampler(negatives=8),
+        SHARED,
+        DNS(pool=16, negatives=8),
+        UniformSampler(negatives=10, shared=True),
+        MixGCFSampler(pool=16, negatives=8),
+    ]
+    if not loss.separable and relaxation is Relaxation.INSTANCE:
+        pytest.skip("a listwise loss has no mixed instance")
+    assert_alike(TableSteps, mixed, loss, relaxation=relaxation)
+
+
+@pytest.mark.parametrize("loss", [BPR(), BSL()], ids=lambda s: s.kind)
+def test_lightgcn_learns_the_same(loss: Loss) -> None:
+    config = LightGCN(width=8, layers=2)
+    mixed: list[Sampler] = [
+        UniformSampler(negatives=8),
+        SHARED,
+        DNS(pool=16, negatives=8),
+    ]
+    assert model_refusal(config, loss) is None
+    # Adam's first steps follow signs: of gradients near zero, that of rounding.
+    assert_alike(GraphSteps, mixed, loss, config=config, learning_rate=1e-3)
+
+
+@pytest.mark.parametrize(
+    "sampler",
+    [UniformSampler(), DNS(pool=6), PopularitySampler(), PopularitySampler(alpha=-1)],
+    ids=str,
+)
+@pytest.mark.parametrize("size", [1, 7, 256, 10_000])
+def test_the_kernel_of_many_batches_takes_the_general_steps(
+    sampler: Sampler, size: int
+) -> None:
+    """Of any size, so that all, some or none of the rows belong to one pair alone."""
+    ours = after(trainer([sampler], batch_size=size), BPRSteps)
+    theirs = after(trainer([sampler], batch_size=size), TableSteps)
+    for mine, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(mine, other, rtol=1e-3, atol=2e-5)
+
+
+@pytest.mark.parametrize(
+    ("samplers", "loss", "config", "expected"),
+    [
+        ([UniformSampler()], BPR(), MF(), BPRSteps),
+        ([DNS(pool=8)], BPR(), MF(), BPRSteps),
+        ([PopularitySampler()], BPR(), MF(), BPRSteps),
+        ([UniformSampler(negatives=2)], BPR(), MF(), TableSteps),
+        ([UniformSampler(), DNS()], BPR(), MF(), TableSteps),
+        ([SHARED], BSL(), MF(), TableSteps),
+        ([UniformSampler()], Hinge(), MF(), TableSteps),
+        ([UniformSampler()], BPR(), LightGCN(), GraphSteps),
+        ([UniformSampler()], BPR(), MF(biases=True), AutomaticSteps),
+        ([UniformSampler()], BPR(), NGCF(), AutomaticSteps),
+        ([UniformSampler()], BPR(), TwoTower(), AutomaticSteps),
+        ([MixGCFSampler()], BPR(), MF(), TableSteps),
+        ([MixGCFSampler()], BPR(), LightGCN(), AutomaticSteps),
+    ],
+    ids=str,
+)
+def test_the_cheapest_steps_that_can_are_chosen(
+    samplers: list[Sampler], loss: Loss, config: ModelConfig, expected: type[Steps]
+) -> None:
+    assert type(trainer(samplers, loss, config).steps) is expected
+
+
+def test_one_call_for_many_batches_draws_what_many_calls_draw() -> None:
+    """So that learned weights, which look at every batch, change no draws."""
+    [whole, apart] = [trainer([UniformSampler()], batch_size=64) for _ in range(2)]
+    rows, one = torch.arange(640), equal_weights(1)
+    whole.steps.train(rows, one)
+    for batch in torch.split(rows, 64):
+        apart.steps.train(batch, one)
+    for ours, theirs in zip(
+        whole.model.parameters(), apart.model.parameters(), strict=True
+    ):
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=0)
+
+
+def test_the_same_seed_gives_the_same_bytes() -> None:
+    ends = []
+    for _ in range(2):
+        training = trainer([UniformSampler(), DNS(pool=4)])
+        list(training.epochs(FixedWeights(equal_weights(2))))
+        ends.append([each.detach().clone() for each in training.model.parameters()])
+    for ours, theirs in zip(*ends, strict=True):
+        assert torch.equal(ours, theirs)

@@ -1,0 +1,152 @@
+"""Trainings from scratch are run once on the same data."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from autosample.data.splits import RandomSplit, Split
+from autosample.data.synthetic import Synthetic
+from autosample.experiment.strategies.task import Cost
+from autosample.losses import BPR
+from autosample.models import MF
+from autosample.samplers import UniformSampler
+from autosample.training import Epoch
+from autosample.trials import OnEpoch, Request, Trial, TrialResult, reuse
+from autosample.trials.reuse import ReusingRunner, TrainingStore
+from autosample.trials.run import InProcessRunner
+
+SPLIT = RandomSplit().apply(Synthetic(users=120, items=80).build().dataset, seed=0)
+OTHER = RandomSplit().apply(Synthetic(users=120, items=80).build().dataset, seed=1)
+
+
+def trial(seed: int = 0, **changes: object) -> Trial:
+    training = {"epochs": 4, "learning_rate": 0.1, "l2": 0.01, "seed": seed}
+    fields = {
+        "name": f"seed {seed}",
+        "model": MF(width=8, cosine=False),
+        "loss": BPR(),
+        "candidates": (UniformSampler(),),
+        "training": training,
+        "metric": "ndcg@10",
+    }
+    return Trial.model_validate(fields | changes)
+
+
+class Counting:
+    """Runs trials, and remembers which."""
+
+    def __init__(self, split: Split, parallel: int = 1) -> None:
+        self.inner, self.ran = InProcessRunner(split), list[str]()
+        self.parallel = parallel
+
+    def run(self, requests: Sequence[Request], on_epoch: OnEpoch) -> list[TrialResult]:
+        self.ran += [request.trial.name for request in requests]
+        return self.inner.run(requests, on_epoch)
+
+
+def quiet(_: Trial, __: Epoch) -> None:
+    """Hear nothing."""
+
+
+@pytest.mark.parametrize("parallel", [1, 2])
+def test_a_training_is_run_once_and_comes_back_as_it_was(
+    tmp_path: Path, parallel: int
+) -> None:
+    inner = Counting(SPLIT, parallel)
+    requests = [Request(trial(seed)) for seed in (0, 1)]
+    first = ReusingRunner(inner, SPLIT, TrainingStore(tmp_path)).run(requests, quiet)
+    told: list[Epoch] = []
+    again = ReusingRunner(inner, SPLIT, TrainingStore(tmp_path)).run(
+        [Request(trial(2)), *requests], lambda _, epoch: told.append(epoch)
+    )[1:]
+    assert inner.ran == ["seed 0", "seed 1", "seed 2"]
+    assert len(told) == sum(len(each.history) for each in first) + 4
+    for ours, theirs in zip(again, first, strict=True):
+        assert ours.history == theirs.history
+        np.testing.assert_array_equal(ours.best_U, theirs.best_U)
+        mine, other = (each.best_model(SPLIT).state_dict() for each in (ours, theirs))
+        assert all(mine[name].equal(other[name]) for name in other)
+
+
+def test_other_data_and_other_settings_are_other_trainings(tmp_path: Path) -> None:
+    for split, one in ((SPLIT, trial()), (OTHER, trial()), (SPLIT, trial(seed=1))):
+        inner = Counting(split)
+        runner = ReusingRunner(inner, split, TrainingStore(tmp_path))
+        runner.run([Request(one)], quiet)
+        assert len(inner.ran) == 1
+
+
+def test_what_goes_on_from_elsewhere_or_stops_short_is_not_kept(tmp_path: Path) -> None:
+    inner = Counting(SPLIT)
+    runner = ReusingRunner(inner, SPLIT, TrainingStore(tmp_path))
+    [start] = runner.run([Request(trial(stop_early=False))], quiet)
+    branch = trial(start=start.trial.digest)
+    runner.run([Request(branch, start)], quiet)
+    runner.run([Request(trial(seconds=100.0))], quiet)  # a clock may stop it
+    assert not list(tmp_path.iterdir())
+
+
+def test_other_code_makes_other_trainings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inner = Counting(SPLIT)
+    for made_by in ("this", "that", "this"):
+        monkeypatch.setattr(reuse, "_made_by", lambda made_by=made_by: made_by)
+        runner = ReusingRunner(inner, SPLIT, TrainingStore(tmp_path))
+        runner.run([Request(trial())], quiet)
+    assert inner.ran == ["seed 0", "seed 0"]
+
+
+def test_a_name_for_people_makes_no_other_training(tmp_path: Path) -> None:
+    inner = Counting(SPLIT)
+    runner = ReusingRunner(inner, SPLIT, TrainingStore(tmp_path))
+    runner.run([Request(trial())], quiet)
+    [found] = runner.run([Request(trial(name="another"))], quiet)
+    assert inner.ran == ["seed 0"]
+    assert found.trial.name == "another"
+    assert found.reused
+    assert Cost().plus([found]).reused == 1
+
+
+@pytest.mark.parametrize("left", [0, 100, -10])
+def test_what_cannot_be_read_is_run_again(tmp_path: Path, left: int) -> None:
+    inner = Counting(SPLIT)
+    runner = ReusingRunner(inner, SPLIT, TrainingStore(tmp_path))
+    runner.run([Request(trial())], quiet)
+    [path] = tmp_path.iterdir()
+    path.write_bytes(path.read_bytes()[:left])
+    runner.run([Request(trial())], quiet)
+    assert inner.ran == ["seed 0", "seed 0"]
+
+
+def test_what_was_not_used_for_longest_makes_room(tmp_path: Path) -> None:
+    inner = Counting(SPLIT)
+    runner = ReusingRunner(inner, SPLIT, TrainingStore(tmp_path))
+    runner.run([Request(trial(seed)) for seed in (0, 1)], quiet)
+    size = max(path.stat().st_size for path in tmp_path.iterdir())
+    for path in tmp_path.iterdir():
+        os.utime(path, (0, 0))  # long ago: clocks of files are coarse
+    room = int(2.5 * size)
+    tight = ReusingRunner(inner, SPLIT, TrainingStore(tmp_path, most=room))
+    tight.run([Request(trial(0))], quiet)  # used again: now the newest
+    tight.run([Request(trial(2))], quiet)
+    assert len(list(tmp_path.iterdir())) == 2
+    tight.run([Request(trial(0))], quiet)
+    assert inner.ran == ["seed 0", "seed 1", "seed 2"]
+
+
+def test_what_is_kept_of_one_data_set_goes_alone(tmp_path: Path) -> None:
+    store, requests = TrainingStore(tmp_path), [Request(trial())]
+    for name in ("a", "b"):
+        ReusingRunner(Counting(SPLIT), SPLIT, store.of(name)).run(requests, quiet)
+    assert sorted(store.parts) == ["a", "b"]
+    store.forget("a")
+    inner = Counting(SPLIT)
+    for name in ("a", "b"):
+        ReusingRunner(inner, SPLIT, store.of(name)).run(requests, quiet)
+    assert inner.ran == ["seed 0"]
