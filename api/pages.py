@@ -27,7 +27,7 @@ from autosample.jobs.store import SqlJobStore
 from autosample.spec.catalogue import catalogue
 from autosample.training import Training
 from autosample.views import web
-from autosample.views.charts import (
+from autosample.views.chart import (
     COLOURS,
     Chart,
     short,

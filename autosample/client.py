@@ -269,7 +269,7 @@ def following() -> Iterator[Follower]:
     # What is shown needs rich, which a client that only asks does not.
     from rich.console import Console  # noqa: PLC0415
 
-    from autosample.views.terminal import LiveProgress  # noqa: PLC0415
+    from autosample.views.live import LiveProgress  # noqa: PLC0415
 
     with LiveProgress(Console()) as live:
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from autosample.bundle import archive as bundle
 from autosample.bundle.recommender import Recommender, load
+from autosample.bundle.write import write
 from autosample.core.progress import Report as Tell
 from autosample.core.progress import silent
 from autosample.core.validation import told
@@ -19,6 +19,7 @@ from autosample.errors import SpecError
 from autosample.experiment.report import Report
 from autosample.experiment.run import Outcome, run
 from autosample.spec import SearchSpec
+from autosample.spec.search import needs_ray
 from autosample.trials.local import runners_for
 from autosample.views.notebook import figures, table
 
@@ -50,7 +51,7 @@ class Result:
 
     def save(self, folder: Path | str) -> Recommender:
         """Write the bundle into a new folder, and return it loaded."""
-        bundle.write(self.outcome, Path(folder))
+        write(self.outcome, Path(folder))
         return load(folder)
 
 
@@ -79,7 +80,9 @@ def search(
         dataset, name = load_dataset(data, options, test=test), Path(data).name
     made = make_spec(name, spec)
     folder = None if reuse is None else Path(reuse)
-    with runners_for(made, parallel=parallel, reuse=folder) as runners:
+    with runners_for(
+        on_ray=needs_ray(made), parallel=parallel, reuse=folder
+    ) as runners:
         return Result(run(made, dataset, runners=runners, tell=tell))
 
 

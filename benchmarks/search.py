@@ -33,9 +33,11 @@ from autosample.experiment.run import (
     retrained,
     searched,
 )
-from autosample.experiment.strategies.task import SearchResult
+from autosample.experiment.strategies.evidence import SearchResult
 from autosample.spec import SearchSpec
-from autosample.spec.strategies import Mixture, Race
+from autosample.spec.search import needs_ray
+from autosample.spec.strategies import Race
+from autosample.training.settings import Mixture
 from autosample.trials import TrialResult
 from autosample.trials.local import runners_for
 from benchmarks.halving import replayed
@@ -80,7 +82,7 @@ def run(cell: Cell, strategy: str, seed: int) -> dict[str, Any]:
     training = dict(cell.training) | {"seed": seed}
     fields = STRATEGIES[strategy] | {"training": training}
     spec, split = spec_of(cell, **fields), split_of(cell)
-    with runners_for(spec, parallel=1) as runners:
+    with runners_for(on_ray=needs_ray(spec), parallel=1) as runners:
         runner = runners(split)
         found = searched(spec, split, runner, silent)
         final = retrained(spec, found, split, runner, silent)

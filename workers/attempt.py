@@ -13,7 +13,8 @@ from typing import Any
 
 from sqlalchemy.exc import OperationalError
 
-from autosample.bundle import archive as bundle
+from autosample.bundle import archive
+from autosample.bundle.write import write
 from autosample.core.progress import (
     Progress,
     Stage,
@@ -146,8 +147,8 @@ class Attempt:
         place = f"jobs/{self._id}/{self.claim.epoch}"
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "bundle"
-            bundle.write(outcome, path)
-            bundle.pack(path, path / bundle.ARCHIVE)
+            write(outcome, path)
+            archive.pack(path, path / archive.ARCHIVE)
             self.check()
             artifacts = self.files.put(path, place)
         report = outcome.report.model_dump(mode="json")

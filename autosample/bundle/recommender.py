@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 from safetensors.numpy import load as parse
 
-from autosample.bundle import archive as bundle
+from autosample.bundle import archive
 from autosample.core.validation import told
 from autosample.data.interactions import Interactions
 from autosample.errors import BundleError, NotFound
@@ -125,13 +125,13 @@ def load(path: Path | str) -> Recommender:
     path = Path(path)
     if path.is_file():
         with tempfile.TemporaryDirectory() as folder:
-            bundle.unpack(path, Path(folder))
+            archive.unpack(path, Path(folder))
             return _read(Path(folder))
     return _read(path)
 
 
 def _read(folder: Path) -> Recommender:
-    files = bundle.verify(folder)["files"]
+    files = archive.verify(folder)["files"]
     weights = parse((folder / "model.safetensors").read_bytes())
     users, items = (
         pq.read_table(folder / f"{name}.parquet")["id"].combine_chunks()

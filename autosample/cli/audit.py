@@ -92,16 +92,18 @@ def _audited(
     from autosample.data.dataset import load_dataset
     from autosample.experiment.audit import audit as run
     from autosample.library import make_spec
+    from autosample.spec.search import needs_ray
     from autosample.trials.local import runners_for
     from autosample.trials.reuse import usual_folder
-    from autosample.views.terminal import LiveProgress, show_stats
+    from autosample.views.live import LiveProgress
+    from autosample.views.terminal import show_stats
 
     spec = make_spec(file.name, fields)
     dataset = load_dataset(file, read, test=test)
     show_stats(console, dataset.stats.model_dump())
     folder = usual_folder() if reuse else None
     with (
-        runners_for(spec, parallel=parallel, reuse=folder) as runners,
+        runners_for(on_ray=needs_ray(spec), parallel=parallel, reuse=folder) as runners,
         LiveProgress(console) as live,
     ):
         audited = run(spec, dataset, runners=runners, tell=INTERRUPTS.heeded(live.tell))

@@ -11,7 +11,8 @@ from rich.console import Console
 from rich.table import Table
 
 from autosample.client import Client
-from autosample.views.terminal import show_report, told_of
+from autosample.views.live import told_of
+from autosample.views.terminal import show_report
 
 jobs = typer.Typer(help="Jobs of a running service.", no_args_is_help=True)
 

@@ -35,13 +35,9 @@ from autosample.experiment.run import (
     retrained,
     searched,
 )
+from autosample.experiment.strategies.evidence import Cost, SearchResult
 from autosample.experiment.strategies.exhaustive import scratch
-from autosample.experiment.strategies.task import (
-    Cost,
-    SearchResult,
-    Task,
-    epoch_data,
-)
+from autosample.experiment.strategies.task import Task, epoch_data
 from autosample.models import Model
 from autosample.samplers import Sampler
 from autosample.spec import SearchSpec

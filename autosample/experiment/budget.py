@@ -13,9 +13,9 @@ from autosample.spec import SearchSpec
 from autosample.spec.strategies import (
     Asha,
     Exhaustive,
-    Mixture,
     Race,
 )
+from autosample.training.settings import Mixture
 from autosample.trials import Request
 
 SHARE = 0.5

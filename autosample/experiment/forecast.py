@@ -20,7 +20,7 @@ from autosample.experiment.strategies.plan import (
 )
 from autosample.experiment.strategies.task import Task
 from autosample.spec import SearchSpec
-from autosample.spec.strategies import Mixture
+from autosample.training.settings import Mixture
 from autosample.trials import Request, Trial
 from autosample.trials.run import InProcessRunner, prepare
 

@@ -12,11 +12,11 @@ from autosample.evaluation.bands import Reach
 from autosample.experiment.false_negatives import FalseNegatives
 from autosample.experiment.forecast import Forecast
 from autosample.experiment.refit import Refit
-from autosample.experiment.strategies.evidence import Tuning
-from autosample.experiment.strategies.task import (
+from autosample.experiment.strategies.evidence import (
     CandidateReport,
     Cost,
     Curve,
+    Tuning,
 )
 from autosample.experiment.verdict import Verdict
 from autosample.experiment.verification import Verification

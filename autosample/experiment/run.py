@@ -34,15 +34,14 @@ from autosample.experiment.report import (
     Report,
     SplitSizes,
 )
-from autosample.experiment.strategies.exhaustive import scratch
-from autosample.experiment.strategies.run import search
-from autosample.experiment.strategies.task import (
+from autosample.experiment.strategies.evidence import (
     Cost,
     Curve,
     SearchResult,
-    Task,
-    epoch_data,
 )
+from autosample.experiment.strategies.exhaustive import scratch
+from autosample.experiment.strategies.run import search
+from autosample.experiment.strategies.task import Task, epoch_data
 from autosample.experiment.verdict import Verdict, verdict
 from autosample.experiment.verification import (
     Contest,

@@ -23,13 +23,9 @@ from autosample.evaluation.replicates import (
     seed_noise,
 )
 from autosample.evaluation.significance import Comparison
-from autosample.experiment.strategies.evidence import Tuning
+from autosample.experiment.strategies.evidence import Cost, SearchResult, Tuning
 from autosample.experiment.strategies.exhaustive import scratch
-from autosample.experiment.strategies.task import (
-    Cost,
-    SearchResult,
-    Task,
-)
+from autosample.experiment.strategies.task import Task
 from autosample.models import Model
 from autosample.samplers import Sampler, UniformSampler
 from autosample.spec import SearchSpec

@@ -24,13 +24,13 @@ from autosample.spec.strategies import (
     Asha,
     Budget,
     Exhaustive,
-    Mixture,
     Race,
     StrategySpec,
     Tune,
 )
 from autosample.training import Training
 from autosample.training.relaxation import Relaxation
+from autosample.training.settings import Mixture
 
 
 def _default_by_name(value: Any) -> Any:
@@ -199,3 +199,8 @@ def _metric(text: str) -> str:
         return str(Metric(text))
     except SpecError as error:
         raise ValueError(str(error)) from error
+
+
+def needs_ray(spec: SearchSpec) -> bool:
+    """Tell whether a search runs on Ray Tune."""
+    return isinstance(spec.strategy, Asha) or spec.tune is not None

@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from autosample.core.config import Config
+from autosample.training.settings import Mixture
 
 
 class Rung(Config):
@@ -60,31 +61,6 @@ class Race(Config):
         for rung in rungs[:-1]:
             fields.append(min(fields[-1], rung.keep))
         return fields
-
-
-class Mixture(Config):
-    """Learn the mixture weights by gradient through one step; take the largest."""
-
-    paper: ClassVar[str] = (
-        "Lyu et al., 2023, arXiv:2311.03526; gradient: Liu et al., arXiv:1806.09055"
-    )
-    kind: Literal["mixture"] = "mixture"
-    epochs: PositiveInt = 20
-    """Passes of the supernet."""
-    learning_rate: PositiveFloat = 0.1
-    """Adam's, for the logits of the weights."""
-    every: PositiveInt = 4
-    """Steps of the model to one of the weights."""
-    temperature: PositiveFloat = 1.0
-    """Of the softmax over logits, at the start."""
-    final_temperature: PositiveFloat = 0.2
-    """The same at the end; annealed geometrically."""
-
-    @model_validator(mode="after")
-    def _cools(self) -> Self:
-        if self.final_temperature > self.temperature:
-            raise ValueError("final_temperature must not exceed temperature")
-        return self
 
 
 class Exhaustive(Config):

@@ -21,7 +21,7 @@ from autosample.core.tensors import State
 from autosample.core.types import Pairs, Queries
 from autosample.losses import Loss
 from autosample.samplers import Observed, UniformSampler
-from autosample.spec.strategies import Mixture
+from autosample.training.settings import Mixture
 from autosample.training.supernet import Supernet
 from autosample.training.trainer import Trainer
 

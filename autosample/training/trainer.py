@@ -5,14 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Generator, Tensor
 
-from autosample.core.config import Config
 from autosample.core.seeds import (
     derive,
     numpy_generator,
@@ -29,29 +27,9 @@ from autosample.errors import TrainingDiverged
 from autosample.evaluation.metrics import Metric, Values
 from autosample.evaluation.ranking import Ranking
 from autosample.models.base import Model
+from autosample.training.settings import Training
 from autosample.training.steps import Course, steps_for
 from autosample.training.supernet import Supernet
-
-
-class Training(Config):
-    """How a model is trained."""
-
-    epochs: PositiveInt = 200
-    """Passes over the training pairs at most."""
-    batch_size: PositiveInt = 1024
-    """Pairs in one step."""
-    learning_rate: PositiveFloat | None = None
-    """None: what suits the model."""
-    l2: NonNegativeFloat | None = None
-    """Shrinks the rows a pair uses, in units of its loss; None: suits the model."""
-    patience: PositiveInt = 20
-    """Epochs without a better validation metric before training stops."""
-    valid_users: PositiveInt | None = 5000
-    """Validation users ranked after each epoch, a fixed random sample; None: all."""
-    device: Literal["cpu", "cuda"] = "cpu"
-    """Where models are trained. The same seed gives the same bytes on a CPU alone."""
-    seed: int = Field(0, ge=0, lt=2**53)
-    """What initial parameters, order and negatives come from, in the search."""
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,9 @@ from pathlib import Path
 
 from autosample.data.splits import Split
 from autosample.errors import SpecError
-from autosample.spec import SearchSpec
-from autosample.spec.strategies import Asha
 from autosample.trials.reuse import TrainingStore, reusing
 from autosample.trials.run import InProcessRunner
-from autosample.trials.trial import TrialRunner
+from autosample.trials.runner import TrialRunner
 
 Runners = Callable[[Split], TrialRunner]
 GROUP = "autosample.runners"
@@ -21,30 +19,25 @@ GROUP = "autosample.runners"
 
 @contextmanager
 def runners_for(
-    spec: SearchSpec, *, parallel: int | None = None, reuse: Path | None = None
+    *, on_ray: bool = False, parallel: int | None = None, reuse: Path | None = None
 ) -> Iterator[Runners]:
-    """Return what runs a spec's trials, `parallel` at a time, while the block lasts.
+    """Return what runs a search's trials, `parallel` at a time, while the block lasts.
 
     More than one at a time run on a Ray of this machine's own, which the block starts
-    and ends; so do strategy asha and `tune`, by default with one trial a core.
-    `reuse` is where trainings from scratch are kept and looked up. Raises SpecError
-    where Ray is needed and not installed.
+    and ends; so do searches that need Ray Tune (`on_ray`), by default with one trial
+    per core. `reuse` is where trainings from scratch are kept and looked up. Raises
+    SpecError where Ray is needed and not installed.
     """
     store = None if reuse is None else TrainingStore(reuse)
 
     def kept(runners: Runners) -> Runners:
         return runners if store is None else reusing(runners, store)
 
-    if not (needs_ray(spec) or (parallel or 1) > 1):
+    if not (on_ray or (parallel or 1) > 1):
         yield kept(InProcessRunner)
         return
     with _ray(parallel) as runners:
         yield kept(runners)
-
-
-def needs_ray(spec: SearchSpec) -> bool:
-    """Tell whether a search runs on Ray Tune."""
-    return isinstance(spec.strategy, Asha) or spec.tune is not None
 
 
 @contextmanager

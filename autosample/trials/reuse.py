@@ -20,18 +20,18 @@ from platformdirs import user_cache_path
 from safetensors import SafetensorError
 
 from autosample.data.splits import Split
+from autosample.trials.result import TrialResult
+from autosample.trials.runner import (
+    OnEpoch,
+    Request,
+    TrialRunner,
+)
 from autosample.trials.study import (
     Study,
     Tried,
     studied,
 )
-from autosample.trials.trial import (
-    OnEpoch,
-    Request,
-    Trial,
-    TrialResult,
-    TrialRunner,
-)
+from autosample.trials.trial import Trial
 
 MOST = 4 << 30
 """Bytes that are kept; of more, what was not used for longest goes."""

@@ -24,14 +24,12 @@ from autosample.training.learned_weights import LearnedWeights
 from autosample.training.supernet import Supernet, equal_weights
 from autosample.training.trainer import under
 from autosample.trials.checkpoints import Checkpoints, NoCheckpoints
+from autosample.trials.result import TrialResult, load_result
+from autosample.trials.runner import OnEpoch, Request
 from autosample.trials.trial import (
-    OnEpoch,
-    Request,
     Start,
     Trial,
-    TrialResult,
     fresh_model,
-    load_result,
 )
 
 SAVE_EVERY = 20.0  # seconds between the checkpoints of a running trial

@@ -5,7 +5,7 @@ from __future__ import annotations
 from autosample.evaluation.bands import Band
 from autosample.evaluation.significance import Comparison
 from autosample.experiment.report import Report
-from autosample.experiment.strategies.task import CandidateReport
+from autosample.experiment.strategies.evidence import CandidateReport
 
 CARD = """\
 ---

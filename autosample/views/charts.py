@@ -6,48 +6,17 @@ fonts) is up to who shows them. A table tells the same to those who do not see c
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from autosample.experiment.report import Report
-from autosample.experiment.strategies.task import CandidateReport
+from autosample.experiment.strategies.evidence import CandidateReport
+from autosample.views.chart import COLOURS, Chart, _layout, _named, short
 from autosample.views.story import Story
 
-COLOURS = (
-    "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9",
-    "#8c564b", "#6a51a3", "#7f7f7f", "#17a589", "#b03a2e", "#9a8700",
-)  # fmt: skip
-"""The first six are Okabe and Ito's, which the colour-blind can tell apart."""
-LONG = 36
-"""Characters of a name in a legend or beside an axis."""
 DASHES = ("solid", "dash", "dot")
 """Together with colours: three times twelve lines differ."""
-
-
-@dataclass(frozen=True)
-class Chart:
-    """A figure, and what it shows in words and numbers."""
-
-    id: str
-    title: str
-    about: str
-    """What to look at, in a sentence."""
-    data: Sequence[Mapping[str, Any]]
-    layout: Mapping[str, Any]
-    columns: Sequence[str]
-    rows: Sequence[Sequence[str]]
-
-    def json(self) -> dict[str, Any]:
-        """Return it as charts.js reads it."""
-        return {
-            "id": self.id,
-            "title": self.title,
-            "about": self.about,
-            "data": [dict(each) for each in self.data],
-            "layout": dict(self.layout),
-            "table": {"columns": list(self.columns), "rows": [*map(list, self.rows)]},
-        }
 
 
 def of_story(story: Story) -> list[Chart]:
@@ -337,27 +306,9 @@ def _cost(report: Report) -> Chart:
     )
 
 
-def short(name: str) -> str:
-    """Return a name that fits beside a chart; what tells samplers apart stands last."""
-    return name if len(name) <= LONG else f"…{name[1 - LONG :]}"
-
-
-def _named(name: str) -> dict[str, str]:
-    """Return a short name for the legend, and the whole one for who points at it."""
-    told = name.replace("<", "&lt;")
-    return {
-        "name": short(name),
-        "hovertemplate": f"{told}<br>%{{x}}: %{{y:.4f}}<extra></extra>",
-    }
-
-
 def _line(story: Story, name: str) -> dict[str, Any]:
     """Return a colour that a candidate keeps in all charts."""
     known = story.candidates or tuple(story.curves)
     at = known.index(name) if name in known else len(known)
     dash = DASHES[(at // len(COLOURS)) % len(DASHES)]
     return {"color": COLOURS[at % len(COLOURS)], "dash": dash}
-
-
-def _layout(x: str, y: str) -> dict[str, Any]:
-    return {"xaxis": {"title": x}, "yaxis": {"title": y, "automargin": True}}

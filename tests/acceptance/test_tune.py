@@ -20,8 +20,9 @@ from autosample.data.splits import Split
 from autosample.data.synthetic import Synthetic
 from autosample.errors import Cancelled
 from autosample.experiment.run import prepare
+from autosample.experiment.strategies.evidence import SearchResult
 from autosample.experiment.strategies.run import search
-from autosample.experiment.strategies.task import SearchResult, Task
+from autosample.experiment.strategies.task import Task
 from autosample.jobs.settings import Settings
 from autosample.library import make_spec
 from autosample.samplers import PopularitySampler, UniformSampler

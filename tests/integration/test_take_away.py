@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import autosample
-from autosample.bundle import archive as bundle
+from autosample.bundle.write import write
 from autosample.data.synthetic import Synthetic
 from autosample.errors import BundleError, NotFound
 from autosample.library import Result
@@ -71,7 +71,7 @@ def test_the_chosen_sampler_draws_for_another_loop(
 def test_without_the_pairs_there_is_nothing_to_draw_for(
     result: Result, tmp_path: Path
 ) -> None:
-    bundle.write(result.outcome, tmp_path / "b", seen=False)
+    write(result.outcome, tmp_path / "b", seen=False)
     with pytest.raises(BundleError, match="without its training pairs"):
         autosample.load(tmp_path / "b").negatives()
 

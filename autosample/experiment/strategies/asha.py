@@ -10,20 +10,14 @@ from collections.abc import Sequence
 
 from autosample.errors import SearchFailed
 from autosample.evaluation.significance import compare, estimate
+from autosample.experiment.strategies.evidence import CandidateReport, SearchResult
 from autosample.experiment.strategies.plan import likely_passes
-from autosample.experiment.strategies.task import (
-    CandidateReport,
-    SearchResult,
-    Task,
-)
+from autosample.experiment.strategies.space import space_of
+from autosample.experiment.strategies.task import Task
 from autosample.samplers import Sampler, UniformSampler
 from autosample.spec.strategies import Asha
 from autosample.trials import Request, Start, TrialResult
-from autosample.trials.study import (
-    Study,
-    Tried,
-    space_of,
-)
+from autosample.trials.study import Study, Tried
 
 
 def asha(task: Task, settings: Asha) -> SearchResult:

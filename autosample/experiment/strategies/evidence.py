@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from pydantic import NonNegativeInt, PositiveInt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import NonNegativeFloat, NonNegativeInt, PositiveInt
 
 from autosample.core.config import Config
 from autosample.evaluation.significance import Comparison, Estimate
-from autosample.samplers import SamplerSpec
+from autosample.samplers import Sampler, SamplerSpec
+from autosample.trials import Request, TrialResult
 
 
 class Setting(Config):
@@ -47,3 +52,86 @@ class Tuning(Config):
     """Chosen minus uniform, both tuned."""
     sampler_gain_before: Comparison
     """The same, neither tuned."""
+
+
+class Cost(Config):
+    """What work was done."""
+
+    seconds: NonNegativeFloat = 0.0
+    """Seconds of training and validation, added over trials."""
+    pair_updates: NonNegativeInt = 0
+    """Training pairs times passes."""
+    epochs: NonNegativeInt = 0
+    reused: NonNegativeInt = 0
+    """Trainings taken from earlier searches; what they cost then is counted."""
+
+    def plus(self, results: Sequence[TrialResult]) -> Cost:
+        """Return this and the cost of more trials."""
+        return Cost(
+            seconds=self.seconds + sum(result.seconds for result in results),
+            pair_updates=self.pair_updates + sum(r.pair_updates for r in results),
+            epochs=self.epochs + sum(len(result.history) for result in results),
+            reused=self.reused + sum(result.reused for result in results),
+        )
+
+
+class CandidateReport(Config):
+    """How one candidate did."""
+
+    sampler: dict[str, Any]
+    name: str
+    """The sampler in short."""
+    metric: Estimate | None = None
+    """Validation metric where it was last measured; None: never."""
+    epochs: NonNegativeInt = 0
+    """Passes behind it, shared ones included."""
+    versus_uniform: Comparison | None = None
+    """Against plain uniform sampling at equal training, where both were last measured;
+    None: not among candidates."""
+    versus_uniform_after: PositiveInt | None = None
+    """Passes behind each of them then; None: both were trained to their ends."""
+    weight: NonNegativeFloat = 0.0
+    """Final mixture weight."""
+    error: str | None = None
+    """Why it ended early."""
+
+    @property
+    def was_beside_uniform(self) -> bool:
+        """Whether uniform was measured as long as this one in the end."""
+        after = self.versus_uniform_after
+        return self.versus_uniform is not None and after in (None, self.epochs)
+
+
+class Curve(Config):
+    """How a training went."""
+
+    name: str
+    """Of the trial: a candidate, or what is trained from it."""
+    metric: tuple[float, ...] = ()
+    """Of the validation split, after each pass."""
+
+    def plus(self, result: TrialResult) -> Curve:
+        """Return it with the passes of a training that went on."""
+        new = tuple(round(epoch.metric, 6) for epoch in result.history)
+        return Curve(name=self.name, metric=self.metric + new)
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """The winner, the evidence, and where to go on training from."""
+
+    chosen: Sampler
+    candidates: tuple[CandidateReport, ...]
+    start: Request | TrialResult
+    """The trial to continue when retraining warm, not yet run; or the model itself,
+    where the search has trained it to the end."""
+    trace: tuple[dict[str, Any], ...]
+    cost: Cost
+    runner_up: Sampler | None = None
+    """Who came second; None where nobody else did."""
+    listed: Sampler | None = None
+    """The winner as it was listed, where its settings were tuned."""
+    tuning: Tuning | None = None
+    """What was tuned and what that gained; None: nothing was."""
+    curves: tuple[Curve, ...] = ()
+    """How each training went, in the order in which they began."""

@@ -9,11 +9,8 @@ import numpy as np
 from autosample.errors import SearchFailed
 from autosample.evaluation.metrics import Values
 from autosample.evaluation.significance import compare, estimate
-from autosample.experiment.strategies.task import (
-    CandidateReport,
-    SearchResult,
-    Task,
-)
+from autosample.experiment.strategies.evidence import CandidateReport, SearchResult
+from autosample.experiment.strategies.task import Task
 from autosample.samplers import Sampler, UniformSampler
 from autosample.spec.strategies import Exhaustive
 from autosample.trials import Request, TrialResult

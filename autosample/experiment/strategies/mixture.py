@@ -10,13 +10,10 @@ from collections.abc import Sequence
 
 from autosample.errors import SearchFailed
 from autosample.evaluation.significance import estimate
-from autosample.experiment.strategies.task import (
-    CandidateReport,
-    SearchResult,
-    Task,
-)
+from autosample.experiment.strategies.evidence import CandidateReport, SearchResult
+from autosample.experiment.strategies.task import Task
 from autosample.samplers import Sampler
-from autosample.spec.strategies import Mixture
+from autosample.training.settings import Mixture
 from autosample.trials import Request, Start, TrialResult
 
 

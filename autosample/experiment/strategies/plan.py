@@ -10,9 +10,9 @@ from autosample.spec import SearchSpec
 from autosample.spec.strategies import (
     Asha,
     Exhaustive,
-    Mixture,
     Race,
 )
+from autosample.training.settings import Mixture
 
 LIKELY = 3
 """Passes of a training to early stopping, in units of its patience: a rule of thumb

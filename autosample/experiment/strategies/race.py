@@ -14,12 +14,9 @@ from math import ceil, exp, log2
 from autosample.errors import SearchFailed
 from autosample.evaluation.metrics import Values
 from autosample.evaluation.significance import Comparison, compare, estimate
+from autosample.experiment.strategies.evidence import CandidateReport, SearchResult
 from autosample.experiment.strategies.plan import likely_passes
-from autosample.experiment.strategies.task import (
-    CandidateReport,
-    SearchResult,
-    Task,
-)
+from autosample.experiment.strategies.task import Task
 from autosample.samplers import Sampler, UniformSampler
 from autosample.samplers.ranges import neighbours
 from autosample.spec.compatibility import sampler_refusal

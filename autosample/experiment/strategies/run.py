@@ -5,17 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 
 from autosample.experiment.strategies.asha import asha
+from autosample.experiment.strategies.evidence import SearchResult
 from autosample.experiment.strategies.exhaustive import exhaustive
 from autosample.experiment.strategies.mixture import mixture
 from autosample.experiment.strategies.race import race
-from autosample.experiment.strategies.task import SearchResult, Task
+from autosample.experiment.strategies.task import Task
 from autosample.experiment.strategies.tuning import tuned
 from autosample.spec.strategies import (
     Asha,
     Exhaustive,
-    Mixture,
     Race,
 )
+from autosample.training.settings import Mixture
 
 
 def search(task: Task) -> SearchResult:

@@ -13,9 +13,9 @@ from dataclasses import replace
 from autosample.errors import SearchFailed
 from autosample.evaluation.significance import Comparison, compare, estimate
 from autosample.experiment.strategies.asha import best_of, study_of
-from autosample.experiment.strategies.evidence import Setting, Tuning
+from autosample.experiment.strategies.evidence import SearchResult, Setting, Tuning
 from autosample.experiment.strategies.exhaustive import scratch
-from autosample.experiment.strategies.task import SearchResult, Task
+from autosample.experiment.strategies.task import Task
 from autosample.samplers import Sampler, UniformSampler
 from autosample.spec.candidates import uniform_like
 from autosample.spec.strategies import Asha

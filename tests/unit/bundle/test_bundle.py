@@ -13,7 +13,8 @@ import torch
 from safetensors.torch import load_file
 
 import autosample
-from autosample.bundle import archive as bundle
+from autosample.bundle import archive
+from autosample.bundle.write import write
 from autosample.data.synthetic import Synthetic
 from autosample.errors import BundleError, NotFound
 from autosample.library import Result
@@ -50,7 +51,7 @@ def folder(result: Result, tmp_path: Path) -> Path:
 
 def test_it_has_the_files_it_promises(folder: Path) -> None:
     assert {path.name for path in folder.iterdir()} == FILES
-    assert bundle.verify(folder)["schema"] == bundle.SCHEMA
+    assert archive.verify(folder)["schema"] == archive.SCHEMA
 
 
 def test_the_same_inputs_give_the_same_bytes(folder: Path, tmp_path: Path) -> None:
@@ -124,12 +125,12 @@ def test_an_unknown_user_is_named(folder: Path, user: object) -> None:
 
 
 def test_a_zip_loads_as_its_folder_does(folder: Path, tmp_path: Path) -> None:
-    bundle.pack(folder, tmp_path / "b.zip")
+    archive.pack(folder, tmp_path / "b.zip")
     user = autosample.load(folder).users[3].as_py()
     ours = autosample.load(tmp_path / "b.zip").recommend(user)
     assert ours == autosample.load(folder).recommend(user)
     first = (tmp_path / "b.zip").read_bytes()
-    bundle.pack(folder, tmp_path / "b.zip")
+    archive.pack(folder, tmp_path / "b.zip")
     assert (tmp_path / "b.zip").read_bytes() == first
 
 
@@ -164,7 +165,7 @@ def test_a_folder_in_use_is_left_alone(result: Result, folder: Path) -> None:
 
 
 def test_seen_pairs_can_be_left_out(result: Result, tmp_path: Path) -> None:
-    bundle.write(result.outcome, tmp_path / "b", seen=False)
+    write(result.outcome, tmp_path / "b", seen=False)
     loaded = autosample.load(tmp_path / "b")
     assert loaded.seen is None
     assert loaded.recommend(loaded.users[0].as_py(), 3)

@@ -20,9 +20,9 @@ from autosample.library import make_spec
 from autosample.spec.strategies import (
     Budget,
     Exhaustive,
-    Mixture,
     Race,
 )
+from autosample.training.settings import Mixture
 from autosample.trials import Request, Trial
 from autosample.trials.run import InProcessRunner
 

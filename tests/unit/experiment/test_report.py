@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from autosample.evaluation.significance import Comparison
-from autosample.experiment.strategies.task import Cost
+from autosample.experiment.strategies.evidence import Cost
 from autosample.experiment.verdict import (
     Basis,
     size_of,

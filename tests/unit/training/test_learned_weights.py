@@ -10,9 +10,9 @@ from autosample.evaluation.metrics import Metric
 from autosample.losses import BPR
 from autosample.models import MF, LightGCN, ModelConfig
 from autosample.samplers import Observed, PopularitySampler, Sampler, UniformSampler
-from autosample.spec.strategies import Mixture
 from autosample.training import Trainer, Training
 from autosample.training.learned_weights import LearnedWeights
+from autosample.training.settings import Mixture
 from autosample.training.supernet import Supernet
 
 SPLIT = RandomSplit().apply(Synthetic(users=120, items=80).build().dataset, seed=0)

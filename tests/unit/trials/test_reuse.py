@@ -11,7 +11,7 @@ import pytest
 
 from autosample.data.splits import RandomSplit, Split
 from autosample.data.synthetic import Synthetic
-from autosample.experiment.strategies.task import Cost
+from autosample.experiment.strategies.evidence import Cost
 from autosample.losses import BPR
 from autosample.models import MF
 from autosample.samplers import UniformSampler

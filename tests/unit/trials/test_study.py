@@ -11,17 +11,14 @@ from autosample.errors import SpecError
 from autosample.experiment.run import prepare
 from autosample.experiment.strategies.asha import study_of
 from autosample.experiment.strategies.plan import likely_passes, retraining
+from autosample.experiment.strategies.space import space_of
 from autosample.experiment.strategies.task import Task
 from autosample.library import make_spec, search
 from autosample.samplers import DNS, DNSMN, UniformSampler
+from autosample.spec.search import needs_ray
 from autosample.spec.strategies import Asha
-from autosample.trials.local import needs_ray
 from autosample.trials.run import InProcessRunner
-from autosample.trials.study import (
-    SAMPLER,
-    Study,
-    space_of,
-)
+from autosample.trials.study import SAMPLER, Study
 
 DATA = Synthetic(users=120, items=80).build().dataset
 SAMPLERS = (UniformSampler(), DNS(pool=4))

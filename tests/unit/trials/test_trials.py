@@ -13,8 +13,8 @@ from autosample.errors import SearchFailed
 from autosample.losses import BPR
 from autosample.models import MF
 from autosample.samplers import DNS, UniformSampler
-from autosample.spec.strategies import Mixture
 from autosample.training import Epoch, Training
+from autosample.training.settings import Mixture
 from autosample.trials import Request, Start, Trial, TrialResult, load_result
 from autosample.trials import run as running
 from autosample.trials.checkpoints import FolderCheckpoints

@@ -12,12 +12,8 @@ import autosample
 from autosample.core.progress import Progress
 from autosample.data.synthetic import Synthetic
 from autosample.experiment.report import Report
-from autosample.views.charts import (
-    Chart,
-    of_report,
-    of_story,
-    short,
-)
+from autosample.views.chart import Chart, short
+from autosample.views.charts import of_report, of_story
 from autosample.views.page import in_script, report_page
 from autosample.views.story import Story
 

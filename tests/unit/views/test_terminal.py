@@ -7,7 +7,7 @@ import io
 from rich.console import Console
 
 from autosample.core.progress import Progress, Stage
-from autosample.views.terminal import (
+from autosample.views.live import (
     Field,
     LiveProgress,
     told_of,

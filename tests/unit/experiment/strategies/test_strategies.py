@@ -15,10 +15,11 @@ from autosample.data.splits import Split
 from autosample.data.synthetic import Synthetic
 from autosample.errors import SearchFailed
 from autosample.experiment.run import prepare
+from autosample.experiment.strategies.evidence import SearchResult
 from autosample.experiment.strategies.exhaustive import scratch
 from autosample.experiment.strategies.race import Runner, _keep
 from autosample.experiment.strategies.run import search
-from autosample.experiment.strategies.task import SearchResult, Task
+from autosample.experiment.strategies.task import Task
 from autosample.library import make_spec
 from autosample.samplers import DNS, PopularitySampler, UniformSampler
 from autosample.spec.strategies import Race

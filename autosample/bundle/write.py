@@ -1,0 +1,113 @@
+"""Writing a bundle."""
+
+from __future__ import annotations
+
+import json
+import platform
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+from safetensors.torch import save
+
+from autosample.bundle.archive import MANIFEST, _manifest
+from autosample.errors import BundleError
+from autosample.experiment.run import Outcome
+from autosample.training import Training
+from autosample.views.card import model_card
+from autosample.views.page import report_page
+
+
+def write(outcome: Outcome, folder: Path, *, seen: bool = True) -> None:
+    """Write a bundle into an empty or new folder; BundleError on weights with NaN."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if any(folder.iterdir()):
+        raise BundleError(f"{folder} is not empty; give a new folder for the bundle")
+    report = outcome.report.model_dump(mode="json")
+    trace, costs = report.pop("trace"), report.pop("costs")
+    curves = {name: report.pop(name) for name in ("curves", "training")}
+    verification = report["verification"]
+    costs["verification"] = verification.pop("cost") if verification else None
+    trial = outcome.trial.model_dump(
+        mode="json",
+        exclude={"name", "start", "start_with", "seconds", "passes", "whole"},
+    )
+    _json(folder / "config.json", trial)
+    _json(folder / "sampler.json", outcome.sampler.model_dump(mode="json"))
+    _json(folder / "metrics.json", report)
+    _json(folder / "trace.json", {"costs": costs, "trace": trace, **curves})
+    _json(folder / "environment.json", environment(outcome))
+    (folder / "model.safetensors").write_bytes(_weights(outcome))
+    for name, ids in (
+        ("users", outcome.dataset.users),
+        ("items", outcome.dataset.items),
+    ):
+        pq.write_table(
+            pa.table({"row": pa.array(range(len(ids)), pa.int32()), "id": ids}),
+            folder / f"{name}.parquet",
+        )
+    if seen:
+        known = outcome.split.known
+        pairs = pa.table({"user": known.users_E.astype("int32"), "item": known.items_E})
+        pq.write_table(pairs, folder / "seen.parquet")
+    (folder / "README.md").write_text(model_card(outcome.report))
+    (folder / "report.html").write_text(report_page(outcome.report))
+    _json(folder / MANIFEST, _manifest(folder))
+
+
+def _device(training: Training) -> str:
+    return torch.cuda.get_device_name() if training.device == "cuda" else "cpu"
+
+
+def environment(outcome: Outcome) -> dict[str, Any]:
+    """Tell what the result was made with."""
+    spec = outcome.report.spec
+    packages = ("autosample", "numpy", "pyarrow", "pydantic", "safetensors", "torch")
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "packages": {name: version(name) for name in packages},
+        "device": _device(spec.training),
+        "threads_per_trial": 1,
+        "seeds": {"search": spec.training.seed, "verify": list(spec.seeds)},
+        "git": _git(),
+        "data_fingerprint": outcome.dataset.fingerprint,
+        "spec_digest": spec.digest,
+    }
+
+
+def _git() -> str | None:
+    """The commit of a checkout; None where it is installed from elsewhere."""
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"],
+            capture_output=True,
+            text=True,
+            timeout=5,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()
+
+
+def _weights(outcome: Outcome) -> bytes:
+    """Return `users` (U, D) and `items` (I, D), and what the sampler has learned, such
+    as gates, under `sampler.`"""
+    learned = {f"sampler.{name}": t for name, t in outcome.sampler_state.items()}
+    exported = {
+        name: tensor.contiguous()
+        for name, tensor in (outcome.model.export() | learned).items()
+    }
+    for name, tensor in exported.items():
+        if not bool(torch.isfinite(tensor).all()):
+            raise BundleError(f"the weights of {name} are not all numbers")
+    return save(exported, metadata={"format": "pt"})
+
+
+def _json(path: Path, value: object) -> None:
+    path.write_text(json.dumps(value, indent=1, sort_keys=True, allow_nan=False) + "\n")

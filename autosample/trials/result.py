@@ -1,0 +1,156 @@
+"""Where a training ended, and how that is stored."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+
+from safetensors.torch import save
+
+from autosample.core.tensors import State, from_bytes
+from autosample.data.splits import Split
+from autosample.errors import SearchFailed
+from autosample.evaluation.metrics import Values
+from autosample.models import Model
+from autosample.training import Epoch
+from autosample.training.trainer import under
+from autosample.trials.checkpoints import Checkpoints
+from autosample.trials.trial import Trial, fresh_model
+
+
+@dataclass(frozen=True)
+class TrialResult:
+    """Where a training ended."""
+
+    trial: Trial
+    history: tuple[Epoch, ...]
+    """Its own passes, not those of the trial it started from."""
+    last_U: Values
+    """Validation metric of each user after the last pass."""
+    best_U: Values
+    """Validation metric of each user after the best pass."""
+    best: float
+    """The mean of the latter."""
+    fetch: Callable[[], State] = field(repr=False)
+    """Gives the checkpoint, from memory or from where it is kept."""
+    error: str | None = None
+    """Why it ended early, where it diverged."""
+    reused: bool = False
+    """Whether an earlier search ran it."""
+
+    @classmethod
+    def of(
+        cls,
+        trial: Trial,
+        state: State,
+        history: tuple[Epoch, ...],
+        error: str | None = None,
+    ) -> TrialResult:
+        """Make a result whose checkpoint is in memory."""
+        return cls(
+            trial=trial,
+            history=history,
+            last_U=state["values"].numpy(),
+            best_U=state["best_values"].numpy(),
+            best=float(state["best"]),
+            fetch=lambda: state,
+            error=error,
+        )
+
+    @property
+    def state(self) -> State:
+        """The checkpoint, with the best parameters under `best.`."""
+        return self.fetch()
+
+    @property
+    def seconds(self) -> float:
+        return sum(epoch.seconds for epoch in self.history)
+
+    @property
+    def pair_updates(self) -> int:
+        return sum(epoch.pair_updates for epoch in self.history)
+
+    @property
+    def best_epoch(self) -> int:
+        """The number of its best pass, also where it goes on from another trial and
+        that one made it; 0 where none was made."""
+        passes, since = self.state["counts"].tolist()
+        return int(passes - since)
+
+    @property
+    def passes(self) -> int:
+        """Passes behind it, also those of the trials it goes on from."""
+        return int(self.state["counts"][0])
+
+    @property
+    def usable(self) -> bool:
+        """Whether there are parameters to go on with."""
+        return self.error is None or len(self.best_U) > 0
+
+    def best_model(self, split: Split) -> Model:
+        """Build the model with the best parameters."""
+        model = fresh_model(self.trial, self.trial.parts(split))
+        model.load_state_dict(under(self.state, "best."))
+        return model
+
+    def best_sampler(self) -> State:
+        """Return what the samplers had learned by the best pass."""
+        return under(self.state, "best_sampler.")
+
+    def to_bytes(self, *, done: bool) -> bytes:
+        about = {
+            "trial": self.trial.model_dump(mode="json"),
+            "history": [asdict(epoch) for epoch in self.history],
+            "error": self.error,
+            "done": done,
+        }
+        tensors = {name: self.state[name].contiguous() for name in sorted(self.state)}
+        return save(tensors, metadata={"about": json.dumps(about)})
+
+    @classmethod
+    def from_bytes(cls, raw: bytes) -> tuple[TrialResult, bool]:
+        """Read what `to_bytes` wrote: the result, and whether the trial is done."""
+        size = int.from_bytes(raw[:8], "little")
+        about = json.loads(json.loads(raw[8 : 8 + size])["__metadata__"]["about"])
+        history = tuple(
+            Epoch(**(epoch | {"weights": tuple(epoch["weights"])}))
+            for epoch in about["history"]
+        )
+        trial = Trial.model_validate(about["trial"])
+        return cls.of(trial, from_bytes(raw), history, about["error"]), about["done"]
+
+    def without_state(self) -> TrialResult:
+        """Return what is told of it, without parameters: a few KiB instead of MiB."""
+        told = ("values", "best_values", "best", "counts")
+        few = {name: self.state[name] for name in told}
+        return replace(self, fetch=lambda: few)
+
+    def after(self, passes: int) -> TrialResult:
+        """Return it without its first passes, which are told of elsewhere."""
+        return replace(self, history=self.history[passes:])
+
+    def again(self, name: str) -> TrialResult:
+        """Return it as another search has it, which calls it something else."""
+        trial = self.trial.model_copy(update={"name": name})
+        return replace(self, trial=trial, reused=True)
+
+    def kept_in(self, checkpoints: Checkpoints) -> TrialResult:
+        """Return it with its state left where it is kept until asked for."""
+        return replace(self, fetch=lambda: stored(self.trial.digest, checkpoints).state)
+
+
+def load_result(
+    trial: Trial, checkpoints: Checkpoints
+) -> tuple[TrialResult, bool] | None:
+    """Return what a trial left behind and whether it was done; None if nothing."""
+    raw = checkpoints.load(trial.digest)
+    return None if raw is None else TrialResult.from_bytes(raw)
+
+
+def stored(digest: str, checkpoints: Checkpoints) -> TrialResult:
+    """Return the result kept under a digest; raises SearchFailed if it is not there."""
+    raw = checkpoints.load(digest)
+    if raw is None:
+        raise SearchFailed(f"checkpoint {digest} is gone; retry the search")
+    return TrialResult.from_bytes(raw)[0]
