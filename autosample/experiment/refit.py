@@ -27,7 +27,7 @@ class Refit(Config):
 
 def refit(final: TrialResult, passes: int, seconds: float | None = None) -> Request:
     """Describe how a finished training goes on over training and validation pairs."""
-    done = final.passes
+    done = final.total_epochs
     training = final.trial.training
     trial = final.trial.model_copy(
         update={

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 
+import torch
 from safetensors.torch import save
 
 from autosample.core.tensors import State, from_bytes
@@ -31,9 +32,13 @@ class TrialResult:
     best_U: Values
     """Validation metric of each user after the best pass."""
     best: float
-    """The mean of the latter."""
+    """Mean of `best_U`."""
+    total_epochs: int
+    """Epochs behind its parameters, those of the trials it goes on from included."""
+    best_epoch: int
+    """Number of the best epoch, counted as `total_epochs` is; 0 where there is none."""
     fetch: Callable[[], State] = field(repr=False)
-    """Gives the checkpoint, from memory or from where it is kept."""
+    """Returns the checkpoint, from memory or from storage; call `load_state`."""
     error: str | None = None
     """Why it ended early, where it diverged."""
     reused: bool = False
@@ -48,19 +53,25 @@ class TrialResult:
         error: str | None = None,
     ) -> TrialResult:
         """Make a result whose checkpoint is in memory."""
+        epochs, since_best = map(int, state["counts"].tolist())
         return cls(
             trial=trial,
             history=history,
             last_U=state["values"].numpy(),
             best_U=state["best_values"].numpy(),
             best=float(state["best"]),
+            total_epochs=epochs,
+            best_epoch=epochs - since_best,
             fetch=lambda: state,
             error=error,
         )
 
-    @property
-    def state(self) -> State:
-        """The checkpoint, with the best parameters under `best.`."""
+    def load_state(self) -> State:
+        """Return the checkpoint, with the best parameters under `best.`.
+
+        Where it is not in memory, each call reads and parses the whole of it from
+        storage: call once, and keep what it returns.
+        """
         return self.fetch()
 
     @property
@@ -72,18 +83,6 @@ class TrialResult:
         return sum(epoch.pair_updates for epoch in self.history)
 
     @property
-    def best_epoch(self) -> int:
-        """The number of its best pass, also where it goes on from another trial and
-        that one made it; 0 where none was made."""
-        passes, since = self.state["counts"].tolist()
-        return int(passes - since)
-
-    @property
-    def passes(self) -> int:
-        """Passes behind it, also those of the trials it goes on from."""
-        return int(self.state["counts"][0])
-
-    @property
     def usable(self) -> bool:
         """Whether there are parameters to go on with."""
         return self.error is None or len(self.best_U) > 0
@@ -91,21 +90,24 @@ class TrialResult:
     def best_model(self, split: Split) -> Model:
         """Build the model with the best parameters."""
         model = fresh_model(self.trial, self.trial.parts(split))
-        model.load_state_dict(under(self.state, "best."))
+        model.load_state_dict(under(self.load_state(), "best."))
         return model
 
     def best_sampler(self) -> State:
         """Return what the samplers had learned by the best pass."""
-        return under(self.state, "best_sampler.")
+        return under(self.load_state(), "best_sampler.")
 
     def to_bytes(self, *, done: bool) -> bytes:
+        """Return the result with its checkpoint as one safetensors file; loads the
+        checkpoint once."""
         about = {
             "trial": self.trial.model_dump(mode="json"),
             "history": [asdict(epoch) for epoch in self.history],
             "error": self.error,
             "done": done,
         }
-        tensors = {name: self.state[name].contiguous() for name in sorted(self.state)}
+        state = self.load_state()
+        tensors = {name: state[name].contiguous() for name in sorted(state)}
         return save(tensors, metadata={"about": json.dumps(about)})
 
     @classmethod
@@ -121,9 +123,15 @@ class TrialResult:
         return cls.of(trial, from_bytes(raw), history, about["error"]), about["done"]
 
     def without_state(self) -> TrialResult:
-        """Return what is told of it, without parameters: a few KiB instead of MiB."""
-        told = ("values", "best_values", "best", "counts")
-        few = {name: self.state[name] for name in told}
+        """Return a copy without parameters, a few KiB instead of MiB: its checkpoint
+        holds the validation values and counts alone."""
+        since_best = self.total_epochs - self.best_epoch
+        few = {
+            "values": torch.from_numpy(self.last_U),
+            "best_values": torch.from_numpy(self.best_U),
+            "best": torch.tensor([self.best], dtype=torch.float64),
+            "counts": torch.tensor([self.total_epochs, since_best]),
+        }
         return replace(self, fetch=lambda: few)
 
     def after(self, passes: int) -> TrialResult:
@@ -136,8 +144,9 @@ class TrialResult:
         return replace(self, trial=trial, reused=True)
 
     def kept_in(self, checkpoints: Checkpoints) -> TrialResult:
-        """Return it with its state left where it is kept until asked for."""
-        return replace(self, fetch=lambda: stored(self.trial.digest, checkpoints).state)
+        """Return a copy that reads its checkpoint from there whenever it is loaded."""
+        digest = self.trial.digest
+        return replace(self, fetch=lambda: stored(digest, checkpoints).load_state())
 
 
 def load_result(

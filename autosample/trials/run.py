@@ -73,7 +73,7 @@ class TrialRun:
             return
         self.trainer, self.weights = prepare(request, split)
         if kept is not None:
-            self.trainer.load(kept[0].state, self.weights)
+            self.trainer.load(kept[0].load_state(), self.weights)
         self._saved = time.monotonic()
 
     def passes(self) -> Iterator[Epoch]:
@@ -150,7 +150,9 @@ def prepare(request: Request, split: Split) -> tuple[Trainer, MixtureWeights]:
     trainer = Trainer(model, supernet, split, trial.training, Metric(trial.metric))
     weights = _weights(trial, observed, split)
     if request.start is not None:
-        state = from_best(request.start.state) if trial.whole else request.start.state
+        state = request.start.load_state()
+        if trial.whole:
+            state = from_best(state)
         if trial.start_with is Start.EVERYTHING:
             trainer.load(state, weights)
         else:

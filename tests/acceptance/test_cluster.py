@@ -66,9 +66,10 @@ def requests(epochs: int) -> list[Request]:
 
 def same(ours: list[TrialResult], theirs: list[TrialResult]) -> bool:
     return all(
-        torch.equal(one.state[name], other.state[name])
+        torch.equal(mine[name], tensor)
         for one, other in zip(ours, theirs, strict=True)
-        for name in other.state
+        for mine in [one.load_state()]
+        for name, tensor in other.load_state().items()
     )
 
 

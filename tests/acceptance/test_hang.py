@@ -48,6 +48,7 @@ def test_a_frozen_trial_goes_on_in_another_process(
     [found] = runner.run([request], freeze)
     [expected] = InProcessRunner(SPLIT).run([request], quiet)
     assert len(frozen) == 1
-    for name in expected.state:
-        assert torch.equal(found.state[name], expected.state[name])
+    state = found.load_state()
+    for name, tensor in expected.load_state().items():
+        assert torch.equal(state[name], tensor)
     assert not psutil.pid_exists(frozen[0])

@@ -81,7 +81,7 @@ def test_refit_trains_on_validation_pairs_and_on_no_test_pair() -> None:
     assert [epoch.pair_updates for epoch in result.history] == [
         SPLIT.known.num_pairs
     ] * 3
-    assert result.best_epoch == result.passes == done.passes + 3
+    assert result.best_epoch == result.total_epochs == done.total_epochs + 3
 
 
 def pairs(some: Any) -> list[tuple[int, int]]:
@@ -90,7 +90,7 @@ def pairs(some: Any) -> list[tuple[int, int]]:
 
 def test_refit_goes_on_from_the_best_parameters() -> None:
     done = trained(epochs=40)
-    assert done.best_epoch < done.passes
+    assert done.best_epoch < done.total_epochs
     trainer, _ = prepare(refit(done, 3), SPLIT)
     best = done.best_model(SPLIT).state_dict()
     assert all(best[n].equal(t) for n, t in trainer.model.state_dict().items())
@@ -112,8 +112,8 @@ def test_an_interrupted_refit_goes_on_to_the_same_bytes(
         InProcessRunner(SPLIT, kept).run([request], stop)
     [resumed] = InProcessRunner(SPLIT, kept).run([request], quiet)
     assert len(resumed.history) == 4
-    for name, tensor in plain.state.items():
-        assert torch.equal(tensor, resumed.state[name])
+    for name, tensor in plain.load_state().items():
+        assert torch.equal(tensor, resumed.load_state()[name])
 
 
 def test_a_training_that_an_earlier_search_kept_goes_on_to_the_same_model(

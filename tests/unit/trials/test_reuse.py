@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from autosample.core.tensors import State
 from autosample.data.splits import RandomSplit, Split
 from autosample.data.synthetic import Synthetic
 from autosample.experiment.strategies.evidence import Cost
@@ -111,6 +114,32 @@ def test_a_name_for_people_makes_no_other_training(tmp_path: Path) -> None:
     assert found.trial.name == "another"
     assert found.reused
     assert Cost().plus([found]).reused == 1
+
+
+class Elsewhere(Counting):
+    """Returns results whose checkpoints are not in memory; counts how often each is
+    read."""
+
+    fetched = 0
+
+    def run(self, requests: Sequence[Request], on_epoch: OnEpoch) -> list[TrialResult]:
+        results = super().run(requests, on_epoch)
+        return [
+            replace(result, fetch=partial(self._fetch, result)) for result in results
+        ]
+
+    def _fetch(self, result: TrialResult) -> State:
+        self.fetched += 1
+        return result.load_state()
+
+
+def test_a_checkpoint_is_read_once_to_be_kept(tmp_path: Path) -> None:
+    inner = Elsewhere(SPLIT)
+    runner = ReusingRunner(inner, SPLIT, TrainingStore(tmp_path))
+    [result] = runner.run([Request(trial())], quiet)
+    assert inner.fetched == 1
+    assert 1 <= result.best_epoch <= result.total_epochs == 4
+    assert inner.fetched == 1
 
 
 @pytest.mark.parametrize("left", [0, 100, -10])

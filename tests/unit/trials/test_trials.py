@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
+from autosample.core.tensors import State
 from autosample.data.splits import RandomSplit
 from autosample.data.synthetic import Synthetic
 from autosample.errors import SearchFailed
@@ -46,7 +49,8 @@ def quiet(_: Trial, __: Epoch) -> None:
 
 
 def same(ours: TrialResult, theirs: TrialResult) -> bool:
-    return all(torch.equal(ours.state[n], theirs.state[n]) for n in theirs.state)
+    mine, other = ours.load_state(), theirs.load_state()
+    return all(torch.equal(mine[name], other[name]) for name in other)
 
 
 def test_a_result_survives_being_stored() -> None:
@@ -98,7 +102,7 @@ def test_a_branch_takes_parameters_and_perhaps_the_optimiser() -> None:
         branch = trial(epochs=1, start=base.trial.digest, start_with=start)
         trainer, _ = running.prepare(Request(branch, base), SPLIT)
         state = trainer.model.state_dict()
-        assert torch.equal(state["users"], base.state["model.users"])
+        assert torch.equal(state["users"], base.load_state()["model.users"])
         assert trainer.epoch == 0
         has_state = bool(trainer.optimizer.state)
         assert has_state == (start is Start.OPTIMIZER)
@@ -167,3 +171,23 @@ def test_the_best_pass_may_be_that_of_the_trial_it_goes_on_from() -> None:
     assert [epoch.number for epoch in after.history] == [6, 7, 8]
     assert after.best_epoch == 1
     assert after.without_state().best_epoch == 1
+
+
+def test_counts_and_values_are_read_without_the_checkpoint() -> None:
+    [result] = InProcessRunner(SPLIT).run([Request(trial())], quiet)
+    fetched: list[State] = []
+
+    def fetch() -> State:
+        fetched.append(result.load_state())
+        return fetched[-1]
+
+    away = replace(result, fetch=fetch)
+    counts = (away.best_epoch, away.total_epochs, away.best, away.seconds)
+    assert counts == (result.best_epoch, 5, result.best, result.seconds)
+    told, _ = TrialResult.from_bytes(away.without_state().to_bytes(done=True))
+    assert (told.best_epoch, told.total_epochs) == counts[:2]
+    np.testing.assert_array_equal(told.best_U, result.best_U)
+    np.testing.assert_array_equal(told.last_U, result.last_U)
+    assert fetched == []
+    away.best_model(SPLIT)
+    assert len(fetched) == 1
