@@ -5,7 +5,7 @@ DATA ?=
 TEST ?=
 KEEP ?=
 
-.PHONY: demo test check browser format bench bench-search bench-rungs peers readme openapi laws drill fuzz install clean
+.PHONY: demo test test-fast check browser format bench bench-search bench-rungs peers readme openapi laws drill fuzz install clean
 
 install: .venv/installed
 
@@ -18,8 +18,15 @@ install: .venv/installed
 demo: install
 	$(BIN)/python -m autosample.cli.demo --data '$(DATA)' --test '$(TEST)' $(if $(KEEP),--keep)
 
+# In as many processes as there are processors, up to two: more would want more memory.
+PROCESSES := -n logical --maxprocesses 2
+
 test: install
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(PROCESSES)
+
+# For the inner loop, under 90 seconds: all but real processes, browsers and real data.
+test-fast: install
+	$(BIN)/python -m pytest $(PROCESSES) -m 'not slow'
 
 check: install
 	$(BIN)/ruff check .

@@ -1,17 +1,30 @@
-"""Fixtures that several suites share."""
+"""Fixtures that several suites share, and how tests are shared between processes."""
 
 from __future__ import annotations
 
 import os
+
+# Tests, and what they start, compute in one thread each: two on toys cost several times
+# what they save, the more so where several processes share the processors. Torch reads
+# this as it is imported.
+os.environ["OMP_NUM_THREADS"] = "1"
+
 import shutil
 import tempfile
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import torch
 from hypothesis import settings
+
+from tests.order import FileScheduling, place_of
+from workers.drill.databases import Borrowed
+
+if TYPE_CHECKING:
+    from xdist.remote import Producer
 
 # A kernel's first call compiles it, whatever example comes first.
 settings.register_profile("autosample", deadline=None)
@@ -21,13 +34,19 @@ settings.load_profile("autosample")
 _KEPT = tempfile.TemporaryDirectory(prefix="autosample-trainings-")
 os.environ["AUTOSAMPLE_TRAININGS"] = _KEPT.name
 
-# Two threads on toys cost several times what they save, the more so on a busy machine.
 torch.set_num_threads(1)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run what starts real processes last, so that cheap failures show first."""
-    items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
+    """Run the longest files first, so that all processes end at about the same time."""
+    items.sort(key=lambda item: place_of(item.nodeid))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> FileScheduling:
+    """Hand out whole files; without `-n` nothing is handed out."""
+    config.option.loadscopereorder = False  # ours is the order
+    return FileScheduling(config, log)
 
 
 @pytest.fixture(scope="session")
@@ -41,10 +60,12 @@ def shared_data() -> Path:
 
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
-    """A real Postgres: AUTOSAMPLE_TEST_DATABASE_URL, or one of our own."""
+    """A database on the Postgres AUTOSAMPLE_TEST_DATABASE_URL, or on one of our own."""
     given = os.environ.get("AUTOSAMPLE_TEST_DATABASE_URL")
     if given:
-        yield given
+        borrowed = Borrowed(given)  # a database of this process alone
+        yield borrowed.url
+        borrowed.stop()
         return
     with warnings.catch_warnings():  # it looks for a runtime folder when imported
         warnings.simplefilter("ignore")
