@@ -105,8 +105,7 @@ class Negatives:
         parts = self._part()
         context = self._context(users.long(), positives.long())
         [chosen] = choose(self._kept, [parts], context, self.rng)
-        pool = chosen.pool.items.expand(len(users), -1)
-        return Drawn(pool.gather(1, chosen.slots), chosen.weights)
+        return Drawn(chosen.items, chosen.weights)
 
     def _part(self) -> Parts:
         """Return what draws for a batch: of a mixture one, as likely as its share."""

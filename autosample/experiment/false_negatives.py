@@ -80,9 +80,8 @@ def _false(
     split: Split,
 ) -> np.ndarray:
     """Return the weighed share of each pair's negatives that are validation pairs."""
-    slots_BN = chosen.slots[..., 0] if chosen.slots.dim() == 3 else chosen.slots
-    items_BM = chosen.pool.items.expand(len(users), -1)
-    items_BN = items_BM.gather(1, slots_BN).numpy()
+    items = chosen.items
+    items_BN = (items[..., 0] if items.dim() == 3 else items).numpy()
     weights_BN = chosen.weights.double().numpy()
     false_BN = split.valid.contains(users, items_BN)
     total_B = np.maximum(weights_BN.sum(1), 1e-12)

@@ -79,12 +79,16 @@ class ScoredPool:
             return values_BM
         return values_BM.masked_fill(~self.allowed, value)
 
-    def equal_weights(self, slots_BN: Tensor) -> Tensor:
-        """Weigh the allowed slots of each row alike; zero where none is: (B, N)."""
+    def equal_weights(self, slots: Tensor) -> Tensor:
+        """Give the allowed slots of each row equal weights that sum to 1: (B, N).
+
+        Slots have shape (B, N), or (1, N) where all rows share them. A row without any
+        allowed slot gets zeros.
+        """
+        rows, count = len(self.context.users_B), slots.shape[1]
         if self.allowed is None:
-            count = slots_BN.shape[1]
-            return torch.full(slots_BN.shape, 1 / count, device=slots_BN.device)
-        allowed_BN = self.allowed.gather(1, slots_BN).float()
+            return torch.full((rows, count), 1 / count, device=slots.device)
+        allowed_BN = self.allowed.gather(1, slots.expand(rows, -1)).float()
         return allowed_BN / allowed_BN.sum(1, keepdim=True).clamp_(min=1)
 
     def without_top(self, share: float) -> ScoredPool:

@@ -69,7 +69,7 @@ class SamplerContract:
         for moment, chosen in self.draws(device):
             leaves = {leaf.parts for leaf in self.sampler.leaves(moment)}
             assert chosen.parts in leaves
-            assert chosen.slots.shape[:2] == (300, chosen.parts.negatives)
+            assert chosen.items.shape[:2] == (300, chosen.parts.negatives)
             assert chosen.weights.shape == (300, chosen.parts.negatives)
             items = chosen.pool.items
             assert items.shape[1] == chosen.parts.pool
@@ -80,10 +80,8 @@ class SamplerContract:
     def test_no_observed_item_counts_for_its_user(self, device: str) -> None:
         users_B = toys.pairs(50).queries.users_B.numpy()
         for _, chosen in self.draws(device):
-            items_BM = chosen.pool.items.expand(300, -1)
-            slots = chosen.slots if chosen.slots.dim() == 3 else chosen.slots[..., None]
-            for slots_BN in slots.unbind(-1):
-                items_BN = items_BM.gather(1, slots_BN).cpu()
+            items = chosen.items if chosen.items.dim() == 3 else chosen.items[..., None]
+            for items_BN in items.cpu().unbind(-1):
                 seen_BN = toys.TRAIN.contains(users_B, items_BN.numpy())
                 counted_BN = (chosen.weights > 0).cpu()
                 assert not (torch.from_numpy(seen_BN) & counted_BN).any()

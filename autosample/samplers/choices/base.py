@@ -16,11 +16,11 @@ from autosample.samplers.pool import ScoredPool
 class Chosen(NamedTuple):
     """N slots of a pool for each pair, and how much each counts."""
 
-    slots_BN: Tensor
-    """Columns of the pool."""
+    slots: Tensor
+    """Columns of the pool: (B, N), or (1, N) where every pair uses the same ones."""
     weights_BN: Tensor
-    """Sum to 1 in a row, or to a rank weight; zero where a slot is not allowed, all
-    zero where none is."""
+    """Weights in the loss. A row sums to 1, or to a rank weight; a slot that is not
+    allowed has weight 0, so a row without any allowed slot is all zeros."""
 
 
 class Choice(Config, ABC):

@@ -37,10 +37,9 @@ class Drawn(Choice, ABC):
 
     def choose(self, pool: ScoredPool, rng: Generator) -> Chosen:
         law_BM = self.law(pool)
-        rows, size = law_BM.shape
         if self.whole:
-            slots_M = torch.arange(size, device=law_BM.device)
-            return Chosen(slots_M.expand(rows, -1), law_BM)
+            slots_M = torch.arange(law_BM.shape[1], device=law_BM.device)
+            return Chosen(slots_M[None], law_BM)
         slots_BN = drawn(law_BM, self.keep, rng)
         return Chosen(slots_BN, pool.equal_weights(slots_BN))
 

@@ -21,5 +21,4 @@ class First(Choice):
 
     def choose(self, pool: ScoredPool, rng: Generator) -> Chosen:
         slots_N = torch.arange(self.keep, device=pool.context.users_B.device)
-        slots_BN = slots_N.expand(pool.size[0], -1)
-        return Chosen(slots_BN, pool.equal_weights(slots_BN))
+        return Chosen(slots_N[None], pool.equal_weights(slots_N[None]))

@@ -21,12 +21,21 @@ class ChosenSlots(NamedTuple):
 
     pool: Pool
     slots: Tensor
-    """(B, N), or (B, N, L) where each layer chooses by itself."""
+    """Columns of the pool: (B, N), (1, N) where every pair uses the same ones, or
+    (B, N, L) where each layer chooses by itself."""
     weights: Tensor
     """(B, N)"""
     parts: Parts
     seed: int | None = None
     """What a synthesis draws its randomness from."""
+
+    @property
+    def items(self) -> Tensor:
+        """The chosen items: (B, N), or (B, N, L) where each layer chooses by itself."""
+        rows = len(self.weights)
+        slots = self.slots.expand(rows, *self.slots.shape[1:])
+        items_BM = self.pool.items.expand(rows, -1)
+        return items_BM.gather(1, slots.flatten(1)).view_as(slots)
 
 
 class Columns(NamedTuple):
@@ -93,7 +102,7 @@ def _choose(
         )
         for scores_BM in layers.unbind(-1)
     ]
-    slots_BNL = torch.stack([chosen.slots_BN for chosen in each], -1)
+    slots_BNL = torch.stack([chosen.slots for chosen in each], -1)
     return ChosenSlots(pool, slots_BNL, each[0].weights_BN, parts, seed)
 
 

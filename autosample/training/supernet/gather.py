@@ -61,7 +61,7 @@ def gather(
         each for each in chosen if not each.parts.synthesis and not each.pool.shared
     ]
     columns = [context.positives_B[:, None]]
-    columns += [each.pool.items.gather(1, each.slots) for each in plain]
+    columns += [each.items for each in plain]
     linked = step.links.pairs(torch.cat(columns, 1))
     widths = [column.shape[1] for column in columns]
     scores = torch.split(linked.scores, widths, 1)
@@ -87,14 +87,15 @@ def _log_q(step: Gathering, chosen: ChosenSlots) -> Tensor | None:
     log_q = chosen.pool.log_q if step.log_q else None
     if log_q is None:
         return None
-    return log_q.expand(len(chosen.slots), -1).gather(1, chosen.slots)
+    rows = len(chosen.weights)
+    return log_q.expand(rows, -1).gather(1, chosen.slots.expand(rows, -1))
 
 
 def _shared(step: Gathering, chosen: ChosenSlots) -> Negatives:
     """Score shared columns by one product, whatever was chosen of them."""
     scores_BC, squares_1C = step.links.columns(chosen.pool.items)
     slots, weights = chosen.slots, chosen.weights
-    if slots.stride(0) == 0:  # one row, expanded: the same columns for every pair
+    if len(slots) < len(weights):  # (1, N): the same columns for every pair
         scores_BN = scores_BC
         if slots.shape[1] != scores_BC.shape[1]:
             scores_BN = scores_BC[:, slots[0]]
@@ -110,11 +111,7 @@ def _synthetic(step: Gathering, chosen: ChosenSlots) -> Negatives:
     assert chosen.parts.synthesis is not None
     assert chosen.seed is not None
     context = step.context
-    items_BM = chosen.pool.items.expand(len(context.users_B), -1)
-    items_BNL = torch.stack(
-        [items_BM.gather(1, slots_BN) for slots_BN in chosen.slots.unbind(-1)], -1
-    )
-    parts = step.links.ingredients(context.positives_B, items_BNL)
+    parts = step.links.ingredients(context.positives_B, chosen.items)
     queries_BD = parts.queries_BD
     maker = step.kept.maker(chosen.parts.synthesis, queries_BD)
     made = maker.embed(parts, seeded(chosen.seed, queries_BD.device))

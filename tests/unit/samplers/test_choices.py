@@ -103,7 +103,7 @@ def columns(allowed: Tensor | None, row: int) -> list[int]:
 def agrees(chosen: Chosen, row: int, expected: list[int]) -> None:
     """Check that a row uses these slots, alike; none where none is expected."""
     used = chosen.weights_BN[row] > 0
-    assert chosen.slots_BN[row][used].tolist() == expected
+    assert chosen.slots.expand(200, -1)[row][used].tolist() == expected
     if expected:
         alike = torch.full((len(expected),), 1 / len(expected))
         torch.testing.assert_close(chosen.weights_BN[row][used], alike)
@@ -123,7 +123,7 @@ def test_hardest_agrees_with_a_plain_loop(
 
 def test_first_takes_the_first_slots_and_leaves_out_what_is_not_allowed() -> None:
     chosen = First(keep=4).choose(scored(ALLOWED), torch.Generator())
-    assert chosen.slots_BN.tolist() == [[0, 1, 2, 3]] * 200
+    assert chosen.slots.tolist() == [[0, 1, 2, 3]]
     counts = ALLOWED[:, :4].float()
     expected = counts / counts.sum(1, keepdim=True).clamp(min=1)
     torch.testing.assert_close(chosen.weights_BN, expected)
@@ -133,7 +133,7 @@ def test_top_draws_each_of_the_best_alike() -> None:
     rows = 30_000
     chosen = Top(top=3, keep=1).choose(repeated(rows), torch.Generator().manual_seed(0))
     best = set(SCORES[0].topk(3).indices.tolist())
-    share = chosen.slots_BN[:, 0].bincount(minlength=9) / rows
+    share = chosen.slots[:, 0].bincount(minlength=9) / rows
     law = torch.tensor([1 / 3 if column in best else 0.0 for column in range(9)])
     assert within(share, law, rows)
 
@@ -142,7 +142,7 @@ def test_top_never_prefers_what_is_not_allowed() -> None:
     chosen = Top(top=5, keep=1).choose(
         scored(ALLOWED), torch.Generator().manual_seed(0)
     )
-    drawn = ALLOWED.gather(1, chosen.slots_BN)[:, 0]
+    drawn = ALLOWED.gather(1, chosen.slots)[:, 0]
     assert drawn[ALLOWED.any(1)].all()
 
 
@@ -150,13 +150,13 @@ def test_top_never_prefers_what_is_not_allowed() -> None:
 def test_softmax_draws_with_the_softmax_of_the_scores(tau: float) -> None:
     rows = 30_000
     chosen = Softmax(tau=tau).choose(repeated(rows), torch.Generator().manual_seed(0))
-    share = chosen.slots_BN[:, 0].bincount(minlength=9) / rows
+    share = chosen.slots[:, 0].bincount(minlength=9) / rows
     assert within(share, torch.softmax(SCORES[0] / tau, 0), rows)
 
 
 def test_softmax_draws_without_replacement() -> None:
     chosen = Softmax(keep=4).choose(scored(), torch.Generator().manual_seed(0))
-    assert all(len(set(row)) == 4 for row in chosen.slots_BN.tolist())
+    assert all(len(set(row)) == 4 for row in chosen.slots.tolist())
 
 
 def loss(row: int, column: int) -> float:
@@ -193,7 +193,7 @@ def test_weights_over_the_whole_pool_are_those_of_the_papers(
             expected = torch.zeros(9)
             for column, weight in (law(row, may, value) if may else {}).items():
                 expected[column] = weight
-            assert chosen.slots_BN[row].tolist() == list(range(9))
+            assert chosen.slots.tolist() == [list(range(9))]
             torch.testing.assert_close(
                 chosen.weights_BN[row], expected, rtol=1e-3, atol=1e-5
             )
@@ -210,7 +210,7 @@ def test_draws_from_the_pool_follow_the_same_weights(
     assert callable(law)
     rows, allowed = 30_000, torch.tensor([[True] * 7 + [False] * 2])
     chosen = choice.choose(repeated(rows, allowed), torch.Generator().manual_seed(0))
-    share = chosen.slots_BN[:, 0].bincount(minlength=9) / rows
+    share = chosen.slots[:, 0].bincount(minlength=9) / rows
     expected = torch.zeros(9)
     for column, weight in law(0, list(range(7)), 0.5).items():
         expected[column] = weight
@@ -252,7 +252,7 @@ def test_a_curriculum_is_the_hardest_of_a_part_of_the_pool(
 def test_a_short_training_runs_the_whole_curriculum() -> None:
     """In the last of four passes a curriculum of ten is at three quarters."""
     ours = Shrinking(course=10).choose(scored(None, Moment(3, 4)), torch.Generator())
-    assert (ours.slots_BN < 2).all()
+    assert (ours.slots < 2).all()
 
 
 @pytest.mark.parametrize("allowed", [None, ALLOWED])
@@ -295,7 +295,7 @@ def test_the_first_violator_carries_the_weight_of_its_rank(
         if found is None:
             assert float(chosen.weights_BN[row]) == 0
         else:
-            assert int(chosen.slots_BN[row]) == found[0]
+            assert int(chosen.slots[row]) == found[0]
             assert float(chosen.weights_BN[row]) == pytest.approx(found[1])
 
 
@@ -332,7 +332,8 @@ def test_a_guard_leaves_the_top_of_the_pool_out_of_any_choice(
     expected = choice.choose(scored(kept), torch.Generator())
     assert torch.equal(found.weights_BN > 0, expected.weights_BN > 0)
     used = found.weights_BN > 0
-    assert torch.equal(found.slots_BN[used], expected.slots_BN[used])
+    ours, theirs = (each.slots.expand(used.shape)[used] for each in (found, expected))
+    assert torch.equal(ours, theirs)
 
 
 def test_every_choice_is_tested_here() -> None:
