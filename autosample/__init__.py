@@ -12,12 +12,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from autosample.bundle.negatives import Negatives, parse
+    from autosample.bundle.negatives import Negatives
     from autosample.bundle.recommender import Recommender, load
     from autosample.client import Client
     from autosample.data.dataset import Dataset, from_arrays, load_dataset
     from autosample.data.options import ReadOptions
     from autosample.library import Result, search
+    from autosample.samplers import parse_sampler
     from autosample.spec import SearchSpec
     from autosample.views.trackers import tracker
 
@@ -32,7 +33,7 @@ _HOME = {
     "from_arrays": "autosample.data.dataset",
     "load": "autosample.bundle.recommender",
     "load_dataset": "autosample.data.dataset",
-    "parse": "autosample.bundle.negatives",
+    "parse_sampler": "autosample.samplers",
     "search": "autosample.library",
     "tracker": "autosample.views.trackers",
 }
@@ -48,7 +49,7 @@ __all__ = [
     "from_arrays",
     "load",
     "load_dataset",
-    "parse",
+    "parse_sampler",
     "search",
     "tracker",
 ]

@@ -10,9 +10,9 @@ from pydantic import ValidationError
 
 from autosample.bundle.recommender import Recommender, load
 from autosample.bundle.write import write
+from autosample.core.config import describe_errors
 from autosample.core.progress import Report as Tell
 from autosample.core.progress import silent
-from autosample.core.validation import told
 from autosample.data.dataset import Dataset, load_dataset
 from autosample.data.options import ReadOptions
 from autosample.errors import SpecError
@@ -91,4 +91,4 @@ def make_spec(dataset: str, fields: dict[str, Any]) -> SearchSpec:
     try:
         return SearchSpec.model_validate({"dataset": dataset} | fields)
     except ValidationError as error:
-        raise SpecError(told(error)) from error
+        raise SpecError(describe_errors(error)) from error

@@ -11,8 +11,7 @@ from pydantic import ValidationError
 
 from api.deps import AppSettings, Datasets, FoundDataset, Room
 from api.security import Reader, Submitter
-from autosample.core.config import Config
-from autosample.core.validation import told
+from autosample.core.config import Config, describe_errors
 from autosample.data.apart import preview_apart, read_apart
 from autosample.data.options import ReadOptions
 from autosample.data.preview import Preview
@@ -106,7 +105,7 @@ def parse_options(text: str) -> ReadOptions:
     try:
         return ReadOptions.model_validate_json(text)
     except ValidationError as error:
-        raise SpecError(f"options: {told(error)}") from error
+        raise SpecError(f"options: {describe_errors(error)}") from error
 
 
 def _saved(upload: UploadFile, folder: Path, at: int) -> Path:

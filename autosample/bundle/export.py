@@ -14,9 +14,9 @@ import torch
 from torch.nn.functional import logsigmoid
 from torch.utils.data import DataLoader, TensorDataset
 
-from autosample import Negatives, parse
+from autosample import Negatives, parse_sampler
 
-SAMPLER = parse("""$sampler""")
+SAMPLER = parse_sampler("""$sampler""")
 
 
 def train(users, items, num_users, num_items, *, width=64, epochs=20, seed=0):

@@ -12,15 +12,13 @@ from __future__ import annotations
 from typing import NamedTuple, Self
 
 import torch
-from pydantic import TypeAdapter, ValidationError
 from torch import Generator, Tensor
 
 from autosample.core.types import Moment
-from autosample.core.validation import told
 from autosample.data.interactions import Interactions
 from autosample.errors import SpecError
 from autosample.models.mf import TableScorer
-from autosample.samplers import Observed, Parts, Sampler, SamplerSpec
+from autosample.samplers import Observed, Parts, Sampler
 from autosample.samplers.context import QueryContext
 from autosample.training.supernet.columns import choose
 from autosample.training.supernet.kept import Kept
@@ -128,12 +126,3 @@ class Negatives:
             observed=self.observed,
             moment=self._moment,
         )
-
-
-def parse(text: str) -> Sampler:
-    """Return the sampler that a `sampler.json` holds; raises SpecError."""
-    try:
-        found: Sampler = TypeAdapter(SamplerSpec).validate_json(text)
-    except ValidationError as error:
-        raise SpecError(f"this is no sampler: {told(error)}") from error
-    return found

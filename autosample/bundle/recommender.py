@@ -12,14 +12,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
-from pydantic import TypeAdapter, ValidationError
 from safetensors.numpy import load as parse
 
 from autosample.bundle import archive
-from autosample.core.validation import told
 from autosample.data.interactions import Interactions
-from autosample.errors import BundleError, NotFound
-from autosample.samplers import Sampler, SamplerSpec
+from autosample.errors import BundleError, NotFound, SpecError
+from autosample.samplers import Sampler, parse_sampler
 
 if TYPE_CHECKING:
     from autosample.bundle.negatives import Negatives
@@ -154,10 +152,8 @@ def _read(folder: Path) -> Recommender:
 
 def _sampler(text: str) -> Sampler:
     try:
-        found: Sampler = TypeAdapter(SamplerSpec).validate_json(text)
-    except ValidationError as error:
+        return parse_sampler(text)
+    except SpecError as error:
         raise BundleError(
-            f"sampler.json names what is not known here: {told(error)}; install the"
-            " plug-in it comes from"
+            f"sampler.json is {error}; install the plug-in that it comes from"
         ) from error
-    return found

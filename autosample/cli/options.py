@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from pydantic import ValidationError
 
-from autosample.core.validation import told
+from autosample.core.config import describe_errors
 from autosample.data.options import ReadOptions
 from autosample.errors import SpecError
 
@@ -31,7 +31,7 @@ def read_options(**fields: Any) -> ReadOptions:
     try:
         return ReadOptions(**fields)
     except ValidationError as error:
-        raise SpecError(told(error)) from error
+        raise SpecError(describe_errors(error)) from error
 
 
 def given(**fields: Any) -> dict[str, Any]:

@@ -1,6 +1,9 @@
-"""The base of every setting a user can write."""
+"""The base class of all settings, and pydantic's complaints about them in one line."""
 
-from pydantic import BaseModel
+from __future__ import annotations
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 
 class Config(
@@ -31,3 +34,25 @@ class Config(
 
 def _short(value: object) -> str:
     return value.label if isinstance(value, Config) else str(value)
+
+
+def describe_errors(error: ValidationError) -> str:
+    """Return which fields are wrong and why, in one line."""
+    problems = error.errors()
+    return "; ".join(
+        f"{_path(problem['loc'])}: {problem['msg'].removeprefix('Value error, ')}"
+        for problem in problems
+        if not (problem["type"] == "too_short" and _has_inner(problem["loc"], problems))
+    )
+
+
+def _path(loc: tuple[int | str, ...]) -> str:
+    return ".".join(map(str, loc)) or "all of it"
+
+
+def _has_inner(loc: tuple[int | str, ...], problems: list[ErrorDetails]) -> bool:
+    """Tell whether an entry of a list was refused, which is why it is too short."""
+    return any(
+        len(problem["loc"]) > len(loc) and problem["loc"][: len(loc)] == loc
+        for problem in problems
+    )

@@ -8,6 +8,7 @@ from autosample.samplers.composed import (
     SamplerSpec,
     ScheduleSampler,
     ScheduleStage,
+    parse_sampler,
 )
 from autosample.samplers.observed import Observed
 from autosample.samplers.presets import (
@@ -75,5 +76,6 @@ __all__ = [
     "SoftmaxSampler",
     "SoftmaxVSampler",
     "UniformSampler",
+    "parse_sampler",
     "refusal",
 ]

@@ -5,11 +5,19 @@ from __future__ import annotations
 from itertools import accumulate
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import (
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 
-from autosample.core.config import Config
+from autosample.core.config import Config, describe_errors
 from autosample.core.plugins import Registry
 from autosample.core.types import Moment
+from autosample.errors import SpecError
 from autosample.samplers.base import Leaf, Parts, Preset, Sampler
 from autosample.samplers.choices import ChoiceSpec, Hardest
 from autosample.samplers.presets import PRESETS, UniformSampler
@@ -135,3 +143,15 @@ class ScheduleSampler(Composed):
     @property
     def all_parts(self) -> tuple[Parts, ...]:
         return tuple(part for stage in self.stages for part in stage.sampler.all_parts)
+
+
+def parse_sampler(text: str) -> Sampler:
+    """Return the sampler that JSON text describes, as `sampler.json` in a bundle does.
+
+    Raises SpecError, in one line, where the text is not a valid sampler.
+    """
+    try:
+        sampler: Sampler = TypeAdapter(SamplerSpec).validate_json(text)
+    except ValidationError as error:
+        raise SpecError(f"not a valid sampler: {describe_errors(error)}") from error
+    return sampler

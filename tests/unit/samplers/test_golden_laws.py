@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import torch
 
-from autosample.bundle.negatives import Negatives, parse
+from autosample.bundle.negatives import Negatives
+from autosample.samplers import parse_sampler
 from tests.unit.samplers.reference import GOLDEN, golden
 
 TOLD = json.loads(GOLDEN.read_text())
@@ -26,7 +27,7 @@ def test_draws_follow_the_golden_law(case: dict[str, Any]) -> None:
     users, items = torch.tensor(TOLD["observed_pairs"]).T
     sizes = len(TOLD["user_rows"]), len(TOLD["item_rows"])
     negatives = Negatives.of_pairs(
-        parse(json.dumps(case["sampler"])), users, items,
+        parse_sampler(json.dumps(case["sampler"])), users, items,
         num_users=sizes[0], num_items=sizes[1], seed=11,
     )  # fmt: skip
     negatives.start(torch.tensor(TOLD["user_rows"]), torch.tensor(TOLD["item_rows"]))
