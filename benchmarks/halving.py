@@ -1,7 +1,7 @@
 """ASHA replayed from recorded curves: it trains from scratch, as the truth did.
 
 A study of one training at a time goes through the candidates in their order, so that
-what it would see at each milestone is in truth.jsonl. Only the last passes on
+what it would see at each milestone is in truth.jsonl. Only the last epochs on
 validation pairs are missing: what is returned is the training itself.
 """
 
@@ -28,9 +28,9 @@ def replayed() -> Iterator[dict[str, Any]]:
 
 
 def _row(recorded: Recorded, labels: list[str], seed: int) -> dict[str, Any]:
-    passes = _halved({label: recorded.curves[label, seed] for label in labels})
-    best = {n: max(recorded.curves[n, seed][:end]) for n, end in passes.items()}
-    over = [n for n, end in passes.items() if end == len(recorded.curves[n, seed])]
+    epochs = _halved({label: recorded.curves[label, seed] for label in labels})
+    best = {n: max(recorded.curves[n, seed][:end]) for n, end in epochs.items()}
+    over = [n for n, end in epochs.items() if end == len(recorded.curves[n, seed])]
     chosen = max(over, key=lambda label: best[label])
     tested = recorded.tests[chosen, seed]
     return {
@@ -40,14 +40,14 @@ def _row(recorded: Recorded, labels: list[str], seed: int) -> dict[str, Any]:
         "chosen": chosen,
         "metric_returned": tested,
         "metric_before_refit": tested,
-        "passes": passes,
+        "epochs": epochs,
         "searched": best,
         "replayed": True,
     }
 
 
 def _halved(curves: dict[str, tuple[float, ...]]) -> dict[str, int]:
-    """Return how many passes each training makes.
+    """Return how many epochs each training makes.
 
     At a milestone it goes on if its best is not below the upper part of those that came
     there before it, as Ray Tune's ASHAScheduler has it.

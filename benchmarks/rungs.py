@@ -2,7 +2,7 @@
 
     python -m benchmarks.rungs [--races 200]
 
-The first passes of an ordinary training are what a race would have seen of it, so that
+The first epochs of an ordinary training are what a race would have seen of it, so that
 curves in truth.jsonl stand for trainings, and a race costs nothing. Each candidate's
 curve comes from a seed drawn by itself: many races instead of one a seed, and no luck
 shared between candidates. For each shape of a race it prints regret (mean, and what one
@@ -22,7 +22,7 @@ from typing import NamedTuple
 import numpy as np
 
 from autosample.experiment.audit import regret
-from autosample.experiment.strategies.race import Runner
+from autosample.experiment.strategies.race import Branch
 from autosample.models.base import ModelConfig
 from autosample.models.lightgcn import LightGCN
 from autosample.models.mf import MF
@@ -31,16 +31,16 @@ from autosample.spec.strategies import Race
 from benchmarks.truth import CANDIDATES, SEEDS, TRUTH, Truth, mean, rows
 
 PLANNED = 200
-"""Passes that a training may make, by default."""
+"""Epochs that a training may make, by default."""
 MODELS: dict[str, type[ModelConfig]] = {"mf": MF, "lightgcn": LightGCN}
 
 
 class Shape(NamedTuple):
-    """A race: its first rung's passes by model, the rungs in these, and its ranking."""
+    """A race: its first rung's epochs by model, the rungs in these, and its ranking."""
 
     paces: tuple[tuple[str, int], ...]
     rungs: tuple[tuple[int, int], ...]
-    """Passes since the start in units of the pace, and how many are kept."""
+    """Epochs since the start in units of the pace, and how many are kept."""
     doublings: float
 
     @classmethod
@@ -78,7 +78,7 @@ class Recorded:
         self.truth = Truth.of(name)
         sound = [r for r in rows(TRUTH) if r["cell"] == name and r["error"] is None]
         self.curves = {(r["label"], r["seed"]): tuple(r["curve"]) for r in sound}
-        """By label and seed: the validation metric after each pass."""
+        """By label and seed: the validation metric after each epoch."""
         self.tests = {(r["label"], r["seed"]): r["test"] for r in sound}
 
     @property
@@ -86,27 +86,27 @@ class Recorded:
         return len(self.curves) == CANDIDATES * len(SEEDS)
 
     @cache  # noqa: B019 - as many cells as there are data sets, for the whole run
-    def heading(self, label: str, seed: int, passes: int, doublings: float) -> float:
-        curve = self.curves[label, seed][:passes]
+    def heading(self, label: str, seed: int, epochs: int, doublings: float) -> float:
+        curve = self.curves[label, seed][:epochs]
         # Stopped early, as branches of a race are not; it would have gone on level.
-        curve += curve[-1:] * (passes - len(curve))
-        return Runner(UniformSampler(), curve=curve).heading(doublings, PLANNED)
+        curve += curve[-1:] * (epochs - len(curve))
+        return Branch(UniformSampler(), curve=curve).heading(doublings, PLANNED)
 
     def raced(self, seeds: Mapping[str, int], shape: Shape) -> Raced:
         """Run a race on the recorded curves, each candidate's of its seed."""
         pace, done, spent = dict(shape.paces)[self.model], 0, 0.0
         left = list(self.truth.tests)
         for since, keep in shape.rungs:
-            seconds = sum(self.truth.pass_seconds[label] for label in left)
+            seconds = sum(self.truth.epoch_seconds[label] for label in left)
             spent, done = spent + (since * pace - done) * seconds, since * pace
 
-            def ahead(label: str, passes: int = done) -> float:
-                return self.heading(label, seeds[label], passes, shape.doublings)
+            def ahead(label: str, epochs: int = done) -> float:
+                return self.heading(label, seeds[label], epochs, shape.doublings)
 
             left = sorted(left, key=ahead, reverse=True)[:keep]
         [winner] = left
-        rest = max(self.truth.passes[winner] - done, 0) + MODELS[self.model].refit
-        spent += rest * self.truth.pass_seconds[winner]
+        rest = max(self.truth.epochs[winner] - done, 0) + MODELS[self.model].refit
+        spent += rest * self.truth.epoch_seconds[winner]
         tests = self.truth.tests
         lost = regret(tests[winner], tests[self.truth.best])
         return Raced(winner, lost, spent / self.truth.training(winner))

@@ -97,28 +97,28 @@ def run(cell: Cell, strategy: str, seed: int) -> dict[str, Any]:
         "sampler": found.chosen.model_dump(mode="json"),
         "metric_returned": tested[0],
         "metric_before_refit": tested[1],
-        "passes": passes_of(spec, found, final),
+        "epochs": epochs_of(spec, found, final),
         "pair_updates": cost.pair_updates,
         "seconds": cost.seconds,
         "searched": {c.name: c.metric.mean for c in found.candidates if c.metric},
     }
 
 
-def passes_of(
+def epochs_of(
     spec: SearchSpec, found: SearchResult, final: TrialResult
 ) -> dict[str, int]:
-    """Count passes by who made them, so that seconds of a quiet hour can be put in."""
+    """Count epochs by who made them, so that seconds of a quiet hour can be put in."""
     shared, strategy = 0, spec.strategy
     if isinstance(strategy, Race):
         shared = strategy.warmup
     elif isinstance(strategy, Mixture):
         shared = strategy.epochs
-    passes = {each.name: max(each.epochs - shared, 0) for each in found.candidates}
-    passes[SUPERNET] = shared
+    epochs = {each.name: max(each.epochs - shared, 0) for each in found.candidates}
+    epochs[SUPERNET] = shared
     if final is not found.start:
-        passes[found.chosen.label] += len(final.history)
-    passes[found.chosen.label] += spec.resolved_refit
-    return passes
+        epochs[found.chosen.label] += len(final.history)
+    epochs[found.chosen.label] += spec.resolved_refit
+    return epochs
 
 
 def searches(cells: Iterable[Cell], strategies: Iterable[str], workers: int) -> None:
@@ -139,13 +139,13 @@ def judged(truth: Truth, row: dict[str, Any]) -> dict[str, Any]:
     """Return a row of the result, in the terms of docs and issue."""
     chosen, best = row["chosen"], truth.best
     seconds = sum(
-        count * truth.pass_seconds[label]
-        for label, count in row["passes"].items()
-        if label in truth.pass_seconds
+        count * truth.epoch_seconds[label]
+        for label, count in row["epochs"].items()
+        if label in truth.epoch_seconds
     )
     both = [label for label in row["searched"] if label in truth.tests]
     whole = sum(truth.training(label) for label in truth.tests)
-    updates = sum(row["passes"].values()) / sum(truth.passes.values())
+    updates = sum(row["epochs"].values()) / sum(truth.epochs.values())
     dataset, model = row["cell"].split("/")
     return {
         "dataset": dataset,

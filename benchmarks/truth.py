@@ -33,7 +33,7 @@ from benchmarks.data import dataset
 TRUTH = Path("benchmarks/results/truth.jsonl")
 CANDIDATES = 12
 SUPERNET, UNION = "supernet", 0.36
-"""What a pass of the supernet costs beside a pass of every candidate: measured on
+"""What an epoch of the supernet costs beside an epoch of every candidate: measured on
 Gowalla, see speed.json."""
 SEEDS = (0, 1, 2)
 READ: TypeAdapter[Sampler] = TypeAdapter(SamplerSpec)
@@ -172,9 +172,9 @@ class Truth:
 
     tests: dict[str, float]
     """Mean test metric over seeds, by label."""
-    pass_seconds: dict[str, float]
-    """Of one pass, in the quietest of the trainings."""
-    passes: dict[str, float]
+    epoch_seconds: dict[str, float]
+    """Of one epoch, in the quietest of the trainings."""
+    epochs: dict[str, float]
     """Of an ordinary training, mean over seeds."""
 
     @classmethod
@@ -201,7 +201,7 @@ class Truth:
 
     def training(self, label: str) -> float:
         """Return the seconds of an ordinary training."""
-        return self.passes[label] * self.pass_seconds[label]
+        return self.epochs[label] * self.epoch_seconds[label]
 
 
 def mean(values: Iterable[float]) -> float:

@@ -49,7 +49,7 @@ class Studying:
         trial = study.trial(point)
         run = TrialRun(Request(trial), self.split, NoCheckpoints())
         over = True
-        for epoch in run.passes():
+        for epoch in run.epochs():
             on_epoch(trial, epoch)
             at = len(run.history)
             if at in study.milestones:
@@ -76,8 +76,8 @@ def points(study: Study) -> list[dict[str, Any]]:
     for _ in range(study.samples - len(usual)):
         at = int(rng.integers(len(space.samplers)))
         turned = {
-            name: dial.low * (dial.high / dial.low) ** rng.random()
-            for name, dial in space.rates.items()
+            name: bounds.low * (bounds.high / bounds.low) ** rng.random()
+            for name, bounds in space.rates.items()
         }
         usual.append(usual[at] | turned)
     return usual

@@ -27,7 +27,7 @@ from autosample.trials.checkpoints import Checkpoints
 from autosample.trials.run import TrialRun
 from autosample.trials.study import (
     SAMPLER,
-    Dial,
+    Hyperparameter,
     Point,
     Space,
     Study,
@@ -68,7 +68,7 @@ class StudyTrial(tune.Trainable):
         except ValueError:
             return  # settings that do not go together: there is nothing to train
         self.run = TrialRun(Request(trial), self.split, self.kept)
-        self.passes: Iterator[Epoch] = self.run.passes()
+        self.epochs: Iterator[Epoch] = self.run.epochs()
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Take on another training without starting another process."""
@@ -78,7 +78,13 @@ class StudyTrial(tune.Trainable):
     def step(self) -> dict[str, Any]:
         """Train for a while, to the next milestone at most."""
         if self.run is None:
-            return {"best": 0.0, "passes": 0, "epochs": [], "over": True, "done": True}
+            return {
+                "best": 0.0,
+                "total_epochs": 0,
+                "epochs": [],
+                "over": True,
+                "done": True,
+            }
         over = self._go_on(self.run)
         history = self.run.history
         if over or len(history) in self.study.milestones:
@@ -86,7 +92,7 @@ class StudyTrial(tune.Trainable):
         told, self.told = history[self.told :], len(history)
         return {
             "best": max([0.0, *(epoch.best for epoch in history[-1:])]),
-            "passes": len(history),
+            "total_epochs": len(history),
             "epochs": [asdict(epoch) for epoch in told],
             "over": over,
             "done": over,
@@ -94,7 +100,7 @@ class StudyTrial(tune.Trainable):
 
     def _go_on(self, run: TrialRun) -> bool:
         began = time.monotonic()
-        for _ in self.passes:
+        for _ in self.epochs:
             if len(run.history) in self.study.milestones:
                 return False
             if time.monotonic() - began > BREATH:
@@ -117,7 +123,7 @@ class Listener(tune.Callback):
     on_epoch: OnEpoch
     tick: Callable[[], None]
     raised: BaseException | None = None
-    passes: int = 0
+    total_epochs: int = 0
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave all behind: Tune pickles callbacks for a restore, which nobody asks
@@ -137,7 +143,7 @@ class Listener(tune.Callback):
             return
         for told in result["epochs"]:
             epoch = Epoch(**(told | {"weights": tuple(told["weights"])}))
-            self.passes += 1
+            self.total_epochs += 1
             self._or_stop(self.on_epoch, described, epoch)
 
     def on_step_end(self, iteration: int, trials: list[TuneTrial], **info: Any) -> None:
@@ -161,7 +167,7 @@ class Limit(tune.Stopper):
         return self.stop_all()
 
     def stop_all(self) -> bool:
-        return self.listener.passes >= self.most
+        return self.listener.total_epochs >= self.most
 
 
 def run_study(
@@ -193,7 +199,9 @@ def run_study(
                 name="study",
                 verbose=0,
                 callbacks=[listener],
-                stop=Limit(study.passes, listener) if study.passes else None,
+                stop=Limit(study.total_epochs, listener)
+                if study.total_epochs
+                else None,
                 failure_config=tune.FailureConfig(max_failures=DEATHS),
             ),
         )
@@ -233,7 +241,7 @@ def _how(study: Study) -> tune.TuneConfig:
         time_budget_s=study.seconds,
         reuse_actors=True,
         scheduler=ASHAScheduler(
-            time_attr="passes",
+            time_attr="total_epochs",
             max_t=study.template.training.epochs + 1,  # its end is its own to find
             grace_period=study.grace,
             reduction_factor=study.reduction,
@@ -248,21 +256,21 @@ def _listed(space: Space) -> dict[str, Any] | None:
 
 
 def _ask(space: Space, asked: Asked) -> None:
-    """Let Optuna set a candidate and its dials."""
+    """Let Optuna set a candidate and its hyperparameters."""
     at = 0
     if len(space.samplers) > 1:
         at = asked.suggest_categorical(SAMPLER, list(range(len(space.samplers))))
     else:
         asked.suggest_int(SAMPLER, 0, 0)
-    for name, dial in space.dials(at).items():
-        _turn(asked, name, dial)
+    for name, bounds in space.hyperparameters(at).items():
+        _suggest(asked, name, bounds)
 
 
-def _turn(asked: Asked, name: str, dial: Dial) -> None:
-    if dial.whole:
-        asked.suggest_int(name, round(dial.low), round(dial.high), log=dial.log)
+def _suggest(asked: Asked, name: str, bounds: Hyperparameter) -> None:
+    if bounds.integer:
+        asked.suggest_int(name, round(bounds.low), round(bounds.high), log=bounds.log)
     else:
-        asked.suggest_float(name, dial.low, dial.high, log=dial.log)
+        asked.suggest_float(name, bounds.low, bounds.high, log=bounds.log)
 
 
 def _usual(study: Study) -> list[dict[str, Any]]:
@@ -276,8 +284,8 @@ def _usual(study: Study) -> list[dict[str, Any]]:
             for name in study.space.own[at]
         }
         point = {SAMPLER: at, **rates, **own}
-        dials = study.space.dials(at).items()
-        if all(dial.low <= point[name] <= dial.high for name, dial in dials):
+        allowed = study.space.hyperparameters(at).items()
+        if all(bounds.low <= point[name] <= bounds.high for name, bounds in allowed):
             points.append(point)
     return points[: study.samples]
 
@@ -295,7 +303,7 @@ def _tried(study: Study, result: Any, kept: Checkpoints) -> Tried | None:
     if result.config is None:  # a limit was met before its turn
         return None
     trial, told = trial_at(study, result.config), result.metrics or {}
-    if trial is None or not told.get("passes"):
+    if trial is None or not told.get("total_epochs"):
         return None
     if kept.load(trial.digest) is None:  # a limit ended it before a milestone
         return None

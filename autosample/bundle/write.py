@@ -34,7 +34,14 @@ def write(outcome: Outcome, folder: Path, *, seen: bool = True) -> None:
     costs["verification"] = verification.pop("cost") if verification else None
     trial = outcome.trial.model_dump(
         mode="json",
-        exclude={"name", "start", "start_with", "seconds", "passes", "whole"},
+        exclude={
+            "name",
+            "start",
+            "start_with",
+            "seconds",
+            "own_epochs",
+            "with_validation",
+        },
     )
     _json(folder / "config.json", trial)
     _json(folder / "sampler.json", outcome.sampler.model_dump(mode="json"))

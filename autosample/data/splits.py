@@ -33,7 +33,7 @@ class Split:
         return self.train.merged(self.valid)
 
     @cached_property
-    def whole(self) -> Split:
+    def with_validation(self) -> Split:
         """Return it with the validation pairs to train on, and none to decide by."""
         return Split(self.known, self.valid.none, self.test)
 

@@ -84,7 +84,7 @@ class Audit(Config):
     returned_over_best: float
     """The same over the truth of the best, minus 1."""
     returned_before_refit: float
-    """Test metric of that model before its last passes, over training and validation
+    """Test metric of that model before its last epochs, over training and validation
     pairs; like the truth, it has seen training pairs alone."""
     before_refit_over_best: float
     """The same over the truth of the best, minus 1."""

@@ -1,4 +1,4 @@
-"""Keeping to a budget: fewer passes of the same search, decided before it starts."""
+"""Keeping to a budget: fewer epochs of the same search, decided before it starts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from autosample.trials import Request
 SHARE = 0.5
 """Of a budget, what the search may take; the final training has the rest."""
 LAST = 4
-"""Of what is left for the final training, its last passes on all known pairs have one
+"""Of what is left for the final training, its last epochs on all known pairs have one
 part in so many at most."""
 
 
@@ -31,16 +31,16 @@ class Spending:
 
     spec: SearchSpec
     pairs: int
-    """Training pairs: the pair-updates of a pass."""
+    """Training pairs: the pair-updates of an epoch."""
     known: int
     """The same with validation pairs."""
     began: float = field(default_factory=time.monotonic)
 
     def fitted(self, forecast: Forecast | None) -> SearchSpec:
-        """Return the spec with as many passes as the budget has room for.
+        """Return the spec with as many epochs as the budget has room for.
 
         A forecast is needed where seconds are limited. Raises SpecError where not even
-        one pass of everything fits.
+        one epoch of everything fits.
         """
         if isinstance(self.spec.strategy, Asha):
             return self._limited(self.spec.strategy)
@@ -56,9 +56,9 @@ class Spending:
         assert isinstance(strategy, Race | Mixture)
         shorter = _shorter(strategy, ratio)
         fewer = spec.model_copy(update={"strategy": shorter})
-        # Rungs keep one pass each, so the shortest search may still be too long; it
-        # may then take what the final training would have had, but one pass.
-        over = self._passes(fewer) / self._passes(spec) > ratio / SHARE
+        # Rungs keep one epoch each, so the shortest search may still be too long; it
+        # may then take what the final training would have had, but one epoch.
+        over = self._epochs(fewer) / self._epochs(spec) > ratio / SHARE
         self._check(0 if over else 1, ratio)
         return fewer
 
@@ -68,10 +68,10 @@ class Spending:
         assert budget is not None
         limits: dict[str, float] = {}
         if budget.pair_updates is not None:
-            passes = floor(SHARE * budget.pair_updates / self.pairs)
+            epochs = floor(SHARE * budget.pair_updates / self.pairs)
             needed = asha.grace * len(self.spec.samplers)
-            self._check(passes - needed, passes / needed)
-            limits["passes"] = min(passes, asha.passes or passes)
+            self._check(epochs - needed, epochs / needed)
+            limits["total_epochs"] = min(epochs, asha.total_epochs or epochs)
         if budget.seconds is not None:
             seconds = SHARE * budget.seconds
             limits["seconds"] = min(seconds, asha.seconds or seconds)
@@ -85,61 +85,61 @@ class Spending:
         share = 1.0 if isinstance(self.spec.strategy, Exhaustive) else SHARE
         limits = [inf]
         if budget.pair_updates is not None:
-            planned = self._passes(self.spec) * self.pairs
+            planned = self._epochs(self.spec) * self.pairs
             limits.append(share * budget.pair_updates / planned)
         if budget.seconds is not None:
             assert forecast is not None
             limits.append(share * budget.seconds / max(forecast.search.seconds, 1e-9))
         return min(limits)
 
-    def _passes(self, spec: SearchSpec) -> int:
+    def _epochs(self, spec: SearchSpec) -> int:
         return sum(each.trials * each.most for each in searching(spec))
 
     def _check(self, epochs: int, ratio: float) -> None:
         if epochs < 1:
             raise SpecError(
                 f"the budget allows {ratio:.1%} of the search as planned, which is less"
-                " than one pass of everything; raise it, or name fewer candidates"
+                " than one epoch of everything; raise it, or name fewer candidates"
             )
 
     def final(self, request: Request, spent_updates: int) -> Request:
-        """Return the final training within what is left, at least one pass of it."""
+        """Return the final training within what is left, at least one epoch of it."""
         budget = self.spec.budget
         assert budget is not None
         trial = request.trial
-        passes, seconds = trial.passes, trial.seconds
+        epochs, seconds = trial.own_epochs, trial.seconds
         if budget.pair_updates is not None:
             left = (budget.pair_updates - spent_updates) // self.pairs
             last = ceil(self.spec.resolved_refit * self.growth)
             left -= min(last, left // LAST)
-            passes = max(left, 1)
+            epochs = max(left, 1)
         if budget.seconds is not None:
             seconds = self._seconds_left(budget.seconds)
         seconds = seconds and seconds * (1 - self._last_share)
-        changed = trial.model_copy(update={"passes": passes, "seconds": seconds})
+        changed = trial.model_copy(update={"own_epochs": epochs, "seconds": seconds})
         return request._replace(trial=changed)
 
     def last(self, spent_updates: int) -> tuple[int, float | None]:
-        """Return what passes over all known pairs are left, and the seconds for them;
-        no pass where nothing is."""
-        budget, passes, seconds = self.spec.budget, self.spec.resolved_refit, None
+        """Return what epochs over all known pairs are left, and the seconds for them;
+        no epoch where nothing is."""
+        budget, epochs, seconds = self.spec.budget, self.spec.resolved_refit, None
         assert budget is not None
         if budget.pair_updates is not None:
             left = budget.pair_updates - spent_updates
-            passes = min(passes, max(left // self.known, 0))
+            epochs = min(epochs, max(left // self.known, 0))
         if budget.seconds is not None:
             seconds = self._seconds_left(budget.seconds)
-            passes = passes if seconds > 0 else 0
-        return passes, seconds
+            epochs = epochs if seconds > 0 else 0
+        return epochs, seconds
 
     @property
     def growth(self) -> float:
-        """Return a pass over all known pairs in passes over the training pairs."""
+        """Return an epoch over all known pairs in epochs over the training pairs."""
         return self.known / self.pairs
 
     @property
     def _last_share(self) -> float:
-        """Return what part of the final training's time its last passes need."""
+        """Return what part of the final training's time its last epochs need."""
         planned = [each.likely for each in retraining(self.spec)]
         share = self.growth * self.spec.resolved_refit / max(sum(planned), 1)
         return min(share, 1 / LAST)

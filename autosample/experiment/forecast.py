@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from math import ceil
 
 import torch
-from pydantic import NonNegativeFloat, NonNegativeInt, PositiveInt
+from pydantic import AliasChoices, Field, NonNegativeFloat, NonNegativeInt, PositiveInt
 
 from autosample.core.config import Config
 from autosample.data.splits import Split
 from autosample.experiment.strategies.plan import (
-    Passes,
+    PlannedEpochs,
     What,
     retraining,
     searching,
@@ -46,8 +46,11 @@ class Forecast(Config):
     """All of it, if trainings stop as early as they usually do."""
     most: Amount
     """The same if none does."""
-    pass_seconds: dict[str, float]
-    """Of one pass, with its validation: each candidate, and the supernet."""
+    epoch_seconds: dict[str, float] = Field(
+        validation_alias=AliasChoices("epoch_seconds", "pass_seconds")
+    )
+    """Seconds of one epoch with its validation, by candidate; those of the supernet
+    under `supernet`, where there is one."""
     parallel: PositiveInt
     """Trainings at a time."""
 
@@ -73,7 +76,7 @@ def forecast(spec: SearchSpec, split: Split, parallel: int = 1) -> Forecast:
         verification=checks,
         likely=bill.amount(everything),
         most=bill.amount([each._replace(likely=each.most) for each in everything]),
-        pass_seconds=seconds,
+        epoch_seconds=seconds,
         parallel=parallel,
     )
 
@@ -85,10 +88,10 @@ def _probed(spec: SearchSpec, split: Split) -> dict[str, float]:
         mixture = spec.strategy if isinstance(spec.strategy, Mixture) else None
         name = What.SUPERNET.value
         trials[name] = task.trial(name, spec.samplers, mixture=mixture)
-    return {name: _pass_seconds(trial, split) for name, trial in trials.items()}
+    return {name: _seconds_per_epoch(trial, split) for name, trial in trials.items()}
 
 
-def _pass_seconds(trial: Trial, split: Split) -> float:
+def _seconds_per_epoch(trial: Trial, split: Split) -> float:
     trainer, weights = prepare(Request(trial), split)
     trainer.train_on(trainer.shuffled()[: trial.training.batch_size], weights)
     order_E = trainer.shuffled()
@@ -113,17 +116,17 @@ class _Bill:
         each = [s for name, s in seconds.items() if name != What.SUPERNET]
         self.mean = sum(each) / len(each)
 
-    def amount(self, stage: Sequence[Passes]) -> Amount:
+    def amount(self, stage: Sequence[PlannedEpochs]) -> Amount:
         return Amount(
             seconds=sum(self._clock(each) for each in stage),
             pair_updates=sum(each.trials * each.likely for each in stage) * self.pairs,
         )
 
-    def _clock(self, passes: Passes) -> float:
+    def _clock(self, planned: PlannedEpochs) -> float:
         one = self.mean
-        if passes.what is What.SUPERNET:
+        if planned.what is What.SUPERNET:
             one = self.seconds[What.SUPERNET]
-        rounds: float = ceil(passes.trials / self.parallel)
-        if passes.what is What.EACH:  # all costs occur, and pack well
-            rounds = max(passes.trials / self.parallel, 1)
-        return rounds * passes.likely * one
+        rounds: float = ceil(planned.trials / self.parallel)
+        if planned.what is What.EACH:  # all costs occur, and pack well
+            rounds = max(planned.trials / self.parallel, 1)
+        return rounds * planned.likely * one

@@ -1,7 +1,7 @@
-"""The last passes of the returned model: on the validation pairs too.
+"""The last epochs of the returned model: on the validation pairs too.
 
 They have served when the winner is chosen and its training has stopped; whoever uses
-the model wants them in it. A few passes from the best parameters are enough: eight
+the model wants them in it. A few epochs from the best parameters are enough: eight
 gained 2 to 6 % in test NDCG@20 on Last.fm and MovieLens, most of what training from
 scratch on all pairs gains, for a tenth of its cost. LightGCN, which soon learns by
 heart, gains 2 to 3 % from two or four and less from more. (From the last parameters,
@@ -10,7 +10,7 @@ not the best, it loses up to 4 %.)
 
 from __future__ import annotations
 
-from pydantic import PositiveInt
+from pydantic import AliasChoices, Field, PositiveInt
 
 from autosample.core.config import Config
 from autosample.trials import Request, Start, TrialResult
@@ -19,13 +19,13 @@ from autosample.trials import Request, Start, TrialResult
 class Refit(Config):
     """What was done after the last decision, and what the model was before it."""
 
-    passes: PositiveInt
-    """Over training and validation pairs."""
+    epochs: PositiveInt = Field(validation_alias=AliasChoices("epochs", "passes"))
+    """Epochs over training and validation pairs."""
     test_before: dict[str, float]
-    """Metrics of the model that `valid` tells of, on the test split."""
+    """Test metrics of the model before those epochs, the one `valid` describes."""
 
 
-def refit(final: TrialResult, passes: int, seconds: float | None = None) -> Request:
+def refit(final: TrialResult, epochs: int, seconds: float | None = None) -> Request:
     """Describe how a finished training goes on over training and validation pairs."""
     done = final.total_epochs
     training = final.trial.training
@@ -33,15 +33,15 @@ def refit(final: TrialResult, passes: int, seconds: float | None = None) -> Requ
         update={
             "name": f"refit {final.trial.candidates[0].label}",
             "training": training.model_copy(
-                # A schedule over passes ends where it would have.
-                update={"epochs": max(training.epochs, done + passes)}
+                # A schedule over epochs ends where it would have.
+                update={"epochs": max(training.epochs, done + epochs)}
             ),
             "start": final.trial.digest,
             "start_with": Start.EVERYTHING,
             "stop_early": False,
-            "passes": passes,
+            "own_epochs": epochs,
             "seconds": seconds,
-            "whole": True,
+            "with_validation": True,
         }
     )
     return Request(trial, final)

@@ -64,8 +64,8 @@ class Report(Config):
     false_negatives: FalseNegatives
     """How often the chosen sampler draws what the user did like."""
     best_epoch: NonNegativeInt
-    """Pass of the training from which the returned model is; where it goes on from the
-    search, that one's passes count too."""
+    """Epoch of the training from which the returned model is; where it goes on from the
+    search, that one's epochs count too."""
     tuning: Tuning | None
     """What was tuned and what that gained; None: nothing was."""
     verification: Verification | None
@@ -75,5 +75,5 @@ class Report(Config):
     curves: tuple[Curve, ...]
     """How each training of the search went."""
     training: Curve
-    """The final training; its first passes may be the search's."""
+    """The final training; its first epochs may be the search's."""
     trace: tuple[dict[str, Any], ...]

@@ -97,18 +97,18 @@ def run(
         spec = spending.fitted(predicted)
     found = searched(spec, split, runner, tell)
     final = retrained(spec, found, split, runner, tell, spending)
-    passes, seconds = spec.resolved_refit, None
+    epochs, seconds = spec.resolved_refit, None
     if spending is not None:
         spent = _final_cost(found, final, final)
-        passes, seconds = spending.last(found.cost.pair_updates + spent.pair_updates)
-    returned = refitted(final, passes, runner, tell, seconds)
+        epochs, seconds = spending.last(found.cost.pair_updates + spent.pair_updates)
+    returned = refitted(final, epochs, runner, tell, seconds)
     tried = contest(spec, found) if spec.verify else Contest({}, ())
     checks = _verifying_trainings(spec, tried, split, runner, tell)
     tell(Progress(Stage.EVALUATING, within(Stage.EVALUATING, 0.8), "stage"))
     evaluation = _Evaluation(spec, split, tell)
     before, model = final.best_model(split), returned.best_model(split)
     valid = evaluation.of([before], split.valid, split.train)
-    whole = returned.trial.whole
+    whole = returned.trial.with_validation
     test, *without = evaluation.of(
         [model, before] if whole else [model], split.test, split.known
     )
@@ -124,7 +124,7 @@ def run(
         verdict=_verdict(spec, found, verification),
         valid=evaluation.means(valid),
         test=evaluation.means([test]),
-        refit=Refit(passes=len(returned.history), test_before=evaluation.means(without))
+        refit=Refit(epochs=len(returned.history), test_before=evaluation.means(without))
         if whole
         else None,
         reach=reach(test, split.test, split.train, Metric(spec.metric).k),
@@ -154,7 +154,7 @@ def run(
 
 
 def _training(found: SearchResult, final: TrialResult) -> Curve:
-    """Return the final training, from the pass that the search began it with."""
+    """Return the final training, from the epoch that the search began it with."""
     label = found.chosen.label
     whole = Curve(name=label).plus(final)
     if final is found.start or final.trial.start is None:
@@ -227,16 +227,16 @@ def retrained(
 
 def refitted(
     final: TrialResult,
-    passes: int,
+    epochs: int,
     runner: TrialRunner,
     tell: Tell,
     seconds: float | None = None,
 ) -> TrialResult:
     """Let the final training see the validation pairs, now that they have served."""
-    if not passes:
+    if not epochs:
         return final
-    told = _counting(Stage.RETRAINING, (0.9, 1.0), passes, tell)
-    [result] = runner.run([refit(final, passes, seconds)], told)
+    told = _counting(Stage.RETRAINING, (0.9, 1.0), epochs, tell)
+    [result] = runner.run([refit(final, epochs, seconds)], told)
     return final if result.error else result
 
 
@@ -262,7 +262,7 @@ def _verifying_trainings(
 def _counting(
     stage: Stage, span: tuple[float, float], epochs: int, tell: Tell
 ) -> Callable[[Trial, Epoch], None]:
-    """Tell of passes, as so many of those planned; early stopping may end it sooner."""
+    """Tell of epochs, as so many of those planned; early stopping may end it sooner."""
     done = 0
 
     def told(trial: Trial, epoch: Epoch) -> None:
@@ -345,7 +345,7 @@ def _verdict(
 
 
 def _metrics(spec: SearchSpec) -> list[Metric]:
-    return [Metric(text) for text in dict.fromkeys((spec.metric, *spec.report))]
+    return [Metric(text) for text in dict.fromkeys((spec.metric, *spec.report_metrics))]
 
 
 def _sizes(spec: SearchSpec, dataset: Dataset, split: Split) -> SplitSizes:

@@ -51,14 +51,14 @@ def default_candidates(
       32 to a soft draw; which one wins is the question most searches come down to
     - aobpr: hard without scoring, so cheap on a large catalogue
     - ahns: hardness that follows each positive
-    - reverse_cns: hardness that follows the passes
+    - reverse_cns: hardness that follows the epochs
     - warp: the rank as a weight, where the loss is a sum over negatives
     - mixgcf: made, not found
 
     For losses of dozens of negatives the same kinds, from pools that a batch shares.
 
     Left out: those that cost much more than a step of dns (ans, whole-pool weights),
-    that need minutes to prepare (pagerank), or that only show after dozens of passes
+    that need minutes to prepare (pagerank), or that only show after dozens of epochs
     (srns, dens), and near-twins of one of the above (sir, softmax_v, pris, adasir, bns,
     cns, mixed, amns, cohort).
     """

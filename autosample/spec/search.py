@@ -5,7 +5,13 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import (
+    AliasChoices,
+    BeforeValidator,
+    Field,
+    field_validator,
+    model_validator,
+)
 
 from autosample.core.config import Config
 from autosample.data.splits import SplitSpec
@@ -72,7 +78,7 @@ class SearchSpec(Config, defer_build=False):  # FastAPI wants it whole
     """Retrain from the searched parameters rather than from fresh ones."""
 
     refit: Annotated[int, Field(ge=0, le=1000)] | None = None
-    """Last passes of the returned model, over training and validation pairs, after
+    """Last epochs of the returned model, over training and validation pairs, after
     every decision; null: as many as suit the model; 0: it never sees the validation
     pairs."""
 
@@ -84,17 +90,14 @@ class SearchSpec(Config, defer_build=False):  # FastAPI wants it whole
     metric: str = "ndcg@20"
     """What the search maximises, on validation users."""
 
-    report: tuple[str, ...] = (
-        "recall@20",
-        "ndcg@20",
-        "precision@20",
-        "mrr@20",
-        "hit@20",
+    report_metrics: tuple[str, ...] = Field(
+        ("recall@20", "ndcg@20", "precision@20", "mrr@20", "hit@20"),
+        validation_alias=AliasChoices("report_metrics", "report"),
     )
-    """Metrics of the final report, beside `metric`."""
+    """Metrics that the report states beside `metric`."""
 
     budget: Budget | None = None
-    """Limits: the search and its final training get fewer passes to keep to them."""
+    """Limits: the search and its final training get fewer epochs to keep to them."""
 
     verify: bool = False
     """Also train the winner, plain uniform sampling and the runner-up from scratch,
@@ -111,7 +114,7 @@ class SearchSpec(Config, defer_build=False):  # FastAPI wants it whole
     def _metric_exists(cls, text: str) -> str:
         return _metric(text)
 
-    @field_validator("report")
+    @field_validator("report_metrics")
     @classmethod
     def _reported_metrics_exist(cls, texts: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(_metric(text) for text in texts)
@@ -185,7 +188,7 @@ class SearchSpec(Config, defer_build=False):  # FastAPI wants it whole
 
     @property
     def resolved_refit(self) -> int:
-        """The last passes with what the model suggests filled in."""
+        """The last epochs with what the model suggests filled in."""
         return self.model.refit if self.refit is None else self.refit
 
     @property

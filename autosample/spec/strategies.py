@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+from pydantic import (
+    AliasChoices,
+    Field,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    model_validator,
+)
 
 from autosample.core.config import Config
 from autosample.training.settings import Mixture
@@ -14,7 +21,7 @@ class Rung(Config):
     """One round of a race."""
 
     epochs: PositiveInt
-    """Passes each candidate still in the race trains further."""
+    """Epochs each candidate still in the race trains further."""
     keep: PositiveInt
     """Candidates that stay in at most."""
 
@@ -27,10 +34,10 @@ class Race(Config):
     )
     kind: Literal["race"] = "race"
     warmup: NonNegativeInt = 0
-    """Passes of the equal mixture before the branches part; 0: from scratch."""
+    """Epochs of the equal mixture before the branches part; 0: from scratch."""
     rungs: Annotated[tuple[Rung, ...], Field(min_length=1)] | None = None
-    """Rounds, each with fewer candidates and more passes; the best of the last wins.
-    None: as many passes as suit the model keep 5, four times as many 4, six times as
+    """Rounds, each with fewer candidates and more epochs; the best of the last wins.
+    None: as many epochs as suit the model keep 5, four times as many 4, six times as
     many 3, and eight times as many the winner."""
     reset: bool = True
     """Forget the optimiser's step sizes where branches part: easy samplers have small
@@ -39,14 +46,14 @@ class Race(Config):
     """Rounds after the last rung in which the winner meets its neighbours, one step
     away within the ranges of its settings, trained as long as it was."""
     doublings: float = Field(2.75, ge=0, le=8)
-    """Candidates are ranked by their metric after so many more doublings of passes, if
+    """Candidates are ranked by their metric after so many more doublings of epochs, if
     each gained as much as the last; 0: by what they have reached."""
     confidence: float = Field(0.99, gt=0.5, lt=1)
     """A candidate this surely worse than the leader is dropped before its turn, where
     `doublings` is 0."""
 
     def paced(self, pace: int) -> Race:
-        """Return it with rungs, of such passes where it has none."""
+        """Return it with rungs, of such epochs where it has none."""
         if self.rungs is not None:
             return self
         rungs = tuple(
@@ -80,17 +87,19 @@ class Asha(Config):
     paper: ClassVar[str] = "Li et al., MLSys 2020, arXiv:1810.05934"
     kind: Literal["asha"] = "asha"
     grace: PositiveInt = 4
-    """Passes before the first milestone."""
+    """Epochs before the first milestone."""
     reduction: int = Field(3, ge=2, le=16)
-    """One in so many goes on at a milestone; the next has so many times the passes."""
-    passes: PositiveInt | None = None
-    """Passes of all trainings together at most; None: no limit."""
+    """One in so many goes on at a milestone; the next has so many times the epochs."""
+    total_epochs: PositiveInt | None = Field(
+        None, validation_alias=AliasChoices("total_epochs", "passes")
+    )
+    """Most epochs of all trainings together; None: no limit."""
     seconds: PositiveFloat | None = None
     """On the clock at most; None: no limit."""
 
 
-class Interval(Config):
-    """Where a rate is looked for, on a logarithmic scale; `low` = `high` holds it."""
+class RateRange(Config):
+    """Range in which a rate is searched, on a logarithmic scale; equal ends fix it."""
 
     low: PositiveFloat
     high: PositiveFloat
@@ -109,10 +118,10 @@ class Tune(Config):
     told apart from what the sampler gains. Runs on Ray Tune with Optuna's searcher.
     """
 
-    learning_rate: Interval | None = None
-    """None: from a quarter to four times of what training would have."""
-    l2: Interval | None = None
-    """None: the same."""
+    learning_rate: RateRange | None = None
+    """Range of the learning rate; None: a quarter to four times its usual value."""
+    l2: RateRange | None = None
+    """Range of the l2 penalty; None: a quarter to four times its usual value."""
     sampler: bool = True
     """Tune the settings of samplers too, within the ranges they state."""
     samples: int = Field(24, ge=2, le=1000)
@@ -125,7 +134,7 @@ class Budget(Config):
     seconds: PositiveFloat | None = None
     """On the clock, from the start of the job's work."""
     pair_updates: PositiveInt | None = None
-    """Training pairs times passes, over all trainings."""
+    """Training pairs times epochs, over all trainings."""
 
 
 StrategySpec = Annotated[

@@ -26,11 +26,11 @@ class TrialResult:
 
     trial: Trial
     history: tuple[Epoch, ...]
-    """Its own passes, not those of the trial it started from."""
+    """Its own epochs, not those of the trial it started from."""
     last_U: Values
-    """Validation metric of each user after the last pass."""
+    """Validation metric of each user after the last epoch."""
     best_U: Values
-    """Validation metric of each user after the best pass."""
+    """Validation metric of each user after the best epoch."""
     best: float
     """Mean of `best_U`."""
     total_epochs: int
@@ -89,12 +89,12 @@ class TrialResult:
 
     def best_model(self, split: Split) -> Model:
         """Build the model with the best parameters."""
-        model = fresh_model(self.trial, self.trial.parts(split))
+        model = fresh_model(self.trial, self.trial.training_split(split))
         model.load_state_dict(under(self.load_state(), "best."))
         return model
 
     def best_sampler(self) -> State:
-        """Return what the samplers had learned by the best pass."""
+        """Return what the samplers had learned by the best epoch."""
         return under(self.load_state(), "best_sampler.")
 
     def to_bytes(self, *, done: bool) -> bytes:
@@ -134,9 +134,9 @@ class TrialResult:
         }
         return replace(self, fetch=lambda: few)
 
-    def after(self, passes: int) -> TrialResult:
-        """Return it without its first passes, which are told of elsewhere."""
-        return replace(self, history=self.history[passes:])
+    def after(self, epochs: int) -> TrialResult:
+        """Return it without its first epochs, which are told of elsewhere."""
+        return replace(self, history=self.history[epochs:])
 
     def again(self, name: str) -> TrialResult:
         """Return it as another search has it, which calls it something else."""

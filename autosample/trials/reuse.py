@@ -113,7 +113,7 @@ class ReusingRunner:
         return self.runner.parallel
 
     def run(self, requests: Sequence[Request], on_epoch: OnEpoch) -> list[TrialResult]:
-        """Run trials; of one that is kept, its passes are told as they were."""
+        """Run trials; of one that is kept, its epochs are told as they were."""
         found = {at: self._kept(request) for at, request in enumerate(requests)}
         results: dict[int, TrialResult] = {}
         for at, result in found.items():

@@ -1,4 +1,4 @@
-"""Trials under way: pass by pass, here, from their checkpoints where there are any."""
+"""Runs trials in this process, epoch by epoch, from their checkpoints if any."""
 
 from __future__ import annotations
 
@@ -76,8 +76,8 @@ class TrialRun:
             self.trainer.load(kept[0].load_state(), self.weights)
         self._saved = time.monotonic()
 
-    def passes(self) -> Iterator[Epoch]:
-        """Train, and yield each pass that is new; ends where the trial does."""
+    def epochs(self) -> Iterator[Epoch]:
+        """Train, and yield each new epoch; stops where the trial does."""
         if self._finished is not None:
             return
         stop_early = self.trial.stop_early
@@ -85,7 +85,7 @@ class TrialRun:
             for epoch in self.trainer.epochs(self.weights, stop_early=stop_early):
                 self.history.append(epoch)
                 yield epoch
-                if self._out_of_time or len(self.history) == self.trial.passes:
+                if self._out_of_time or len(self.history) == self.trial.own_epochs:
                     return
         except TrainingDiverged as diverged:
             self.error = str(diverged)
@@ -107,7 +107,7 @@ class TrialRun:
 
     @property
     def _out_of_time(self) -> bool:
-        """Tell whether another pass like those so far would not fit."""
+        """Tell whether another epoch like those so far would not fit."""
         if self.trial.seconds is None:
             return False
         spent = sum(epoch.seconds for epoch in self.history)
@@ -122,7 +122,7 @@ def run_trial(
 ) -> TrialResult:
     """Train as the trial says, from its checkpoint where there is one."""
     run = TrialRun(request, split, checkpoints)
-    for epoch in run.passes():
+    for epoch in run.epochs():
         on_epoch(request.trial, epoch)
         run.now_and_then()
     return run.keep(done=True)
@@ -130,7 +130,7 @@ def run_trial(
 
 def prepare(request: Request, split: Split) -> tuple[Trainer, MixtureWeights]:
     """Set a training up as the trial says, up to its first step."""
-    trial, split = request.trial, request.trial.parts(split)
+    trial, split = request.trial, request.trial.training_split(split)
     device = trial.training.device
     if device == "cuda" and not torch.cuda.is_available():
         raise SearchFailed(
@@ -151,7 +151,7 @@ def prepare(request: Request, split: Split) -> tuple[Trainer, MixtureWeights]:
     weights = _weights(trial, observed, split)
     if request.start is not None:
         state = request.start.load_state()
-        if trial.whole:
+        if trial.with_validation:
             state = from_best(state)
         if trial.start_with is Start.EVERYTHING:
             trainer.load(state, weights)
@@ -162,7 +162,7 @@ def prepare(request: Request, split: Split) -> tuple[Trainer, MixtureWeights]:
 
 
 def from_best(state: State) -> State:
-    """Return a checkpoint with the parameters of its best pass as those of its last:
+    """Return a checkpoint with the parameters of its best epoch as those of its last:
     since then a model may have learned the training pairs by heart."""
     best = under(state, "best.")
     return state | {f"model.{name}": tensor for name, tensor in best.items()}

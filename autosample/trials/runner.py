@@ -18,7 +18,7 @@ class Request(NamedTuple):
 
 
 OnEpoch = Callable[[Trial, Epoch], None]
-"""Is called after each pass; raises to stop all trials."""
+"""Is called after each epoch; raises to stop all trials."""
 
 
 class TrialRunner(Protocol):

@@ -21,14 +21,13 @@ Point = Mapping[str, Any]
 its dials."""
 
 
-class Dial(NamedTuple):
+class Hyperparameter(NamedTuple):
     """A number that is turned."""
 
     low: float
     high: float
     log: bool
-    whole: bool
-    """Whether it is an integer."""
+    integer: bool
 
 
 @dataclass(frozen=True)
@@ -36,11 +35,11 @@ class Space:
     """Candidates, what is turned for all of them, and for each of them alone."""
 
     samplers: tuple[Sampler, ...]
-    rates: Mapping[str, Dial]
-    own: tuple[Mapping[str, Dial], ...]
+    rates: Mapping[str, Hyperparameter]
+    own: tuple[Mapping[str, Hyperparameter], ...]
     """By candidate, under names that no other candidate has."""
 
-    def dials(self, at: int) -> dict[str, Dial]:
+    def hyperparameters(self, at: int) -> dict[str, Hyperparameter]:
         """Return what is turned for a candidate."""
         return {**self.rates, **self.own[at]}
 
@@ -72,7 +71,7 @@ class Study:
     candidate is, once."""
     grace: int
     reduction: int
-    passes: int | None = None
+    total_epochs: int | None = None
     seconds: float | None = None
 
     def trial(self, point: Point) -> Trial:
@@ -89,7 +88,7 @@ class Study:
 
     @property
     def milestones(self) -> tuple[int, ...]:
-        """Return after how many passes a training has to show itself."""
+        """Return after how many epochs a training has to show itself."""
         found, at = [], self.grace
         while at < self.template.training.epochs:
             found.append(at)

@@ -7,7 +7,7 @@ from functools import cached_property
 from hashlib import sha256
 
 import torch
-from pydantic import NonNegativeFloat, PositiveInt
+from pydantic import AliasChoices, Field, NonNegativeFloat, PositiveInt
 
 from autosample.core.config import Config
 from autosample.core.seeds import derive
@@ -47,10 +47,15 @@ class Trial(Config):
     """Digest of the trial it starts from; None: fresh parameters."""
     start_with: Start = Start.PARAMETERS
     seconds: NonNegativeFloat | None = None
-    """Seconds of training after which no further pass begins; None: no limit."""
-    passes: PositiveInt | None = None
-    """Passes of its own, after those of the trial it goes on from, at most."""
-    whole: bool = False
+    """Seconds of training after which no further epoch begins; None: no limit."""
+    own_epochs: PositiveInt | None = Field(
+        None, validation_alias=AliasChoices("own_epochs", "passes")
+    )
+    """Most epochs of its own, after those of the trial it goes on from; None: no limit
+    but `training.epochs`."""
+    with_validation: bool = Field(
+        False, validation_alias=AliasChoices("with_validation", "whole")
+    )
     """Train on the validation pairs too; the last parameters are then the best."""
 
     @cached_property
@@ -58,9 +63,10 @@ class Trial(Config):
         """Equal trials on equal data give equal results and have equal digests."""
         return sha256(self.model_dump_json(exclude={"name"}).encode()).hexdigest()[:32]
 
-    def parts(self, split: Split) -> Split:
-        """Return the split as this training sees it."""
-        return split.whole if self.whole else split
+    def training_split(self, split: Split) -> Split:
+        """Return the split that this trial trains on: as it is, or with validation
+        pairs among the training pairs."""
+        return split.with_validation if self.with_validation else split
 
 
 def fresh_model(trial: Trial, split: Split) -> Model:

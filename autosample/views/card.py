@@ -94,7 +94,7 @@ def _refit(report: Report) -> str:
         return ""
     metric = report.spec.metric
     return (
-        f" The validation row is of the model before its last {report.refit.passes}"
+        f" The validation row is of the model before its last {report.refit.epochs}"
         " passes, which were over training and validation pairs; its test"
         f" {metric} was {report.refit.test_before[metric]:.4f}."
     )

@@ -73,7 +73,7 @@ def show_forecast(console: Console, forecast: Json) -> None:
         name = {"likely": "all of it", "most": "at most"}.get(stage, stage)
         table.add_row(name, _time(told["seconds"]), f"{told['pair_updates']:,}")
     console.print(table)
-    shown = sorted(forecast["pass_seconds"].items(), key=lambda each: each[1])
+    shown = sorted(forecast["epoch_seconds"].items(), key=lambda each: each[1])
     passes = ", ".join(f"{name} {seconds:.2f}" for name, seconds in shown)
     console.print(f"seconds of one pass: {passes}", highlight=False)
 

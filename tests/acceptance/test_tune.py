@@ -110,7 +110,7 @@ def test_rates_and_settings_are_tuned_by_optuna(pool: RayPool, tmp_path: Path) -
 def test_a_limit_of_passes_ends_a_study_and_the_winner_goes_on(
     pool: RayPool, tmp_path: Path
 ) -> None:
-    strategy = FIELDS["strategy"] | {"passes": 6}
+    strategy = FIELDS["strategy"] | {"total_epochs": 6}
     found, _ = found_by(pool, tmp_path, strategy=strategy)
     assert found.cost.epochs < 20  # what is under way goes on to the next milestone
     assert not isinstance(found.start, TrialResult)

@@ -76,7 +76,7 @@ def test_a_search_runs_with_all_three_and_its_bundle_loads(
             {"kind": "mixture", "samplers": [{"kind": "popular_softmax"}] * 2},
         ],
         "metric": "ndcg@5",
-        "report": ["ndcg@5"],
+        "report_metrics": ["ndcg@5"],
         "training": {"epochs": 3},
     }
     (tmp_path / "spec.json").write_text(json.dumps(spec))

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from autosample.errors import SearchFailed
 from autosample.evaluation.significance import compare, estimate
 from autosample.experiment.strategies.evidence import CandidateReport, SearchResult
-from autosample.experiment.strategies.plan import likely_passes
+from autosample.experiment.strategies.plan import likely_epochs
 from autosample.experiment.strategies.space import space_of
 from autosample.experiment.strategies.task import Task
 from autosample.samplers import Sampler, UniformSampler
@@ -23,7 +23,7 @@ from autosample.trials.study import Study, Tried
 def asha(task: Task, settings: Asha) -> SearchResult:
     """Train all candidates, stopping what is behind; the best that ended by itself."""
     study = study_of(task, task.spec.samplers, settings)
-    task.planned = likely_passes(task.spec)
+    task.planned = likely_epochs(task.spec)
     tried = task.study(study)
     best = {base: best_of(mine) for base, mine in _by_base(tried).items()}
     sound = {base: each for base, each in best.items() if each is not None}
@@ -65,7 +65,7 @@ def study_of(task: Task, samplers: Sequence[Sampler], settings: Asha) -> Study:
         samples=spec.tune.samples if spec.tune else len(samplers),
         grace=settings.grace,
         reduction=settings.reduction,
-        passes=settings.passes,
+        total_epochs=settings.total_epochs,
         seconds=settings.seconds,
     )
 

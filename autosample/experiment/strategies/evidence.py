@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import NonNegativeFloat, NonNegativeInt, PositiveInt
+from pydantic import AliasChoices, Field, NonNegativeFloat, NonNegativeInt, PositiveInt
 
 from autosample.core.config import Config
 from autosample.evaluation.significance import Comparison, Estimate
@@ -21,8 +21,9 @@ class Setting(Config):
     learning_rate: float
     l2: float
     valid: Estimate
-    """Validation metric at the best pass."""
-    passes: PositiveInt
+    """Validation metric at the best epoch."""
+    epochs: PositiveInt = Field(validation_alias=AliasChoices("epochs", "passes"))
+    """Epochs until early stopping."""
 
     @property
     def rates(self) -> dict[str, float]:
@@ -60,7 +61,7 @@ class Cost(Config):
     seconds: NonNegativeFloat = 0.0
     """Seconds of training and validation, added over trials."""
     pair_updates: NonNegativeInt = 0
-    """Training pairs times passes."""
+    """Training pairs times epochs."""
     epochs: NonNegativeInt = 0
     reused: NonNegativeInt = 0
     """Trainings taken from earlier searches; what they cost then is counted."""
@@ -84,12 +85,12 @@ class CandidateReport(Config):
     metric: Estimate | None = None
     """Validation metric where it was last measured; None: never."""
     epochs: NonNegativeInt = 0
-    """Passes behind it, shared ones included."""
+    """Epochs behind it, shared ones included."""
     versus_uniform: Comparison | None = None
     """Against plain uniform sampling at equal training, where both were last measured;
     None: not among candidates."""
     versus_uniform_after: PositiveInt | None = None
-    """Passes behind each of them then; None: both were trained to their ends."""
+    """Epochs behind each of them then; None: both were trained to their ends."""
     weight: NonNegativeFloat = 0.0
     """Final mixture weight."""
     error: str | None = None
@@ -108,10 +109,10 @@ class Curve(Config):
     name: str
     """Of the trial: a candidate, or what is trained from it."""
     metric: tuple[float, ...] = ()
-    """Of the validation split, after each pass."""
+    """Of the validation split, after each epoch."""
 
     def plus(self, result: TrialResult) -> Curve:
-        """Return it with the passes of a training that went on."""
+        """Return it with the epochs of a training that went on."""
         new = tuple(round(epoch.metric, 6) for epoch in result.history)
         return Curve(name=self.name, metric=self.metric + new)
 

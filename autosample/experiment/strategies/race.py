@@ -2,7 +2,7 @@
 
 Successive halving: Jamieson and Talwalkar, AISTATS 2016, arXiv:1502.07943. By what they
 have reached, whoever is fast wins a short rung; so candidates are ranked by what they
-would reach if they went on as in their last doubling of passes. Branches may part from
+would reach if they went on as in their last doubling of epochs. Branches may part from
 a warmed-up supernet instead of fresh parameters.
 """
 
@@ -15,7 +15,7 @@ from autosample.errors import SearchFailed
 from autosample.evaluation.metrics import Values
 from autosample.evaluation.significance import Comparison, compare, estimate
 from autosample.experiment.strategies.evidence import CandidateReport, SearchResult
-from autosample.experiment.strategies.plan import likely_passes
+from autosample.experiment.strategies.plan import likely_epochs
 from autosample.experiment.strategies.task import Task
 from autosample.samplers import Sampler, UniformSampler
 from autosample.samplers.ranges import neighbours
@@ -25,23 +25,23 @@ from autosample.training import Training
 from autosample.trials import Request, Start, TrialResult
 
 Z_AT_ONE = 2.0  # standard errors behind the leader that cost a factor e in weight
-SMOOTH = 2  # passes at least that a point of a curve is the mean of
-RECENT = 4  # or the last quarter of the passes, where that is more
+SMOOTH = 2  # epochs at least that a point of a curve is the mean of
+RECENT = 4  # or the last quarter of the epochs, where that is more
 
 
 @dataclass(frozen=True)
-class Runner:
+class Branch:
     """A candidate in the race."""
 
     sampler: Sampler
     result: TrialResult | None = None
     versus_uniform: Comparison | None = None
     versus_uniform_after: int | None = None
-    """Passes of each then."""
+    """Epochs of each then."""
     weight: float = 0.0
     error: str | None = None
     curve: tuple[float, ...] = ()
-    """Validation metric after each pass of its own."""
+    """Validation metric after each epoch of its own."""
 
     @property
     def values_U(self) -> Values:
@@ -53,10 +53,10 @@ class Runner:
         return float(self.values_U.mean())
 
     def heading(self, doublings: float, planned: int) -> float:
-        """Return the metric after so many more doublings of its passes, if each gained
-        as much as the last: curves are near straight over the logarithm of passes.
+        """Return the metric after so many more doublings of its epochs, if each gained
+        as much as the last: curves are near straight over the logarithm of epochs.
 
-        Of doublings there are no more than the passes `planned` have room for. It is
+        Of doublings there are no more than the epochs `planned` have room for. It is
         never less than the best it has been at, which early stopping would keep.
         """
         half = len(self.curve) // 2
@@ -71,22 +71,22 @@ class Runner:
 def race(task: Task, settings: Race) -> SearchResult:
     """Warm up, then let branches train on in rungs, each dropping the worse."""
     samplers = task.spec.samplers
-    task.planned = likely_passes(task.spec)
+    task.planned = likely_epochs(task.spec)
     supernet = _warm_up(task, settings)
-    field = [Runner(sampler, weight=1 / len(samplers)) for sampler in samplers]
+    field = [Branch(sampler, weight=1 / len(samplers)) for sampler in samplers]
     left = field
     for number, rung in enumerate(settings.rungs or (), start=1):
-        ran = {runner.sampler for runner in left}
+        ran = {branch.sampler for branch in left}
         left = _run_rung(task, settings, rung, left, supernet)
-        known = {runner.sampler: runner for runner in left}
+        known = {branch.sampler: branch for branch in left}
         field = [
-            known.get(runner.sampler, replace(runner, weight=0.0)) for runner in field
+            known.get(branch.sampler, replace(branch, weight=0.0)) for branch in field
         ]
         left = _keep(left, rung.keep, settings, task.spec.training.epochs)
         left = _weighted(left)
-        known = {runner.sampler: runner for runner in left}
+        known = {branch.sampler: branch for branch in left}
         field = [
-            known.get(runner.sampler, replace(runner, weight=0.0)) for runner in field
+            known.get(branch.sampler, replace(branch, weight=0.0)) for branch in field
         ]
         task.note("rung", **_told(number, field, left, ran))
         if not left:
@@ -105,33 +105,33 @@ def race(task: Task, settings: Race) -> SearchResult:
 def _refined(
     task: Task,
     settings: Race,
-    field: list[Runner],
-    winner: Runner,
+    field: list[Branch],
+    winner: Branch,
     supernet: TrialResult | None,
-) -> tuple[list[Runner], Runner]:
+) -> tuple[list[Branch], Branch]:
     """Let neighbours of the winner that are new train as long; the best goes on."""
     assert winner.result is not None
-    met = {runner.sampler for runner in field}
+    met = {branch.sampler for branch in field}
     near = [
-        Runner(sampler)
+        Branch(sampler)
         for sampler in neighbours(winner.sampler)
         if sampler not in met and sampler_refusal(task.spec.loss, sampler) is None
     ]
     length = len(winner.curve)
     task.planned += len(near) * length
     ran = _run_rung(task, settings, Rung(epochs=length, keep=1), near, supernet)
-    sound = [runner for runner in ran if runner.error is None]
-    best = max([winner, *sound], key=lambda runner: runner.metric)
+    sound = [branch for branch in ran if branch.error is None]
+    best = max([winner, *sound], key=lambda branch: branch.metric)
     field = _weighed([*field, *ran], winner, best)
     task.note(
         "refined",
-        tried={runner.sampler.label: round(runner.metric, 6) for runner in sound},
+        tried={branch.sampler.label: round(branch.metric, 6) for branch in sound},
         kept=best.sampler.label,
     )
     return field, next(each for each in field if each.sampler == best.sampler)
 
 
-def _weighed(field: list[Runner], winner: Runner, best: Runner) -> list[Runner]:
+def _weighed(field: list[Branch], winner: Branch, best: Branch) -> list[Branch]:
     """Hand the winner's mixture weight to who beat it."""
     if best is winner:
         return field
@@ -146,7 +146,7 @@ def _warm_up(task: Task, settings: Race) -> TrialResult | None:
     samplers = task.spec.samplers
     if settings.warmup == 0 or len(samplers) == 1:
         return None
-    training = _passes(task.spec.resolved_training, settings.warmup)
+    training = _with_epochs(task.spec.resolved_training, settings.warmup)
     trial = task.trial("supernet", samplers, training=training, stop_early=False)
     [result] = task.run([Request(trial)])
     if result.error is not None:
@@ -160,15 +160,15 @@ def _run_rung(
     task: Task,
     settings: Race,
     rung: Rung,
-    runners: list[Runner],
+    branches: list[Branch],
     supernet: TrialResult | None,
-) -> list[Runner]:
-    # Who has made all the passes that a training may waits for the others.
-    going = [each for each in runners if len(each.curve) < task.spec.training.epochs]
-    requests = [_branch(task, settings, rung, runner, supernet) for runner in going]
+) -> list[Branch]:
+    # Who has made all the epochs that a training may waits for the others.
+    going = [each for each in branches if len(each.curve) < task.spec.training.epochs]
+    requests = [_request(task, settings, rung, branch, supernet) for branch in going]
     names = [each.sampler for each in going]
     ran = dict(zip(names, task.run(requests), strict=True))
-    after = [_after(runner, ran.get(runner.sampler)) for runner in runners]
+    after = [_after(branch, ran.get(branch.sampler)) for branch in branches]
     uniform = next(
         (each for each in after if _is_uniform(each) and not each.error),
         None,
@@ -176,44 +176,44 @@ def _run_rung(
     if uniform is None:
         return after
     return [
-        runner
-        if runner.error or runner is uniform
+        branch
+        if branch.error or branch is uniform
         else replace(
-            runner,
+            branch,
             versus_uniform=compare(
-                runner.values_U, uniform.values_U, comparisons=max(len(after) - 1, 1)
+                branch.values_U, uniform.values_U, comparisons=max(len(after) - 1, 1)
             ),
             versus_uniform_after=len(uniform.curve),
         )
-        for runner in after
+        for branch in after
     ]
 
 
-def _after(runner: Runner, result: TrialResult | None) -> Runner:
+def _after(branch: Branch, result: TrialResult | None) -> Branch:
     if result is None:
-        return runner
+        return branch
     if result.error is not None:
-        return replace(runner, error=result.error)
-    curve = runner.curve + tuple(epoch.metric for epoch in result.history)
-    return replace(runner, result=result, curve=curve)
+        return replace(branch, error=result.error)
+    curve = branch.curve + tuple(epoch.metric for epoch in result.history)
+    return replace(branch, result=result, curve=curve)
 
 
-def _branch(
+def _request(
     task: Task,
     settings: Race,
     rung: Rung,
-    runner: Runner,
+    branch: Branch,
     supernet: TrialResult | None,
 ) -> Request:
-    base, planned = runner.result, task.spec.training.epochs
+    base, planned = branch.result, task.spec.training.epochs
     start = base or supernet
     fresh = Start.PARAMETERS if settings.reset else Start.OPTIMIZER
     kind = Start.EVERYTHING if base else fresh
     trial = task.trial(
-        runner.sampler.label,
-        [runner.sampler],
+        branch.sampler.label,
+        [branch.sampler],
         # What is planned stays the whole training: curricula go on at their own pace.
-        passes=min(rung.epochs, planned - len(runner.curve)),
+        own_epochs=min(rung.epochs, planned - len(branch.curve)),
         stop_early=False,
         start=start.trial.digest if start else None,
         start_with=kind,
@@ -228,57 +228,57 @@ def _level(curve: tuple[float, ...]) -> float:
 
 
 def _keep(
-    runners: list[Runner], most: int, settings: Race, planned: int
-) -> list[Runner]:
+    branches: list[Branch], most: int, settings: Race, planned: int
+) -> list[Branch]:
     """Keep the best, at most so many.
 
     Who is surely worse than the leader is dropped as well, where they are ranked by
     what they have reached; by where they are heading, nobody is yet.
     """
-    sound = [runner for runner in runners if runner.error is None]
+    sound = [branch for branch in branches if branch.error is None]
     ranked = sorted(sound, key=lambda each: -each.heading(settings.doublings, planned))
     if settings.doublings or not ranked:
         return ranked[:most]
     leader, confidence = ranked[0], settings.confidence
     return [leader] + [
-        runner
-        for runner in ranked[1:most]
-        if not _surely_worse(runner, leader, len(ranked) - 1, confidence)
+        branch
+        for branch in ranked[1:most]
+        if not _surely_worse(branch, leader, len(ranked) - 1, confidence)
     ]
 
 
-def _is_uniform(runner: Runner) -> bool:
-    return isinstance(runner.sampler, UniformSampler)
+def _is_uniform(branch: Branch) -> bool:
+    return isinstance(branch.sampler, UniformSampler)
 
 
 def _surely_worse(
-    runner: Runner, leader: Runner, comparisons: int, sure: float
+    branch: Branch, leader: Branch, comparisons: int, sure: float
 ) -> bool:
     gap = compare(
-        runner.values_U, leader.values_U, comparisons=comparisons, confidence=sure
+        branch.values_U, leader.values_U, comparisons=comparisons, confidence=sure
     )
     return gap.high < 0
 
 
-def _weighted(left: list[Runner]) -> list[Runner]:
+def _weighted(left: list[Branch]) -> list[Branch]:
     """Let the mixture weights follow the evidence: e^-(standard errors behind / 2)."""
     if not left:
         return left
-    behind = [max(_errors_behind(runner, left[0]), 0.0) for runner in left]
+    behind = [max(_errors_behind(branch, left[0]), 0.0) for branch in left]
     raw = [exp(-each / Z_AT_ONE) for each in behind]
     return [
-        replace(runner, weight=each / sum(raw))
-        for runner, each in zip(left, raw, strict=True)
+        replace(branch, weight=each / sum(raw))
+        for branch, each in zip(left, raw, strict=True)
     ]
 
 
-def _errors_behind(runner: Runner, leader: Runner) -> float:
-    gap = compare(leader.values_U, runner.values_U)
+def _errors_behind(branch: Branch, leader: Branch) -> float:
+    gap = compare(leader.values_U, branch.values_U)
     half = (gap.high - gap.low) / 2 / 1.96
     return gap.difference / half if half > 0 else 0.0
 
 
-def _result(task: Task, field: list[Runner], winner: Runner) -> SearchResult:
+def _result(task: Task, field: list[Branch], winner: Branch) -> SearchResult:
     result = winner.result
     assert result is not None
     # From fresh parameters the branch is the beginning of an ordinary training, and
@@ -293,7 +293,7 @@ def _result(task: Task, field: list[Runner], winner: Runner) -> SearchResult:
     )
     return SearchResult(
         chosen=winner.sampler,
-        candidates=tuple(_report(runner, task) for runner in field),
+        candidates=tuple(_report(branch, task) for branch in field),
         start=Request(trial, result),
         trace=tuple(task.trace),
         cost=task.cost,
@@ -301,40 +301,36 @@ def _result(task: Task, field: list[Runner], winner: Runner) -> SearchResult:
     )
 
 
-def _runner_up(field: list[Runner], winner: Runner) -> Sampler | None:
+def _runner_up(field: list[Branch], winner: Branch) -> Sampler | None:
     """Return the best of those who trained longest beside the winner."""
     others = [each for each in field if each.result and each.sampler != winner.sampler]
-    best = max(others, key=lambda each: (_passes_of(each), each.metric), default=None)
+    best = max(others, key=lambda each: (len(each.curve), each.metric), default=None)
     return best.sampler if best else None
 
 
-def _passes_of(runner: Runner) -> int:
-    return len(runner.curve)
-
-
-def _report(runner: Runner, task: Task) -> CandidateReport:
-    measured = runner.result
+def _report(branch: Branch, task: Task) -> CandidateReport:
+    measured = branch.result
     warmup = getattr(task.spec.strategy, "warmup", 0)
-    after = runner.versus_uniform_after
+    after = branch.versus_uniform_after
     return CandidateReport(
-        sampler=runner.sampler.model_dump(mode="json"),
-        name=runner.sampler.label,
-        metric=estimate(runner.values_U) if measured else None,
-        epochs=warmup + len(runner.curve) if measured else 0,
-        versus_uniform=runner.versus_uniform,
+        sampler=branch.sampler.model_dump(mode="json"),
+        name=branch.sampler.label,
+        metric=estimate(branch.values_U) if measured else None,
+        epochs=warmup + len(branch.curve) if measured else 0,
+        versus_uniform=branch.versus_uniform,
         versus_uniform_after=after and warmup + after,
-        weight=runner.weight,
-        error=runner.error,
+        weight=branch.weight,
+        error=branch.error,
     )
 
 
 def _told(
-    number: int, field: list[Runner], left: list[Runner], ran: set[Sampler]
+    number: int, field: list[Branch], left: list[Branch], ran: set[Sampler]
 ) -> dict[str, object]:
     measured = [each for each in field if each.sampler in ran and not each.error]
     return {
         "rung": number,
-        "kept": [runner.sampler.label for runner in left],
+        "kept": [branch.sampler.label for branch in left],
         "metrics": {r.sampler.label: round(r.metric, 6) for r in measured},
         "intervals": {r.sampler.label: _interval(r) for r in measured},
         "weights": {r.sampler.label: round(r.weight, 6) for r in field},
@@ -342,16 +338,16 @@ def _told(
     }
 
 
-def _interval(runner: Runner) -> list[float]:
+def _interval(branch: Branch) -> list[float]:
     """Return what the metric lies between, with 95 % confidence over users."""
-    found = estimate(runner.values_U)
+    found = estimate(branch.values_U)
     return [round(found.low, 6), round(found.high, 6)]
 
 
-def _failures(field: list[Runner]) -> str:
+def _failures(field: list[Branch]) -> str:
     told = "; ".join(f"{r.sampler.label}: {r.error}" for r in field if r.error)
     return f"every candidate failed ({told})"
 
 
-def _passes(training: Training, epochs: int) -> Training:
+def _with_epochs(training: Training, epochs: int) -> Training:
     return training.model_copy(update={"epochs": epochs})

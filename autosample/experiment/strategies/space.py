@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from autosample.samplers import Sampler
 from autosample.samplers.ranges import ranges
 from autosample.spec import SearchSpec
-from autosample.spec.strategies import Interval, Tune
-from autosample.trials.study import Dial, Space
+from autosample.spec.strategies import RateRange, Tune
+from autosample.trials.study import Hyperparameter, Space
 
 WIDTH = 4.0
 """A rate is looked for down to one part in so many, and up to so many times, of what
@@ -27,21 +27,23 @@ def space_of(spec: SearchSpec, samplers: Sequence[Sampler]) -> Space:
     return Space(samplers, _rates(spec, spec.tune), own)
 
 
-def _rates(spec: SearchSpec, tune: Tune) -> dict[str, Dial]:
+def _rates(spec: SearchSpec, tune: Tune) -> dict[str, Hyperparameter]:
     training = spec.resolved_training
     found = {}
     for name, given in (("learning_rate", tune.learning_rate), ("l2", tune.l2)):
         usual = getattr(training, name)
         where = given
         if given is None and usual > 0:
-            where = Interval(low=usual / WIDTH, high=usual * WIDTH)
+            where = RateRange(low=usual / WIDTH, high=usual * WIDTH)
         if where is not None:
-            found[name] = Dial(where.low, where.high, log=True, whole=False)
+            found[name] = Hyperparameter(where.low, where.high, log=True, integer=False)
     return found
 
 
-def _own(at: int, sampler: Sampler) -> dict[str, Dial]:
+def _own(at: int, sampler: Sampler) -> dict[str, Hyperparameter]:
     return {
-        f"{at}.{name}": Dial(*allowed, whole=isinstance(getattr(sampler, name), int))
+        f"{at}.{name}": Hyperparameter(
+            *allowed, integer=isinstance(getattr(sampler, name), int)
+        )
         for name, allowed in ranges(sampler).items()
     }

@@ -31,12 +31,12 @@ class Task:
     runner: TrialRunner
     tell: Tell
     planned: int = 1
-    """Passes the search will make, as far as is known."""
+    """Epochs the search will make, as far as is known."""
     done: int = 0
     trace: list[dict[str, Any]] = field(default_factory=list)
     cost: Cost = field(default_factory=Cost)
     counted: dict[str, int] = field(default_factory=dict)
-    """Passes in the cost, by digest of the trial."""
+    """Epochs in the cost, by digest of the trial."""
     tried: list[Tried] = field(default_factory=list)
     """Trainings of all studies."""
     curves: dict[str, Curve] = field(default_factory=dict)
@@ -56,13 +56,13 @@ class Task:
         return Trial(**(settings | changes))
 
     def run(self, requests: Sequence[Request]) -> list[TrialResult]:
-        """Run trials, telling of every pass; counts their cost."""
+        """Run trials, telling of every epoch; counts their cost."""
         results = self.runner.run(requests, self._on_epoch)
         self._count(results)
         return results
 
     def study(self, study: Study) -> list[Tried]:
-        """Run a study, telling of every pass; counts its cost."""
+        """Run a study, telling of every epoch; counts its cost."""
         tried = studied(self.runner, study, self._on_epoch)
         self._count([each.result for each in tried])
         self.tried += tried
@@ -93,7 +93,7 @@ class Task:
 
 
 def epoch_data(trial: Trial, epoch: Epoch) -> dict[str, Any]:
-    """Return what a listener wants to know of a pass."""
+    """Return what a listener wants to know of an epoch."""
     data: dict[str, Any] = {
         "trial": trial.name,
         "epoch": epoch.number,

@@ -107,7 +107,7 @@ def _setting(each: Tried) -> Setting:
         learning_rate=training.learning_rate,
         l2=training.l2,
         valid=estimate(each.result.best_U),
-        passes=len(each.result.history),
+        epochs=len(each.result.history),
     )
 
 

@@ -27,9 +27,9 @@ def test_a_race_of_one_rung_takes_who_is_ahead_in_it() -> None:
     raced = cell.raced(seeds, Shape((("mf", 3),), ((1, 1),), 0.0))
     third = {label: cell.curves[label, SEEDS[0]][2] for label in seeds}
     assert raced.winner == max(third, key=lambda label: third[label])
-    first = 3 * sum(cell.truth.pass_seconds[label] for label in seeds)
-    rest = cell.truth.passes[raced.winner] - 3 + 8
-    rest *= cell.truth.pass_seconds[raced.winner]
+    first = 3 * sum(cell.truth.epoch_seconds[label] for label in seeds)
+    rest = cell.truth.epochs[raced.winner] - 3 + 8
+    rest *= cell.truth.epoch_seconds[raced.winner]
     whole = cell.truth.training(raced.winner)
     assert raced.trainings == pytest.approx((first + rest) / whole)
 
@@ -42,5 +42,5 @@ def test_a_replayed_asha_makes_the_passes_that_it_made() -> None:
         replay = replays[row["cell"], row["seed"]]
         assert replay["chosen"] == row["chosen"]
         assert replay["metric_before_refit"] == row["metric_before_refit"]
-        more = {n: row["passes"][n] - done for n, done in replay["passes"].items()}
+        more = {n: row["epochs"][n] - done for n, done in replay["epochs"].items()}
         assert {n for n, extra in more.items() if extra} <= {row["chosen"]}  # refit

@@ -62,7 +62,7 @@ def test_a_budget_without_room_for_one_pass_is_refused(
     strategy: dict[str, Any],
 ) -> None:
     fields = FIELDS | {"strategy": strategy, "budget": {"pair_updates": PAIRS}}
-    with pytest.raises(SpecError, match="less than one pass of everything; raise it"):
+    with pytest.raises(SpecError, match="less than one epoch of everything; raise it"):
         autosample.search(DATA, **fields)
 
 
@@ -75,7 +75,7 @@ def told(seconds: float) -> Forecast:
         verification=none,
         likely=some,
         most=some,
-        pass_seconds={},
+        epoch_seconds={},
         parallel=1,
     )
 
@@ -108,9 +108,9 @@ def test_the_final_training_has_what_is_left() -> None:
         }
     )
     left = Spending(spec, PAIRS, PAIRS).final(Request(trial), spent_updates=15 * PAIRS)
-    assert left.trial.passes == 10 - 10 // LAST
+    assert left.trial.own_epochs == 10 - 10 // LAST
     none = Spending(spec, PAIRS, PAIRS).final(Request(trial), spent_updates=99 * PAIRS)
-    assert none.trial.passes == 1
+    assert none.trial.own_epochs == 1
     timed = spec.model_copy(update={"budget": Budget(seconds=1e-9)})
     hurried = Spending(timed, PAIRS, PAIRS).final(Request(trial), spent_updates=0)
     split = prepare(spec, DATA)
@@ -124,8 +124,8 @@ def test_a_forecast_knows_the_passes_of_a_race() -> None:
     report = autosample.search(DATA, **(FIELDS | {"strategy": RACE})).report
     assert found.search.pair_updates == report.costs.search.pair_updates
     assert found.retraining.pair_updates == (40 + spec.resolved_refit) * PAIRS
-    assert set(found.pass_seconds) == {"uniform", "dns(pool=4)", "supernet"}
-    assert all(each > 0 for each in found.pass_seconds.values())
+    assert set(found.epoch_seconds) == {"uniform", "dns(pool=4)", "supernet"}
+    assert all(each > 0 for each in found.epoch_seconds.values())
     assert found.likely.seconds <= found.most.seconds
 
 
@@ -135,8 +135,8 @@ def test_trials_at_a_time_shorten_the_clock_and_not_the_work() -> None:
     one, two = forecast(spec, split), forecast(spec, split, parallel=2)
     assert two.likely.pair_updates == one.likely.pair_updates
     assert (one.parallel, two.parallel) == (1, 2)
-    work = sum(one.pass_seconds.values())
-    clock = sum(two.pass_seconds.values()) / 2
+    work = sum(one.epoch_seconds.values())
+    clock = sum(two.epoch_seconds.values()) / 2
     assert two.search.seconds / clock == pytest.approx(one.search.seconds / work)
     assert one.verification.pair_updates == 3 * 3 * 40 * PAIRS
 

@@ -53,7 +53,7 @@ def test_a_report_tells_of_the_model_before_its_last_passes() -> None:
     report = autosample.search(DATA, **SMALL).report
     assert without.refit is None
     assert report.refit is not None
-    assert report.refit.passes == 8
+    assert report.refit.epochs == 8
     assert report.refit.test_before == without.test
     assert report.valid == without.valid
     assert report.chosen == without.chosen
@@ -72,10 +72,10 @@ def test_more_of_the_pairs_make_a_better_model() -> None:
 
 
 def test_refit_trains_on_validation_pairs_and_on_no_test_pair() -> None:
-    assert set(pairs(SPLIT.whole.train)) == set(pairs(SPLIT.train)) | set(
+    assert set(pairs(SPLIT.with_validation.train)) == set(pairs(SPLIT.train)) | set(
         pairs(SPLIT.valid)
     )
-    assert not set(pairs(SPLIT.whole.train)) & set(pairs(SPLIT.test))
+    assert not set(pairs(SPLIT.with_validation.train)) & set(pairs(SPLIT.test))
     done = trained()
     [result] = InProcessRunner(SPLIT).run([refit(done, 3)], quiet)
     assert [epoch.pair_updates for epoch in result.history] == [

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from autosample.evaluation.significance import Comparison
+from autosample.experiment.refit import Refit
 from autosample.experiment.strategies.evidence import Cost
 from autosample.experiment.verdict import (
     Basis,
@@ -10,6 +11,11 @@ from autosample.experiment.verdict import (
     verdict,
 )
 from autosample.experiment.verification import Verification
+
+
+def test_reports_of_earlier_releases_are_read() -> None:
+    refit = {"passes": 8, "test_before": {}}
+    assert Refit.model_validate(refit) == Refit(epochs=8, test_before={})
 
 
 def gap(low: float, high: float) -> Comparison:

@@ -146,7 +146,7 @@ def test_progress_goes_through_the_stages_in_order() -> None:
 
 def test_a_metric_beyond_the_catalogue_is_refused() -> None:
     with pytest.raises(SpecError, match=r"recall@500 needs 500 ranks.* 120 items"):
-        autosample.search(DATA, report=["recall@500"])
+        autosample.search(DATA, report_metrics=["recall@500"])
 
 
 def test_a_split_that_does_not_fit_is_refused() -> None:

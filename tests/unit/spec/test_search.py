@@ -27,6 +27,15 @@ def test_a_spec_survives_json() -> None:
     assert SearchSpec.model_validate_json(spec.model_dump_json()).digest == spec.digest
 
 
+def test_keys_of_earlier_releases_are_understood() -> None:
+    old = {"report": ["hit@5"], "strategy": {"kind": "asha", "passes": 6}}
+    new = {"report_metrics": ["hit@5"], "strategy": {"kind": "asha", "total_epochs": 6}}
+    assert make_spec("x", old) == make_spec("x", new)
+    stored = make_spec("x", old).model_dump(mode="json")
+    assert stored["report_metrics"] == ["hit@5"]
+    assert stored["strategy"]["total_epochs"] == 6
+
+
 def test_default_candidates_are_a_dozen_with_uniform_among_them() -> None:
     by_name = SearchSpec.model_validate({"dataset": "x", "candidates": "default"})
     assert 10 <= len(by_name.samplers) <= 14
@@ -73,7 +82,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"candidates": [{"kind": "custom", "negatives": 2}]}, "choice.keep"),
     ({"metric": "ndcg"}, "is not a metric"),
     ({"metric": "ndcg@0"}, "is not a metric"),
-    ({"report": ["auc@3"]}, "is not a metric"),
+    ({"report_metrics": ["auc@3"]}, "is not a metric"),
     ({"training": {"epochs": 0}}, r"training\.epochs"),
     ({"training": {"learning_rate": -1}}, r"training\.learning_rate"),
     ({"seeds": [1, 1]}, "a seed is listed twice"),

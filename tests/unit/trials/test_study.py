@@ -10,7 +10,7 @@ from autosample.data.synthetic import Synthetic
 from autosample.errors import SpecError
 from autosample.experiment.run import prepare
 from autosample.experiment.strategies.asha import study_of
-from autosample.experiment.strategies.plan import likely_passes, retraining
+from autosample.experiment.strategies.plan import likely_epochs, retraining
 from autosample.experiment.strategies.space import space_of
 from autosample.experiment.strategies.task import Task
 from autosample.library import make_spec, search
@@ -56,7 +56,9 @@ def test_rates_are_looked_for_around_what_suits_the_model() -> None:
 def test_a_place_is_a_training_with_its_rates_and_settings() -> None:
     tuned = study(tune={"samples": 5})
     point = {SAMPLER: 1, "learning_rate": 0.03, "l2": 0.002, "1.pool": 17}
-    point |= {name: dial.low for name, dial in tuned.space.own[1].items()} | point
+    point |= {
+        name: hyperparameter.low for name, hyperparameter in tuned.space.own[1].items()
+    } | point
     trial = tuned.trial(point)
     [sampler] = trial.candidates
     assert isinstance(sampler, DNS)
@@ -67,8 +69,10 @@ def test_a_place_is_a_training_with_its_rates_and_settings() -> None:
 
 def test_settings_that_do_not_go_together_are_no_training() -> None:
     tuned = study((DNSMN(),), tune={})
-    dials = tuned.space.dials(0)
-    point = {SAMPLER: 0} | {name: dial.low for name, dial in dials.items()}
+    hyperparameters = tuned.space.hyperparameters(0)
+    point = {SAMPLER: 0} | {
+        name: hyperparameter.low for name, hyperparameter in hyperparameters.items()
+    }
     point |= {"0.pool": 8, "0.top": 64}
     with pytest.raises(ValueError, match="top"):
         tuned.trial(point)
@@ -116,6 +120,6 @@ def test_what_tuning_costs_is_foreseen(strategy: str) -> None:
     fields = {"strategy": {"kind": strategy}}
     plain = make_spec("made", fields)
     tuned = make_spec("made", fields | {"tune": {"samples": 50}})
-    assert likely_passes(tuned) > likely_passes(plain) + 50
+    assert likely_epochs(tuned) > likely_epochs(plain) + 50
     # The winner is then trained to its end: what is left is the refit.
     assert [each.likely for each in retraining(tuned)] == [tuned.resolved_refit]

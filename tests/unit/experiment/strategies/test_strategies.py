@@ -17,7 +17,7 @@ from autosample.errors import SearchFailed
 from autosample.experiment.run import prepare
 from autosample.experiment.strategies.evidence import SearchResult
 from autosample.experiment.strategies.exhaustive import scratch
-from autosample.experiment.strategies.race import Runner, _keep
+from autosample.experiment.strategies.race import Branch, _keep
 from autosample.experiment.strategies.run import search
 from autosample.experiment.strategies.task import Task
 from autosample.library import make_spec
@@ -235,23 +235,23 @@ def test_a_sampler_can_be_chosen_that_is_made_of_others() -> None:
 def test_runners_are_ranked_by_where_they_are_heading() -> None:
     """Two passes or a quarter of all average to a level; what the last doubling gained
     is gained again, as often as asked for and as the planned passes have room."""
-    slow = Runner(UniformSampler(), curve=(0.01, 0.02, 0.05, 0.06))
+    slow = Branch(UniformSampler(), curve=(0.01, 0.02, 0.05, 0.06))
     # Levels: .055 now, .015 after half as many passes.
     assert slow.heading(2.0, planned=100) == pytest.approx(0.055 + 2 * 0.04)
     assert slow.heading(2.0, planned=8) == pytest.approx(0.055 + 1 * 0.04)
     assert slow.heading(2.0, planned=4) == pytest.approx(0.055)
-    long = Runner(UniformSampler(), curve=(0.0,) * 4 + (0.04,) * 5 + (0.1,) * 3)
+    long = Branch(UniformSampler(), curve=(0.0,) * 4 + (0.04,) * 5 + (0.1,) * 3)
     # The last three of twelve, and the last two of six: .1 and .04.
     assert long.heading(1.0, planned=100) == pytest.approx(0.1 + 0.06)
-    falling = Runner(UniformSampler(), curve=(0.09, 0.10, 0.08, 0.06))
+    falling = Branch(UniformSampler(), curve=(0.09, 0.10, 0.08, 0.06))
     assert falling.heading(2.0, planned=100) == pytest.approx(0.095)  # is kept
 
 
-def entered(*curve: float, pool: int) -> Runner:
+def entered(*curve: float, pool: int) -> Branch:
     """Return a runner with a curve; pool 1 is uniform."""
     result = SimpleNamespace(last_U=np.full(50, curve[-1]))
     sampler = DNS(pool=pool) if pool > 1 else UniformSampler()
-    return Runner(sampler, result=result, curve=curve)  # type: ignore[arg-type]
+    return Branch(sampler, result=result, curve=curve)  # type: ignore[arg-type]
 
 
 def test_a_slow_starter_that_gains_stays_in_the_race() -> None:
