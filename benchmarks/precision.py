@@ -61,12 +61,12 @@ def main() -> None:
 def share_changed(model: Model, split: Split) -> float:
     """Return the share of pairs whose hardest item depends on the precision."""
     rng = seeded(0)
-    rows = torch.randint(split.train.num_pairs, (PAIRS,), generator=rng).numpy()
-    users_B = torch.from_numpy(split.train.users_E[rows])
+    rows_B = torch.randint(split.train.num_pairs, (PAIRS,), generator=rng)
     observed = Observed(split.train)
+    history = observed.history
     net = Supernet([UniformSampler(negatives=POOL)], observed, BPR())
-    items_B = torch.from_numpy(split.train.items_E[rows]).long()
-    pairs = Pairs(Queries(users_B), items_B)
+    items_B = history.items_E[rows_B].long()
+    pairs = Pairs(Queries.of_pairs(history, rows_B), items_B)
     scorer = model()
     context = net.context(scorer, pairs, scorer.queries(pairs.queries))
     [chosen] = net.choose(context, rng)
@@ -76,7 +76,7 @@ def share_changed(model: Model, split: Split) -> float:
     tables = scorer.tables()
     assert tables is not None
     halved = [each.bfloat16().float() for each in tables]
-    users_BD, items_BMD = halved[0][users_B], halved[1][pool_BM]
+    users_BD, items_BMD = halved[0][pairs.queries.users_B], halved[1][pool_BM]
     half_BM = torch.einsum("bd,bmd->bm", users_BD, items_BMD)
     return float((full_BM.argmax(1) != half_BM.argmax(1)).double().mean())
 

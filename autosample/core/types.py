@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, Protocol, runtime_checkable
 
+import torch
 from torch import Tensor
 
 
@@ -33,16 +34,49 @@ class Moment(NamedTuple):
 START = Moment()
 
 
+class History(NamedTuple):
+    """Every user's items in time order, which is what a query may read of."""
+
+    starts_U1: Tensor
+    """User u's items stand at starts[u] to starts[u + 1]; int64."""
+    items_E: Tensor
+    """Item of each event, repeats kept; int32."""
+
+
 class Queries(NamedTuple):
-    """What is scored for: a user, or a user's history up to a step."""
+    """B things that are scored for: a user with a history up to a point.
+
+    Make them with `of_pairs`, `of_users` or `at`, which say what may be read: a query
+    that is made from a training pair never reads that pair or a later one.
+    """
 
     users_B: Tensor
+    """Whose items are excluded, and whose row collaborative filters look up; int64."""
+    ends_B: Tensor
+    """The history of query b is history.items_E[starts_U1[users_B[b]] : ends_B[b]]."""
+    history: History
 
-    steps_B: Tensor | None = None
-    """Row of the training pair to be predicted, for models that read histories.
+    @classmethod
+    def of_pairs(cls, history: History, rows_B: Tensor) -> Queries:
+        """Return the queries that the events at some rows of the history answer.
 
-    None asks for the whole history, as an evaluation does.
-    """
+        Each reads what its user did before that event.
+        """
+        users_B = torch.searchsorted(history.starts_U1, rows_B, right=True) - 1
+        return cls(users_B, rows_B, history)
+
+    @classmethod
+    def of_users(cls, history: History, users_B: Tensor) -> Queries:
+        """Return the queries of users who have all of their history behind them."""
+        return cls(users_B, history.starts_U1[users_B + 1], history)
+
+    @classmethod
+    def at(cls, history: History, users_B: Tensor, ends_B: Tensor) -> Queries:
+        """Return queries that read each user's history up to a row, which is excluded.
+
+        Used where a held-out event lies inside a history that is known.
+        """
+        return cls(users_B, ends_B, history)
 
 
 class Pairs(NamedTuple):

@@ -10,7 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from autosample.core.types import Queries, Scorer
+from autosample.core.types import History, Queries, Scorer
+from autosample.data.history import history_of
 from autosample.data.interactions import Bools, Interactions, Ints
 from autosample.evaluation.metrics import Metric, Values
 from autosample.kernels.top import Lists, empty, look, marked
@@ -59,6 +60,7 @@ class Ranking:
         self.held_out, self.masked = _lists(held_out), _lists(masked)
         self.relevant_U = held_out.degrees_U[self.users_U]
         self.k = min(k, held_out.num_items)
+        self._history = history_of(masked)
         self._scores = torch.empty(USERS * ITEMS)
 
     @torch.no_grad()
@@ -81,8 +83,10 @@ class Ranking:
 
     def _block(self, scorer: Scorer, items: list[Tensor], users: Ints) -> Ints:
         """Return the best items, highest first: (B, K)."""
-        users_B = torch.from_numpy(users).to(items[0].device)
-        rows_BD = scorer.queries(Queries(users_B)).scored
+        device = items[0].device
+        history = History(*(part.to(device) for part in self._history))
+        users_B = torch.from_numpy(users).to(device)
+        rows_BD = scorer.queries(Queries.of_users(history, users_B)).scored
         best, first = empty(users, self.k, self.masked), 0
         for items_DC in items:
             count = items_DC.shape[1]

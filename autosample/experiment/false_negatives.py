@@ -50,13 +50,14 @@ def false_negatives(result: TrialResult, model: Model, split: Split) -> FalseNeg
     rng = seeded(derive(trial.training.seed, "false negatives"))
     train = split.train
     count = min(PAIRS, max(DRAWS // sampler.most_negatives, 1))
-    rows = torch.randperm(train.num_pairs, generator=rng)[:count].numpy()
-    users = train.users_E[rows]
+    rows_B = torch.randperm(train.num_pairs, generator=rng)[:count]
+    observed = Observed(train)
     pairs = Pairs(
-        Queries(torch.from_numpy(users)),
-        torch.from_numpy(train.items_E[rows].astype(np.int64)),
+        Queries.of_pairs(observed.history, rows_B),
+        observed.history.items_E[rows_B].long(),
     )
-    net = Supernet([sampler], Observed(train), trial.loss, rng=rng)
+    users = pairs.queries.users_B.numpy()
+    net = Supernet([sampler], observed, trial.loss, rng=rng)
     net.kept.build_makers(model().all_items()[:1])
     net.kept.load_parameters(result.best_sampler())
     scorer = model()

@@ -93,7 +93,8 @@ def item_table(scorer: Scorer) -> Tensor | None:
 @torch.no_grad()
 def of_users(scorer: Scorer, users_B: Tensor, observed: Observed) -> QueryContext:
     """Return the context of users alone, for proposals that prepare themselves."""
-    rows_BD = scorer.queries(Queries(users_B)).scored.detach()
+    queries = Queries.of_users(observed.history, users_B)
+    rows_BD = scorer.queries(queries).scored.detach()
     return QueryContext(
         users_B=users_B,
         positives_B=torch.zeros_like(users_B),

@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from autosample.core.types import History
+from autosample.data.history import history_of
 from autosample.data.interactions import Interactions
 from autosample.errors import DataError
 from autosample.kernels.draws import Seen, bitmap, contains, contains_columns
@@ -28,6 +30,11 @@ class Observed:
         self.degrees_U = torch.from_numpy(train.degrees_U.copy()).to(device)
         self.popularity_I = torch.from_numpy(train.popularity_I.copy()).to(device)
         self.starts_U = self.degrees_U.cumsum(0) - self.degrees_U
+
+    @cached_property
+    def history(self) -> History:
+        """The training pairs as the history that queries read."""
+        return history_of(self.train, self.device)
 
     @property
     def kernels(self) -> bool:

@@ -32,7 +32,7 @@ class ModelContract:
     def test_scores_are_inner_products_of_rows(self) -> None:
         scorer = self._model()()
         users, items = torch.tensor([0, 3]), torch.tensor([[1, 2], [0, 5]])
-        rows = scorer.queries(Queries(users)).scored
+        rows = scorer.queries(Queries.of_users(toys.HISTORY, users)).scored
         assert rows.shape[0] == 2
         assert scorer.items(items).scored.shape == (2, 2, rows.shape[1])
         assert scorer.all_items().shape == (toys.TRAIN.num_items, rows.shape[1])
@@ -87,7 +87,10 @@ class ModelContract:
         model = self._model()
         exported, scorer = model.export(), model()
         users = torch.arange(toys.TRAIN.num_users)
-        ours = scorer.queries(Queries(users)).scored @ scorer.all_items().T
+        ours = (
+            scorer.queries(Queries.of_users(toys.HISTORY, users)).scored
+            @ scorer.all_items().T
+        )
         torch.testing.assert_close(exported["users"] @ exported["items"].T, ours)
 
     def test_the_same_seed_makes_the_same_model(self) -> None:

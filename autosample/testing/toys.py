@@ -15,6 +15,7 @@ from autosample.core.types import (
     Rows,
     Scorer,
 )
+from autosample.data.history import history_of
 from autosample.data.interactions import Interactions
 from autosample.losses import BPR
 from autosample.samplers import Observed
@@ -27,6 +28,7 @@ TRAIN = Interactions.from_pairs(
     num_users=4,
     num_items=6,
 )
+HISTORY = history_of(TRAIN)
 """Four users, six items; user 3 has touched nothing, item 5 was touched once."""
 
 
@@ -76,11 +78,14 @@ def scorer(
 
 def pairs(repeat: int = 1, train: Interactions = TRAIN, device: str = "cpu") -> Pairs:
     """Return the toy's training pairs, as a batch."""
-    users_B = torch.from_numpy(train.users_E.copy()).repeat(repeat)
-    items_B = torch.from_numpy(train.items_E.astype(np.int64)).repeat(repeat)
-    steps_B = torch.arange(train.num_pairs).repeat(repeat)
-    queries = Queries(users_B.to(device), steps_B.to(device))
-    return Pairs(queries, items_B.to(device))
+    history = history_of(train, device)
+    rows_B = torch.arange(train.num_pairs, device=device).repeat(repeat)
+    return Pairs(Queries.of_pairs(history, rows_B), history.items_E[rows_B].long())
+
+
+def batch(users_B: Tensor, items_B: Tensor, train: Interactions = TRAIN) -> Pairs:
+    """Return pairs of users, with all their history behind them, and any items."""
+    return Pairs(Queries.of_users(history_of(train), users_B), items_B)
 
 
 def context(

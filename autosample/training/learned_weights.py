@@ -101,7 +101,10 @@ class LearnedWeights:
         drawn = torch.randint(valid.num_pairs, (size,), generator=rng, device=device)
         at = drawn.cpu().numpy()
         pairs = Pairs(
-            Queries(torch.from_numpy(valid.users_E[at]).to(device)),
+            Queries.of_users(
+                self.reference.observed.history,
+                torch.from_numpy(valid.users_E[at]).to(device),
+            ),
             torch.from_numpy(valid.items_E[at].astype(np.int64)).to(device),
         )
         one = torch.ones(1, device=device)

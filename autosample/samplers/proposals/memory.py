@@ -16,7 +16,8 @@ def mean_positive_scores(scorer: Scorer, observed: Observed) -> Tensor:
     found, at = [], 0
     starts_U1 = observed.train.starts_U1.tolist()  # on the host, which slices
     for users_B in users_of(observed):
-        rows_BD = scorer.queries(Queries(users_B)).scored.detach()
+        queries = Queries.of_users(observed.history, users_B)
+        rows_BD = scorer.queries(queries).scored.detach()
         counts_B = observed.degrees_U[users_B]
         begin, end = starts_U1[at], starts_U1[at + len(users_B)]
         at += len(users_B)

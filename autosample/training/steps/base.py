@@ -30,8 +30,8 @@ class Course:
 
     def pairs(self, rows_B: Tensor) -> Pairs:
         """Return training pairs by their row."""
-        users_B, items_B = self.users_E[rows_B].long(), self.items_E[rows_B].long()
-        return Pairs(Queries(users_B, rows_B), items_B)
+        history = self.supernet.observed.history
+        return Pairs(Queries.of_pairs(history, rows_B), self.items_E[rows_B].long())
 
     def objective(self, step: StepLoss) -> Tensor:
         """Return the mean over pairs of loss plus l2 times penalty."""

@@ -2,6 +2,7 @@ import numpy as np
 import torch
 
 from autosample.core.types import Queries, Rows
+from autosample.data.history import history_of
 from autosample.data.splits import RandomSplit
 from autosample.data.synthetic import Synthetic
 from autosample.evaluation.metrics import Metric
@@ -18,7 +19,8 @@ def test_ranking_agrees_with_sorting_every_users_items() -> None:
     scorer = model()
     users = torch.from_numpy(found.users_U)
     with torch.no_grad():
-        scores = (scorer.queries(Queries(users)).scored @ scorer.all_items().T).numpy()
+        queries = Queries.of_users(history_of(SPLIT.train), users)
+        scores = (scorer.queries(queries).scored @ scorer.all_items().T).numpy()
     for row, user in enumerate(found.users_U.tolist()):
         trained = set(SPLIT.train.items_of(user).tolist())
         order = [i for i in np.argsort(-scores[row]).tolist() if i not in trained]

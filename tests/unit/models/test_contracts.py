@@ -68,7 +68,10 @@ def test_biases_are_added_to_inner_products() -> None:
             table[:, -1] = torch.arange(float(len(table)))
     scorer = model()
     users = torch.arange(4)
-    found = scorer.queries(Queries(users)).scored @ scorer.all_items().T
+    found = (
+        scorer.queries(Queries.of_users(toys.HISTORY, users)).scored
+        @ scorer.all_items().T
+    )
     user_UD, item_ID = (table.detach() for table in model.parameters())
     plain = user_UD[:, :4] @ item_ID[:, :4].T
     expected = plain + torch.arange(4.0)[:, None] + torch.arange(6.0)

@@ -11,8 +11,6 @@ from torch import Tensor
 from autosample.core.types import (
     START,
     Moment,
-    Pairs,
-    Queries,
 )
 from autosample.data.interactions import Interactions
 from autosample.samplers.choices import (
@@ -70,7 +68,7 @@ def scored(
     """Return a pool of nine for 200 pairs of four users; its scores are not those of
     any model."""
     users_B = torch.arange(200) % 4
-    pairs = Pairs(Queries(users_B), torch.zeros_like(users_B))
+    pairs = toys.batch(users_B, torch.zeros_like(users_B), TRAIN)
     context = toys.context(toys.scorer(train=TRAIN), pairs, TRAIN, moment)
     context = replace(context, positive_scores_B=POSITIVES)
     pool = Pool(ITEMS, allowed, lambda: LOG_Q, SPREAD)
@@ -80,7 +78,7 @@ def scored(
 def repeated(rows: int, allowed: Tensor | None = None) -> ScoredPool:
     """Return the first row's pool, so many times."""
     users_B = torch.zeros(rows, dtype=torch.long)
-    pairs = Pairs(Queries(users_B), users_B)
+    pairs = toys.batch(users_B, users_B, TRAIN)
     context = toys.context(toys.scorer(train=TRAIN), pairs, TRAIN)
     context = replace(context, positive_scores_B=POSITIVES[:1].expand(rows))
     log_q = LOG_Q[:1].expand(rows, -1)

@@ -7,7 +7,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from autosample.core.types import Pairs, Queries
 from autosample.data.interactions import Interactions
 from autosample.data.synthetic import Synthetic
 from autosample.errors import DataError
@@ -58,7 +57,7 @@ def allowed(pool: Pool) -> Tensor:
 
 
 def frequencies(config: ProposalConfig, user: int) -> tuple[torch.Tensor, Pool]:
-    batch = Pairs(Queries(torch.tensor([user])), torch.tensor([0]))
+    batch = toys.batch(torch.tensor([user]), torch.tensor([0]))
     proposal = config.build(Observed(toys.TRAIN))
     context = toys.context(toys.scorer(), batch)
     pool = proposal.draw(context, DRAWS, torch.Generator().manual_seed(1))
@@ -94,7 +93,7 @@ def test_popularity_draws_by_training_pairs_to_the_power(
     law[torch.from_numpy(SKEWED.items_of(user).astype(np.int64))] = 0
     law /= law.sum()
     proposal = PopularityProposal(alpha=alpha).build(Observed(SKEWED))
-    batch = Pairs(Queries(torch.tensor([user])), torch.tensor([0]))
+    batch = toys.batch(torch.tensor([user]), torch.tensor([0]), SKEWED)
     context = toys.context(toys.scorer(train=SKEWED), batch, SKEWED)
     pool = proposal.draw(context, DRAWS, torch.Generator().manual_seed(2))
     share = pool.items[0].bincount(minlength=6) / DRAWS
@@ -135,7 +134,7 @@ def test_a_user_of_nearly_everything_still_gets_the_one_item_left() -> None:
     train = Interactions.from_pairs(
         np.zeros(4999, np.int64), np.arange(4999), num_users=2, num_items=5000
     )
-    batch = Pairs(Queries(torch.tensor([0])), torch.tensor([0]))
+    batch = toys.batch(torch.tensor([0]), torch.tensor([0]), train)
     scorer = toys.LayeredScorer(torch.ones(2, 2), torch.ones(1, 5000, 2))
     for config in (UniformProposal(), PopularityProposal(alpha=1.0)):
         pool = config.build(Observed(train)).draw(
@@ -148,7 +147,7 @@ def test_a_user_of_everything_is_named() -> None:
     train = Interactions.from_pairs(
         np.zeros(5, np.int64), np.arange(5), num_users=2, num_items=5
     )
-    batch = Pairs(Queries(torch.tensor([0])), torch.tensor([0]))
+    batch = toys.batch(torch.tensor([0]), torch.tensor([0]), train)
     scorer = toys.LayeredScorer(torch.ones(2, 2), torch.ones(1, 5, 2))
     with pytest.raises(DataError, match="row 0 has no item left"):
         UniformProposal().build(Observed(train)).draw(
@@ -181,7 +180,7 @@ def checked(
 ) -> None:
     """Draw for one pair of SKEWED and compare frequencies and log q with a law."""
     proposal = config.build(Observed(SKEWED))
-    batch = Pairs(Queries(torch.tensor([user])), torch.tensor([positive]))
+    batch = toys.batch(torch.tensor([user]), torch.tensor([positive]), SKEWED)
     context = toys.context(toys.scorer(train=SKEWED), batch, SKEWED)
     rng = torch.Generator().manual_seed(11)
     if isinstance(proposal, Prepared):
@@ -216,7 +215,7 @@ def test_shared_uniform_columns_are_uniform_where_they_are_allowed(user: int) ->
 def test_mixed_columns_are_uniform_and_from_the_batch_by_their_shares() -> None:
     """A batch of one pair of item 1, half uniform: p(1) = 1/2 + 1/12."""
     proposal = MixedProposal(uniform=0.5).build(Observed(SKEWED))
-    batch = Pairs(Queries(torch.tensor([3])), torch.tensor([1]))
+    batch = toys.batch(torch.tensor([3]), torch.tensor([1]), SKEWED)
     context = toys.context(toys.scorer(train=SKEWED), batch, SKEWED)
     rng = torch.Generator().manual_seed(0)
     items = proposal.draw(context, DRAWS, rng).items[0]
@@ -232,7 +231,7 @@ def test_mixed_and_in_batch_know_the_law_of_a_whole_data_set(user: int) -> None:
     for share in (0.0, 0.4):
         config = MixedProposal(uniform=share) if share else InBatchProposal()
         law = unobserved((1 - share) * COUNTS / 10 + share / 6, user)
-        batch = Pairs(Queries(users_E.repeat(4000)), items_E.repeat(4000))
+        batch = toys.batch(users_E.repeat(4000), items_E.repeat(4000), SKEWED)
         context = toys.context(toys.scorer(train=SKEWED), batch, SKEWED)
         context = context.part(torch.arange(len(users_E))[users_E == user][:1])
         proposal = config.build(Observed(SKEWED))
@@ -328,7 +327,7 @@ def test_a_window_draws_its_ranks_alike() -> None:
     config = PageRankProposal(start=0.2, stop=0.8)
     user = int(train.users_E[0])
     positive = int(train.items_of(user)[0])
-    batch = Pairs(Queries(torch.tensor([user])), torch.tensor([positive]))
+    batch = toys.batch(torch.tensor([user]), torch.tensor([positive]), train)
     context = toys.context(toys.scorer(train=train), batch, train)
     pool = config.build(observed).draw(context, DRAWS, torch.Generator().manual_seed(0))
     order = pagerank(observed, torch.tensor([positive]))[0].argsort(descending=True)
@@ -378,7 +377,7 @@ def test_resampled_draws_are_alike_over_what_is_kept() -> None:
     built = ResampledProposal(memory=4).build(Observed(SKEWED))
     assert isinstance(built, Resampled)
     built.items_US = torch.tensor([[2, 3, 4, 4]] * 5)
-    batch = Pairs(Queries(torch.tensor([3])), torch.tensor([0]))
+    batch = toys.batch(torch.tensor([3]), torch.tensor([0]), SKEWED)
     context = toys.context(toys.scorer(train=SKEWED), batch, SKEWED)
     items = built.draw(context, DRAWS, torch.Generator().manual_seed(0)).items[0]
     law = torch.tensor([0, 0, 0.25, 0.25, 0.5, 0])
@@ -432,7 +431,7 @@ def test_memory_columns_are_the_kept_items_in_any_order() -> None:
     built.mean_US = torch.full((5, 4), 0.5)
     built.square_US = torch.tensor([[0.25, 0.29, 0.34, 0.5]] * 5)
     users = torch.full((DRAWS,), 3)
-    batch = Pairs(Queries(users), torch.zeros_like(users))
+    batch = toys.batch(users, torch.zeros_like(users), SKEWED)
     context = toys.context(toys.scorer(train=SKEWED), batch, SKEWED)
     pool = built.draw(context, 2, torch.Generator().manual_seed(0))
     law = torch.tensor([0, 0, 1, 1, 1, 1]) / 4
