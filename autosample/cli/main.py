@@ -30,7 +30,7 @@ REFUSED = 1
 @app.command()
 def catalogue(
     as_json: Annotated[bool, typer.Option("--json", help="With schemas.")] = False,
-    markdown: Annotated[bool, typer.Option(help="As the README shows it.")] = False,
+    markdown: Annotated[bool, typer.Option(help="Print Markdown tables.")] = False,
 ) -> None:
     """List samplers, models, losses and strategies."""
     from autosample.spec.catalogue import catalogue as parts

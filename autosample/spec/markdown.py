@@ -1,4 +1,4 @@
-"""The catalogue as Markdown: what the README shows, and a test compares.
+"""The catalogue as Markdown tables, as docs/catalogue.md shows it; a test compares.
 
 autosample catalogue --markdown
 """
@@ -87,5 +87,5 @@ def _short(value: object) -> str:
 
 
 if __name__ == "__main__":
-    readme = Path(sys.argv[1])
-    readme.write_text(within(readme.read_text()))
+    page = Path(sys.argv[1])
+    page.write_text(within(page.read_text()))

@@ -7,36 +7,65 @@ from pathlib import Path
 
 import pytest
 
+from autosample.jobs.settings import Settings
 from benchmarks.gallery import PAGE, written
-from tests.acceptance.test_readme import CSV, run
+from tests.acceptance.test_readme import (
+    README,
+    blocks,
+    port,
+    run,
+    run_with_service,
+    write_files,
+)
+
+__all__ = ["port"]  # a fixture
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = sorted(DOCS.glob("*.md"))
 LINK = re.compile(r"\]\(([^)#]+)(?:#([^)]*))?\)")
 
 
-def blocks(page: Path) -> list[tuple[str, str]]:
-    found = re.findall(r"^```(\w+)\n(.*?)^```$", page.read_text(), flags=re.M | re.S)
-    return [each for each in found if each[0] in ("sh", "python")]
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize("page", [p for p in PAGES if blocks(p)], ids=lambda p: p.stem)
+@pytest.mark.parametrize(
+    "page", [p for p in PAGES if blocks(p, service=False)], ids=lambda p: p.stem
+)
 def test_a_page_runs_from_top_to_bottom(
     page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Shell in a shell; Python right here, where all is imported already."""
-    (tmp_path / "ratings.csv").write_text(CSV)
+    write_files(tmp_path)
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(DOCS.parent / "tests" / "plugin")
-    for at, (language, text) in enumerate(blocks(page)):
+    for at, (language, text) in enumerate(blocks(page, service=False)):
         if language == "python":
-            exec(compile(text, f"{page.stem}-{at}", "exec"), {})
+            exec(compile(text, f"{page.stem}-{at}", "exec"), {"__name__": page.stem})
         else:
             run(text, tmp_path)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.stem)
+@pytest.mark.slow
+def test_the_sampler_of_the_page_keeps_the_promises_of_its_suite(
+    tmp_path: Path,
+) -> None:
+    code = dict(blocks(DOCS / "plugins.md", service=False)[:1])["python"]
+    (tmp_path / "test_mine.py").write_text(code)
+    run("python -m pytest -q -p no:cacheprovider test_mine.py", tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "page", [p for p in PAGES if blocks(p, service=True)], ids=lambda p: p.stem
+)
+def test_a_page_runs_against_the_service_that_it_starts(
+    page: Path, tmp_path: Path, port: int
+) -> None:
+    write_files(tmp_path)
+    run_with_service(page, tmp_path, port)
+    assert (tmp_path / "sampler.json").exists()
+    assert (tmp_path / "again.zip").exists()
+
+
+@pytest.mark.parametrize("page", [README, *PAGES], ids=lambda p: p.stem)
 def test_links_lead_somewhere(page: Path) -> None:
     for target, anchor in LINK.findall(page.read_text()):
         if "://" in target:
@@ -46,6 +75,17 @@ def test_links_lead_somewhere(page: Path) -> None:
         if anchor:
             heads = re.findall(r"^#+ (.*)$", there.read_text(), flags=re.M)
             assert anchor in {head.lower().replace(" ", "-") for head in heads}
+
+
+def test_every_page_is_in_the_list_of_pages() -> None:
+    listed = {target for target, _ in LINK.findall((DOCS / "README.md").read_text())}
+    assert listed == {page.name for page in PAGES} - {"README.md"}
+
+
+def test_every_setting_is_documented() -> None:
+    page = (DOCS / "operations.md").read_text()
+    for name in Settings.model_fields:
+        assert f"`AUTOSAMPLE_{name.upper()}`" in page
 
 
 def test_the_gallery_is_of_the_results_that_are_kept() -> None:
