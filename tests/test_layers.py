@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-import ast
 from pathlib import Path
 
 import pytest
+
+from benchmarks.rooms import (
+    ORDER,
+    OUT,
+    House,
+    against,
+    floors,
+    imported,
+    room_of,
+)
 
 ROOT = Path(__file__).parents[1]
 
@@ -34,40 +43,6 @@ MAY: dict[str, set[str]] = {
     "migrations/": {"alembic", "migrations", "sqlalchemy"},
 }
 
-ORDER = [
-    "errors",
-    "core",
-    "kernels",
-    "losses",
-    "data",
-    "models",
-    "samplers",
-    "evaluation",
-    "training",
-    "trials",
-    "spec",
-    "experiment",
-    "views",
-    "bundle",
-    "library",
-    "client",
-    "jobs",
-    "testing",
-    "cli",
-]
-"""Rooms of the library, lowest first."""
-
-
-def imports(path: Path) -> set[str]:
-    names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            names.add(node.module or "")
-    return names
-
-
 FILES = [
     path
     for top in ("autosample", "api", "workers", "migrations")
@@ -81,13 +56,8 @@ def test_heavy_parts_are_imported_only_where_they_belong(path: Path) -> None:
     granted = next(
         (may for start, may in MAY.items() if where.startswith(start)), set()
     )
-    used = {name.split(".")[0] for name in imports(path)} & HEAVY
+    used = {name.split(".")[0] for name in imported(path)} & HEAVY
     assert used <= granted
-
-
-def room(module: str) -> str:
-    """Return the room that a module of the library stands in."""
-    return module.split(".")[1]
 
 
 LIBRARY = [
@@ -100,7 +70,35 @@ LIBRARY = [
 @pytest.mark.parametrize("path", LIBRARY, ids=lambda p: str(p.relative_to(ROOT)))
 def test_no_file_imports_from_a_room_above(path: Path) -> None:
     module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
-    own = ORDER.index(room(module))
-    for name in imports(path):
+    own = ORDER.index(room_of(module))
+    for name in imported(path):
         if name.startswith("autosample."):
-            assert ORDER.index(room(name)) <= own, f"{name} stands above {module}"
+            assert ORDER.index(room_of(name)) <= own, f"{name} stands above {module}"
+
+
+def test_no_room_imports_from_a_room_above_it() -> None:
+    assert not against(House.read().graph())
+
+
+def test_rooms_that_need_each_other_share_a_floor_and_are_counted(
+    tmp_path: Path,
+) -> None:
+    for name, text in {
+        "low": "",
+        "left": "import autosample.right, autosample.low",
+        "right": "from autosample import left",
+        "top": "def late():\n    from autosample.right import anything",
+    }.items():
+        (tmp_path / "autosample").mkdir(exist_ok=True)
+        (tmp_path / "autosample" / f"{name}.py").write_text(text)
+    house = House.read(tmp_path)
+    assert floors(house.graph()) == {"low": 1, "left": 2, "right": 2, "top": 3}
+    counts = house.counts()
+    assert counts["loose modules in the library"] == 4
+    assert counts["imports between rooms"] == 4
+    assert counts["imports on a circle"] == 2
+
+
+def test_the_picture_of_the_rooms_is_as_the_imports_are() -> None:
+    """`make rooms` draws it again."""
+    assert OUT.read_text() == House.read().picture()
