@@ -5,7 +5,7 @@ DATA ?=
 TEST ?=
 KEEP ?=
 
-.PHONY: demo test test-fast check browser format bench bench-search bench-rungs peers readme openapi laws drill fuzz install clean
+.PHONY: demo test test-fast check browser format bench bench-search bench-rungs peers catalogue openapi laws rooms screenshot drill fuzz install clean
 
 install: .venv/installed
 
@@ -42,17 +42,25 @@ format: install
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# The catalogue in the README; a test compares.
-readme: install
-	$(BIN)/python -m autosample.spec.markdown README.md
+# Write docs/catalogue.md from the code; a test compares.
+catalogue: install
+	$(BIN)/python -m autosample.spec.markdown docs/catalogue.md
 
-# The API's schema, frozen; a test compares.
+# Write the API's schema to docs/openapi.json; a test compares.
 openapi: install
 	$(BIN)/python -m api.openapi docs/openapi.json
 
-# The law of each sampler as a picture.
+# Draw how often each sampler draws an item, docs/laws.svg.
 laws: install
 	$(BIN)/python -m benchmarks.laws
+
+# Count the rooms of the code and draw them from the imports, docs/rooms.svg.
+rooms: install
+	$(BIN)/python -m benchmarks.rooms
+
+# Search a shared data set through the service and photograph its page, docs/search.png.
+screenshot: install browser
+	$(BIN)/python -m benchmarks.screenshot
 
 # Every case of the drill, on a Postgres of its own: about half an hour.
 drill: install
