@@ -49,11 +49,11 @@ AppSettings = Annotated[Settings, Depends(app_settings)]
 
 
 def find_job(id: UUID, jobs: Jobs, asking: Reader) -> Job:
-    return jobs.get(id, sees=asking.sees)
+    return jobs.get(id, only_owner=asking.only_owner)
 
 
 def find_dataset(id: str, datasets: Datasets, asking: Reader) -> DatasetInfo:
-    return datasets.get(id, sees=asking.sees)
+    return datasets.get(id, only_owner=asking.only_owner)
 
 
 FoundJob = Annotated[Job, Depends(find_job)]

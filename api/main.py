@@ -15,20 +15,20 @@ from fastapi import Depends, FastAPI
 from sqlalchemy.exc import SQLAlchemyError
 
 from api import errors, pages
-from api.limits import BodyLimit
+from api.body_limit import BodyLimit
 from api.metrics import Metrics, Timed
-from api.rates import Rates
-from api.room import Room
+from api.rate_limit import Rates
+from api.disk_space import Room
 from api.routes import artifacts, catalogue, datasets, events, health, jobs
 from api.security import check_bind, needs
-from api.supervisor import WorkerProcess
+from api.worker_process import WorkerProcess
 from api.webhooks import call_all
 from autosample.jobs.datasets import SqlDatasetStore
 from autosample.jobs.engine import connect
 from autosample.jobs.files import Files
 from autosample.jobs.keys import Scope, SqlKeyStore
 from autosample.jobs.logs import configure
-from autosample.jobs.scratch import clear
+from autosample.jobs.scratch import clear_scratch
 from autosample.jobs.settings import Settings
 from autosample.jobs.store import SqlJobStore
 from autosample.jobs.webhooks import SqlWebhookStore
@@ -51,7 +51,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        clear(datasets.UPLOADS)
+        clear_scratch(datasets.UPLOADS)
         stop = threading.Event()
         calls = (SqlWebhookStore(engine), settings, stop)
         threads = (

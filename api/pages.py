@@ -103,8 +103,8 @@ def page(
 @router.get("/")
 def show_jobs(asking: Viewer, jobs: Jobs, datasets: Datasets) -> HTMLResponse:
     """List jobs, newest first; a script keeps their states up to date."""
-    found = jobs.page(limit=100, sees=asking.sees)
-    names = {each.id: each.name for each in datasets.list(sees=asking.sees)}
+    found = jobs.page(limit=100, only_owner=asking.only_owner)
+    names = {each.id: each.name for each in datasets.list(only_owner=asking.only_owner)}
     return page("jobs.html", asking, jobs=found.jobs, names=names)
 
 
@@ -115,7 +115,7 @@ def new_job(asking: Viewer, datasets: Datasets) -> HTMLResponse:
         part: [entry.model_dump(mode="json") for entry in entries]
         for part, entries in catalogue().items()
     }
-    found = datasets.list(sees=asking.sees)
+    found = datasets.list(only_owner=asking.only_owner)
     epochs = Training().epochs
     return page("new.html", asking, datasets=found, parts=known_parts, epochs=epochs)
 
@@ -124,7 +124,7 @@ def new_job(asking: Viewer, datasets: Datasets) -> HTMLResponse:
 def view_job(id: UUID, asking: Viewer, jobs: Jobs, datasets: Datasets) -> HTMLResponse:
     """Show a job: live while it runs, with its findings at the end."""
     try:
-        job = jobs.get(id, sees=asking.sees)
+        job = jobs.get(id, only_owner=asking.only_owner)
     except NotFound as error:
         return page("missing.html", asking, status=404, told=str(error))
     report = _report(jobs, job)
@@ -149,7 +149,7 @@ def compare(
 ) -> HTMLResponse:
     """Show finished jobs side by side."""
     try:
-        found = [jobs.get(id, sees=asking.sees) for id in dict.fromkeys(job)]
+        found = [jobs.get(id, only_owner=asking.only_owner) for id in dict.fromkeys(job)]
     except NotFound as error:
         return page("missing.html", asking, status=404, told=str(error))
     done = [(each, report) for each in found if (report := _report(jobs, each))]

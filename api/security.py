@@ -12,7 +12,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from api.rates import Rates
+from api.rate_limit import Rates
 from autosample.errors import NotAllowed, NotPermitted, SpecError
 from autosample.jobs.keys import LOCAL, Caller, Scope, SqlKeyStore
 from autosample.jobs.settings import Settings

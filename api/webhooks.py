@@ -121,7 +121,7 @@ def call_all(store: SqlWebhookStore, settings: Settings, stop: threading.Event) 
     """Make the calls that are due, until told to stop."""
     while not stop.wait(settings.poll):
         try:
-            while not stop.is_set() and (call := store.take()) is not None:
+            while not stop.is_set() and (call := store.claim()) is not None:
                 _one(store, call, settings)
         except SQLAlchemyError:
             _log.exception("the database cannot be asked; trying again")
@@ -132,6 +132,6 @@ def _one(store: SqlWebhookStore, call: Call, settings: Settings) -> None:
         told = deliver(call, settings)
     except (Refused, httpx2.HTTPError, ValueError) as error:
         _log.warning("webhook of job %s: %s", call.job, error)
-        store.went(call, str(error)[:500], well=False)
+        store.record_call(call, str(error)[:500], well=False)
     else:
-        store.went(call, told, well=True)
+        store.record_call(call, told, well=True)

@@ -80,7 +80,7 @@ class Attempt:
         self.settings, self.stopping = settings, stopping
         self.files: Files = datasets.files
         self.checkpoints = FolderCheckpoints(
-            self.files.below(f"checkpoints/{self._id}")
+            self.files.url_of(f"checkpoints/{self._id}")
         )
         self.began = self.written = time.monotonic()
         self.state, self.fenced = JobState.RUNNING, False
@@ -125,7 +125,7 @@ class Attempt:
         except Cancelled:
             self._flush()
             self._clear()
-            return lambda: self.store.cancelled(self.claim)
+            return lambda: self.store.confirm_cancel(self.claim)
         except Draining:
             self._flush()
             return lambda: self.store.release(self.claim)
@@ -154,7 +154,7 @@ class Attempt:
         report = outcome.report.model_dump(mode="json")
 
         def end() -> None:
-            self.store.succeed(self.claim, report, place, artifacts)
+            self.store.publish(self.claim, report, place, artifacts)
             self._clear(keep=str(self.claim.epoch))
 
         return end
@@ -181,7 +181,7 @@ class Attempt:
         at, passed = self.last.fraction, time.monotonic() - self.began
         remaining = passed * (1 - at) / at if at > SOME else None
         try:
-            self.state = self.store.tell(
+            self.state = self.store.record_progress(
                 self.claim, self.last.stage, at, self.waiting, remaining=remaining
             )
         except OperationalError:
@@ -222,7 +222,7 @@ class Attempt:
         while not self.over.wait(min(self.settings.lease / 4, BEAT)):
             try:
                 self.state = self.store.renew(self.claim)
-                self.store.seen(self.claim.worker)
+                self.store.record_heartbeat(self.claim.worker)
             except Fenced:
                 self.fenced = True
                 return
@@ -239,7 +239,7 @@ class Attempt:
                 return end()
             except Fenced:
                 if self.store.get(self.claim.job.id).state is JobState.CANCELLING:
-                    self.store.cancelled(self.claim)
+                    self.store.confirm_cancel(self.claim)
                     return self._clear()  # also the bundle that nobody will see
                 raise
             except OperationalError:

@@ -21,7 +21,7 @@ from autosample.errors import NotFound
 from autosample.jobs.datasets import SqlDatasetStore
 from autosample.jobs.engine import connect
 from autosample.jobs.files import Files
-from autosample.jobs.logs import about, configure
+from autosample.jobs.logs import log_context, configure
 from autosample.jobs.settings import Settings
 from autosample.jobs.state import Claim
 from autosample.jobs.store import SqlJobStore
@@ -75,7 +75,7 @@ def _is_here(settings: Settings) -> bool:
     """Tell whether a worker of this host showed itself of late."""
     engine = connect(settings.database_url)
     try:
-        ago = SqlJobStore(engine).worker_seen_ago(socket.gethostname())
+        ago = SqlJobStore(engine).seconds_since_heartbeat(socket.gethostname())
     except SQLAlchemyError:
         return False
     finally:
@@ -100,7 +100,7 @@ def work(settings: Settings, pool: RayPool, stopping: threading.Event) -> None:
         if claim is None:
             stopping.wait(settings.poll)
             continue
-        with about(job=str(claim.job.id), attempt=claim.job.attempts):
+        with log_context(job=str(claim.job.id), attempt=claim.job.attempts):
             _log.info("claimed")
             attempt = Attempt(claim, store, datasets, settings, stopping)
             own = kept.of(claim.job.spec["dataset"])
@@ -113,7 +113,7 @@ def work(settings: Settings, pool: RayPool, stopping: threading.Event) -> None:
 
 def _claimed(store: SqlJobStore, name: str) -> Claim | None:
     try:
-        store.seen(name)
+        store.record_heartbeat(name)
         store.reap()
         return store.claim(name)
     except OperationalError:

@@ -24,7 +24,7 @@ from uuid import uuid4
 
 import psutil
 
-from autosample.jobs.scratch import clear, scratch
+from autosample.jobs.scratch import clear_scratch, make_scratch
 
 TOKEN = "AUTOSAMPLE_WORKER_TOKEN"
 PREFIX = "as-ray-"
@@ -51,8 +51,8 @@ def start() -> Guard:
     """Start a watchdog; what this process starts from now on carries its token."""
     token = uuid4().hex
     # A short name: Ray's sockets lie below it, and their paths have a limit.
-    clear(PREFIX)
-    folder = scratch(PREFIX)
+    clear_scratch(PREFIX)
+    folder = make_scratch(PREFIX)
     process = subprocess.Popen(
         [sys.executable, "-P", "-m", "workers.watchdog", token, str(folder)],
         stdin=subprocess.PIPE,

@@ -17,7 +17,7 @@ from autosample.data.options import ReadOptions
 from autosample.data.preview import Preview
 from autosample.errors import DataError, SpecError
 from autosample.jobs.datasets import DatasetInfo, dataset_id
-from autosample.jobs.scratch import scratch
+from autosample.jobs.scratch import make_scratch
 
 router = APIRouter(prefix="/v1/datasets", tags=["datasets"])
 
@@ -42,7 +42,7 @@ def upload(
 ) -> DatasetInfo:
     """Read a file of interactions and keep what is in it."""
     read = parse_options(options)
-    folder = scratch(UPLOADS)
+    folder = make_scratch(UPLOADS)
     try:
         paths = [
             _saved(each, folder, at)
@@ -74,7 +74,7 @@ def preview(
 
     Of a text file its first 256 KiB are enough.
     """
-    folder = scratch(UPLOADS)
+    folder = make_scratch(UPLOADS)
     try:
         path = _saved(file, folder, 0)
         return preview_apart(path, memory=settings.upload_memory, seconds=60.0)
@@ -85,7 +85,7 @@ def preview(
 @router.get("")
 def all_datasets(datasets: Datasets, asking: Reader) -> DatasetList:
     """List your data sets, newest first; an admin's key lists everybody's."""
-    return DatasetList(datasets=datasets.list(sees=asking.sees))
+    return DatasetList(datasets=datasets.list(only_owner=asking.only_owner))
 
 
 @router.get("/{id}")

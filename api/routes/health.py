@@ -9,7 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from api.deps import AppSettings, Jobs
 from api.metrics import Metrics
-from api.room import Room
+from api.disk_space import Room
 from api.security import Reader
 from autosample.core.config import Config
 
@@ -45,7 +45,7 @@ def ready(
     room: Room = request.app.state.room
     disk = room.there
     try:
-        ago = jobs.worker_seen_ago()
+        ago = jobs.seconds_since_heartbeat()
         database = True
     except SQLAlchemyError:
         ago, database = None, False

@@ -19,7 +19,7 @@ from autosample.experiment.report import Report
 from autosample.experiment.run import prepare
 from autosample.jobs.state import Event, Job, JobState
 from autosample.jobs.store import SqlJobStore
-from autosample.jobs.sweep import forget
+from autosample.jobs.sweep import delete_job_files
 from autosample.spec import SearchSpec
 from autosample.views.charts import of_report, of_story
 from autosample.views.story import Story
@@ -69,7 +69,7 @@ def submit(
     """
     if webhook is not None:
         webhook = check_url(webhook, settings)
-    datasets.get(spec.dataset, sees=asking.sees)
+    datasets.get(spec.dataset, only_owner=asking.only_owner)
     split = prepare(spec, datasets.load(spec.dataset))
     if validate_only:
         response.status_code = status.HTTP_200_OK
@@ -78,7 +78,7 @@ def submit(
         spec.model_dump(mode="json"),
         key=idempotency_key,
         owner=asking.owner,
-        sees=asking.sees,
+        only_owner=asking.only_owner,
         webhook=webhook,
     )
     response.headers["Location"] = request.url_for("show_job", id=str(job.id)).path
@@ -96,7 +96,7 @@ def all_jobs(
 ) -> JobList:
     """List your jobs, newest first; an admin's key lists everybody's."""
     try:
-        page = jobs.page(state=state, limit=limit, token=page_token, sees=asking.sees)
+        page = jobs.page(state=state, limit=limit, token=page_token, only_owner=asking.only_owner)
     except ValueError as error:
         raise SpecError(str(error)) from error
     return JobList(jobs=page.jobs, next_page_token=page.next_token)
@@ -124,7 +124,7 @@ def retry(job: FoundJob, jobs: Jobs, _: Submitter) -> Job:
 def delete(job: FoundJob, jobs: Jobs, files: Stored, _: Submitter) -> None:
     """Forget a job that has ended, and its files."""
     jobs.delete(job.id)
-    forget(files, job.id)
+    delete_job_files(files, job.id)
 
 
 class ChartList(Config):

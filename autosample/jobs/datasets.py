@@ -1,4 +1,4 @@
-"""Data sets as the service keeps them: a row, and Parquet files beside it."""
+"""Uploaded data sets: a row in the database, and Parquet files."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from autosample.data.options import ReadOptions
 from autosample.errors import InUse, LimitReached, UnknownDataset
 from autosample.jobs.engine import reader
 from autosample.jobs.files import Files
+from autosample.jobs.rows import fetch_optional
 from autosample.jobs.state import FINAL
 from autosample.jobs.tables import datasets, jobs, now
 
@@ -29,20 +30,23 @@ class DatasetInfo(Config):
     """An uploaded data set."""
 
     id: str
-    """The same bytes and options give the same id."""
+    """Id of the data set; equal bytes, options and owner give an equal id."""
     name: str
-    """As uploaded."""
+    """Name of the file as uploaded."""
     stats: DatasetStats
+    """Counts of users, items and interactions."""
     options: ReadOptions
+    """Options that the file was read with."""
     created: datetime
+    """When the data set was uploaded."""
     owner: str
-    """Who uploaded it: the owner of their key, empty where there are no keys."""
+    """Owner of the key that uploaded the data set; empty if no keys are in use."""
     size: NonNegativeInt
-    """Bytes that are kept of it."""
+    """Size of the stored files in bytes."""
 
 
 class SqlDatasetStore:
-    """Rows in the database, pairs and ids among the files."""
+    """Keeps rows of data sets in the database, and their pairs and ids in files."""
 
     def __init__(self, engine: Engine, files: Files, quota: int | None = None) -> None:
         self.engine, self.reader, self.files = engine, reader(engine), files
@@ -56,15 +60,16 @@ class SqlDatasetStore:
         options: ReadOptions,
         owner: str = "",
     ) -> DatasetInfo:
-        """Keep a data set; one that is there already stays as it is.
+        """Store a data set; one with this id that exists already stays as it is.
 
-        Raises LimitReached where the owner's data sets are as large as they may be.
+        Raises LimitReached if the owner's data sets would take too many bytes.
         """
         with tempfile.TemporaryDirectory() as folder:
             dataset.save(Path(folder))
-            size = sum(each.stat().st_size for each in Path(folder).iterdir())
+            size = sum(path.stat().st_size for path in Path(folder).iterdir())
             self._check_quota(owner, size)
             self.files.put(Path(folder), _place(id))
+        # Files before their row: a row never names files that are not complete.
         row: Mapping[str, Any] = {
             "id": id,
             "name": name,
@@ -77,7 +82,7 @@ class SqlDatasetStore:
             with self.engine.begin() as db:
                 db.execute(insert(datasets).values(**row, created=now()))
         except IntegrityError:
-            pass  # uploaded before, or at the same time
+            pass  # it was uploaded before, or by another request meanwhile
         return self.get(id)
 
     def _check_quota(self, owner: str, size: int) -> None:
@@ -92,38 +97,40 @@ class SqlDatasetStore:
                 " is the limit; delete one that no job needs"
             )
 
-    def get(self, id: str, *, sees: str | None = None) -> DatasetInfo:
-        """Return a data set's row; raises UnknownDataset, also where it is not one that
-        they see."""
+    def get(self, id: str, *, only_owner: str | None = None) -> DatasetInfo:
+        """Return what is known of a data set.
+
+        Raises UnknownDataset, also if it is not that owner's.
+        """
         with self.reader.begin() as db:
-            found = db.execute(select(datasets).where(datasets.c.id == id))
-            row = found.mappings().one_or_none()
-        if row is None or sees not in (None, row["owner"]):
+            row = fetch_optional(db, select(datasets).where(datasets.c.id == id))
+        if row is None or only_owner not in (None, row["owner"]):
             raise UnknownDataset(f"no data set {id!r}; upload it first")
         return _info(row)
 
-    def list(self, *, sees: str | None = None) -> list[DatasetInfo]:
-        """Return data sets, newest first."""
+    def list(self, *, only_owner: str | None = None) -> list[DatasetInfo]:
+        """Return all data sets, or those of one owner, newest first."""
         query = select(datasets).order_by(datasets.c.created.desc(), datasets.c.id)
-        if sees is not None:
-            query = query.where(datasets.c.owner == sees)
+        if only_owner is not None:
+            query = query.where(datasets.c.owner == only_owner)
         with self.reader.begin() as db:
             return [_info(row) for row in db.execute(query).mappings()]
 
     def load(self, id: str) -> Dataset:
-        """Return the data set itself; raises UnknownDataset."""
+        """Read a data set from its files; raises UnknownDataset."""
         self.get(id)
         with self.files.local(_place(id)) as folder:
             return Dataset.load(folder)
 
     def delete(self, id: str) -> None:
-        """Forget a data set; InUse while a job that has not ended needs it."""
+        """Delete a data set; raises UnknownDataset, and InUse if an unfinished job needs it."""
         active = select(func.count()).where(
             jobs.c.dataset == id, jobs.c.state.not_in(tuple(FINAL))
         )
         with self.engine.begin() as db:
-            held = select(datasets.c.id).where(datasets.c.id == id).with_for_update()
-            if db.scalar(held) is None:
+            # Adding a job locks the same row, so no job can appear after the count.
+            lock = select(datasets.c.id).where(datasets.c.id == id).with_for_update()
+            if db.scalar(lock) is None:
                 raise UnknownDataset(f"no data set {id!r}")
             if count := db.scalar(active):
                 raise InUse(f"data set {id!r} is needed by {count} unfinished jobs")
@@ -132,10 +139,10 @@ class SqlDatasetStore:
 
 
 def dataset_id(files: list[Path], options: ReadOptions, owner: str = "") -> str:
-    """Return the id of an owner's bytes under these options."""
+    """Return the id of an owner's files when read with these options."""
     digest = sha256((owner + options.model_dump_json()).encode())
     for path in files:
-        with path.open("rb") as file:  # read in parts: it may be gigabytes
+        with path.open("rb") as file:  # in chunks, as it may be gigabytes
             digest.update(file_digest(file, "sha256").digest())
     return digest.hexdigest()[:ID_LENGTH]
 

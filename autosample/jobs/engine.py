@@ -7,11 +7,13 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event
 
 READING = "autosample_reading"
-BUSY = 30_000  # milliseconds a SQLite writer waits for another
+"""Execution option of transactions that only read."""
+BUSY = 30_000
+"""Milliseconds for which a SQLite writer waits for another."""
 
 
 def connect(url: str) -> Engine:
-    """Return an engine; sets SQLite up to be shared by processes."""
+    """Return an engine; SQLite is set up to be shared by several processes."""
     if not url.startswith("sqlite"):
         return create_engine(url, pool_pre_ping=True)
     engine = create_engine(url)
@@ -33,11 +35,14 @@ def _prepare_sqlite(connection: Any, _: Any) -> None:
 
 
 def _begin_immediate(connection: Connection) -> None:
-    """Take the write lock first: a read lock cannot be raised while another writes."""
+    """Begin a SQLite transaction with its write lock, unless it only reads."""
+    # A transaction that reads first and writes later fails at once if another one wrote
+    # in between, whatever the busy timeout; one that holds the lock from the start does
+    # not. Guarded UPDATEs also count on it: there is one writer at a time.
     reading = connection.get_execution_options().get(READING, False)
     connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 
 
 def reader(engine: Engine) -> Engine:
-    """Return the same engine for transactions that only read, beside any writer."""
+    """Return the engine for transactions that only read, which wait for no writer."""
     return engine.execution_options(**{READING: True})

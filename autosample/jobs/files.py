@@ -1,4 +1,4 @@
-"""Files that API and workers share: data sets, checkpoints, artifacts; by fsspec."""
+"""Files that API and workers share through fsspec: data sets, checkpoints, bundles."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import fsspec
 
 from autosample.jobs.state import Artifact
 
-CHUNK = 1 << 20  # bytes
+CHUNK = 1 << 20  # bytes read at a time
 
 
 class Files:
@@ -25,7 +25,10 @@ class Files:
         self.system, self.root = fsspec.core.url_to_fs(self.url)
 
     def put(self, folder: Path, place: str) -> list[Artifact]:
-        """Copy a folder's files to a place; nobody is to look before it is told."""
+        """Copy a folder's files to a place and return them with sizes and digests.
+
+        Not atomic: readers must not be told of the place before this returns.
+        """
         target = f"{self.root}/{place}"
         self.system.makedirs(target, exist_ok=True)
         stored = []
@@ -38,7 +41,7 @@ class Files:
 
     @contextmanager
     def local(self, place: str) -> Iterator[Path]:
-        """Give a place as a local folder, copied there if it is remote."""
+        """Yield a place as a local folder: itself, or a copy if files are remote."""
         if "file" in self.system.protocol:
             yield Path(f"{self.root}/{place}")
             return
@@ -47,7 +50,7 @@ class Files:
             yield Path(folder)
 
     def read(self, place: str, start: int, end: int) -> Iterator[bytes]:
-        """Yield the bytes start .. end - 1 of a file, in chunks."""
+        """Yield the bytes from `start` to `end` - 1 of a file, in chunks."""
         with self.system.open(f"{self.root}/{place}", "rb") as file:
             file.seek(start)
             while start < end and (chunk := file.read(min(CHUNK, end - start))):
@@ -55,42 +58,42 @@ class Files:
                 yield chunk
 
     def free(self) -> int | None:
-        """Return the bytes left where files lie; None where nobody can tell."""
+        """Return the free bytes of the disk with the files; None for an object store."""
         if "file" not in self.system.protocol:
             return None
-        there = Path(self.root)
-        while not there.exists():
-            there = there.parent
-        return shutil.disk_usage(there).free
+        folder = Path(self.root)
+        while not folder.exists():
+            folder = folder.parent
+        return shutil.disk_usage(folder).free
 
     def names(self, place: str) -> list[str]:
-        """Return the names in a folder; none if it is not there."""
+        """Return the names in a folder; none if the folder does not exist."""
         path = f"{self.root}/{place}"
         if not self.system.exists(path):
             return []
         return [name.rsplit("/", 1)[-1] for name in self.system.ls(path, detail=False)]
 
     def age(self, place: str) -> float | None:
-        """Return the seconds since something in a folder changed; None: not there."""
+        """Return the seconds since a folder last changed; None if it does not exist."""
         path = f"{self.root}/{place}"
         try:
             inside = self.system.find(path)
             local = [path] if "file" in self.system.protocol else []
-            times = [self.system.modified(each) for each in (*inside, *local)]
+            times = [self.system.modified(name) for name in (*inside, *local)]
         except FileNotFoundError:
             return None
-        return time.time() - max(each.timestamp() for each in times) if times else None
+        return time.time() - max(at.timestamp() for at in times) if times else None
 
     def used(self) -> int:
-        """Return the bytes of all files; an object store is asked for every name."""
+        """Return the bytes of all files; slow on an object store, which lists every name."""
         return int(self.system.du(self.root)) if self.system.exists(self.root) else 0
 
     def delete(self, place: str) -> None:
-        """Delete a folder, if it is there."""
+        """Delete a folder and all in it, if it exists."""
         path = f"{self.root}/{place}"
         if self.system.exists(path):
             self.system.rm(path, recursive=True)
 
-    def below(self, place: str) -> str:
+    def url_of(self, place: str) -> str:
         """Return the URL of a place."""
         return f"{self.url}/{place}"

@@ -1,7 +1,7 @@
-"""Keys of the service: who may ask for what, and whose things are whose.
+"""API keys: what each may do, and whose jobs and data sets it may reach.
 
-A key is `as_ID_SECRET`. The secret is 256 random bits, so one fast hash at rest is
-enough: there is nothing to guess. It is told once, when it is made.
+A key is `as_ID_SECRET`. The secret is 256 random bits, so one fast hash of it is enough
+in the database: it cannot be guessed. It is shown once, when the key is made.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from sqlalchemy import Engine, RowMapping, exists, insert, select, update
 from autosample.core.config import Config
 from autosample.errors import NotAllowed, NotFound, SpecError
 from autosample.jobs.engine import reader
-from autosample.jobs.rows import maybe, moment, one
+from autosample.jobs.rows import datetime_of, fetch_one, fetch_optional
 from autosample.jobs.tables import keys, now
 
 PREFIX = "as"
@@ -27,34 +27,35 @@ OWNER_LENGTH = 64
 
 
 class Scope(StrEnum):
-    """What a key is for; each may do what those before it may."""
+    """What a key may do; each scope includes those before it."""
 
     READ = "read"
     SUBMIT = "submit"
     ADMIN = "admin"
 
     def allows(self, wanted: Scope) -> bool:
+        """Tell whether this scope includes another."""
         order = list(Scope)
         return order.index(self) >= order.index(wanted)
 
 
 class Caller(NamedTuple):
-    """Who asks."""
+    """Who makes a request, as its key tells."""
 
     owner: str
-    """Whose jobs and data sets they see."""
+    """Owner of the jobs and data sets that the key reaches."""
     scope: Scope
     key: str
-    """Id of the key, for limits and logs."""
+    """Id of the key, for rate limits and logs."""
 
     @property
-    def sees(self) -> str | None:
-        """The owner whose things they see; None: everybody's."""
+    def only_owner(self) -> str | None:
+        """The one owner whose jobs and data sets may be reached; None: any owner's."""
         return None if self.scope is Scope.ADMIN else self.owner
 
 
 LOCAL = Caller("", Scope.ADMIN, "local")
-"""Where there are no keys: this machine alone, which may do everything."""
+"""The caller while no keys exist: only this machine can connect, and may do all."""
 
 
 class KeyInfo(Config):
@@ -70,7 +71,7 @@ class KeyInfo(Config):
 
 
 class SqlKeyStore:
-    """Keys in the database."""
+    """Keys in the database, each with the hash of its secret."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine, self.reader = engine, reader(engine)
@@ -78,10 +79,10 @@ class SqlKeyStore:
     def create(
         self, name: str, scope: Scope, *, owner: str = "", days: float | None = None
     ) -> tuple[KeyInfo, str]:
-        """Make a key; returns it and its text, which is not kept.
+        """Make a key; returns it and its text, which is not stored.
 
-        Without an owner it is the key's own. Raises SpecError on a name or a time that
-        makes no sense.
+        Without an owner, the key's id is its owner. Raises SpecError if a name is too
+        short or too long, or `days` is not positive.
         """
         if not 0 < len(name) <= 255 or len(owner) > OWNER_LENGTH:
             raise SpecError(
@@ -96,47 +97,49 @@ class SqlKeyStore:
             "name": name,
             "owner": owner or id,
             "scope": scope,
-            "hash": _hashed(secret),
+            "hash": _hash(secret),
             "created": now(),
             "expires": None if days is None else now() + days * DAY,
         }
         with self.engine.begin() as db:
-            made = one(db, insert(keys).values(**row).returning(keys))
-        return _info(made), f"{PREFIX}_{id}_{secret}"
+            stored = fetch_one(db, insert(keys).values(**row).returning(keys))
+        return _info(stored), f"{PREFIX}_{id}_{secret}"
 
     def list(self) -> list[KeyInfo]:
-        """Return all keys, newest first, revoked ones too."""
+        """Return all keys, newest first, including revoked ones."""
         query = select(keys).order_by(keys.c.created.desc(), keys.c.id)
         with self.reader.begin() as db:
             return [_info(row) for row in db.execute(query).mappings()]
 
     def revoke(self, id: str) -> KeyInfo:
-        """Make a key worthless from now on; raises NotFound."""
+        """Revoke a key from now on; raises NotFound."""
         change = update(keys).where(keys.c.id == id, keys.c.revoked.is_(None))
         with self.engine.begin() as db:
             db.execute(change.values(revoked=now()))
-            row = maybe(db, select(keys).where(keys.c.id == id))
+            row = fetch_optional(db, select(keys).where(keys.c.id == id))
         if row is None:
             raise NotFound(f"no key {id!r}; `autosample keys list` shows all")
         return _info(row)
 
     def any(self) -> bool:
-        """Tell whether a key was ever made: from then on one is needed."""
+        """Tell whether a key was ever made; from then on every request needs one."""
         with self.reader.begin() as db:
             return bool(db.scalar(select(exists().select_from(keys))))
 
     def caller(self, text: str) -> Caller:
-        """Return who has a key; raises NotAllowed, which does not tell an unknown id
-        from a wrong secret."""
+        """Return who holds a key; raises NotAllowed.
+
+        The error is the same for an unknown id and for a wrong secret.
+        """
         _, _, rest = text.partition("_")
         id, _, secret = rest.partition("_")
         expired = keys.c.expires.is_not(None) & (keys.c.expires < now())
         query = select(keys, expired.label("expired")).where(keys.c.id == id)
         with self.reader.begin() as db:
-            row = maybe(db, query)
-        # Compared in any case: the time must not tell whether there is such an id.
-        right = compare_digest(_hashed(secret), row["hash"] if row else _hashed(""))
-        if row is None or not right:
+            row = fetch_optional(db, query)
+        # Compared even without a row: the time taken must not reveal which ids exist.
+        matches = compare_digest(_hash(secret), row["hash"] if row else _hash(""))
+        if row is None or not matches:
             raise NotAllowed("this key is not known here")
         if row["revoked"] is not None:
             raise NotAllowed("this key has been revoked")
@@ -145,11 +148,11 @@ class SqlKeyStore:
         return Caller(row["owner"], Scope(row["scope"]), row["id"])
 
 
-def _hashed(secret: str) -> str:
+def _hash(secret: str) -> str:
     return sha256(secret.encode()).hexdigest()
 
 
 def _info(row: RowMapping) -> KeyInfo:
-    times = {name: moment(row[name]) for name in ("created", "expires", "revoked")}
+    times = {name: datetime_of(row[name]) for name in ("created", "expires", "revoked")}
     plain = {name: row[name] for name in ("id", "name", "owner", "scope")}
     return KeyInfo.model_validate(plain | times)

@@ -1,4 +1,4 @@
-"""Logs of the service: a line each, as text or as JSON, with job and attempt."""
+"""Logs of the service: one line per message, as text or JSON, with job and attempt."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from enum import StrEnum
 
-_about: ContextVar[dict[str, str | int]] = ContextVar("about")
+_context: ContextVar[dict[str, str | int]] = ContextVar("log_context")
 
 
 class Form(StrEnum):
-    """How a line is written."""
+    """Format of a log line."""
 
     TEXT = "text"
     JSON = "json"
 
 
 def configure(form: Form) -> None:
-    """Send what is logged from now on to standard error."""
+    """Write all log messages to standard error from now on, in this format."""
     handler = logging.StreamHandler()
     handler.setFormatter(JsonLine() if form is Form.JSON else TextLine())
     root = logging.getLogger()
@@ -32,20 +32,20 @@ def configure(form: Form) -> None:
 
 
 @contextmanager
-def about(**known: str | int) -> Iterator[None]:
-    """Add to every line of this thread, such as the job it is about."""
-    token = _about.set(_about.get({}) | known)
+def log_context(**known: str | int) -> Iterator[None]:
+    """Add names and values, such as a job's id, to this thread's lines in the block."""
+    token = _context.set(_context.get({}) | known)
     try:
         yield
     finally:
-        _about.reset(token)
+        _context.reset(token)
 
 
 class TextLine(logging.Formatter):
-    """For people: level, logger, message, and what it is about."""
+    """Formats a message for people: level, logger, message and context."""
 
     def format(self, record: logging.LogRecord) -> str:
-        known = " ".join(f"{name}={value}" for name, value in _about.get({}).items())
+        known = " ".join(f"{name}={value}" for name, value in _context.get({}).items())
         line = f"{record.levelname} {record.name}: {record.getMessage()}"
         line = f"{line} [{known}]" if known else line
         if record.exc_info:
@@ -54,16 +54,16 @@ class TextLine(logging.Formatter):
 
 
 class JsonLine(logging.Formatter):
-    """For machines: one object a line."""
+    """Formats a message for machines: one JSON object per line."""
 
     def format(self, record: logging.LogRecord) -> str:
-        told: dict[str, object] = {
+        fields: dict[str, object] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(),
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
-            **_about.get({}),
+            **_context.get({}),
         }
         if record.exc_info:
-            told["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(told)
+            fields["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(fields)

@@ -1,4 +1,4 @@
-"""What users ask of the job store."""
+"""The job store as owners of jobs use it."""
 
 from __future__ import annotations
 
@@ -26,26 +26,25 @@ from sqlalchemy.exc import IntegrityError
 from autosample.errors import IllegalMove, LimitReached, UnknownJob
 from autosample.jobs.engine import reader
 from autosample.jobs.rows import (
-    by_key,
-    find,
+    datetime_of,
+    fetch_one,
+    fetch_optional,
+    find_row,
     job_of,
     log_events,
-    maybe,
-    moment,
     new_row,
-    one,
     place_of,
-    published,
-    replayed,
+    replay,
     require_dataset,
+    require_result,
     token_of,
 )
 from autosample.jobs.state import ACTIVE, Artifact, Event, Job, JobState, Page
 from autosample.jobs.tables import attempts, events, jobs, now
 
 
-class AskedStore:
-    """Jobs as their owners see them: add, look, call off, forget."""
+class OwnerStore:
+    """Add jobs, look at them, cancel, retry and delete them."""
 
     def __init__(self, engine: Engine, *, quota: int | None = None) -> None:
         self.engine, self.reader, self.quota = engine, reader(engine), quota
@@ -56,33 +55,34 @@ class AskedStore:
         *,
         key: str | None = None,
         owner: str = "",
-        sees: str | None = None,
+        only_owner: str | None = None,
         webhook: str | None = None,
     ) -> Job:
-        """Queue a job; the same owner's key and spec give the same job.
+        """Queue a job; the same owner, key and spec return the job queued before.
 
-        Raises UnknownDataset, KeyReused where the key came with another spec, and
-        LimitReached where the owner has as many unfinished jobs as one may.
+        `only_owner` restricts the data set to those of one owner. Raises
+        UnknownDataset, KeyReused if the key came with another spec, and LimitReached
+        if the owner has too many unfinished jobs.
         """
         body = dict(spec)
         key = key and sha256(f"{owner}/{key}".encode()).hexdigest()
-        told = json.dumps(body, sort_keys=True) + (webhook or "")
-        asked = sha256(told.encode()).hexdigest()
+        request = json.dumps(body, sort_keys=True) + (webhook or "")
+        request_hash = sha256(request.encode()).hexdigest()
         try:
             with self.engine.begin() as db:
-                if key and (row := by_key(db, key)):
-                    return replayed(row, asked)
-                require_dataset(db, body["dataset"], sees)
+                if key and (job := replay(db, key, request_hash)):
+                    return job
+                require_dataset(db, body["dataset"], only_owner)
                 self._check_quota(db, owner)
-                made = insert(jobs).values(**new_row(body, owner, key, asked, webhook))
-                row = one(db, made.returning(jobs))
+                values = new_row(body, owner, key, request_hash, webhook)
+                row = fetch_one(db, insert(jobs).values(**values).returning(jobs))
                 log_events(db, row["id"], 0, [("state", {"state": JobState.QUEUED})])
                 return job_of(row)
         except IntegrityError:
-            # Another request with this key came in between: answer as it was answered.
+            # Another request with this key was faster: both get the same job.
             with self.engine.begin() as db:
-                if key and (row := by_key(db, key)):
-                    return replayed(row, asked)
+                if key and (job := replay(db, key, request_hash)):
+                    return job
             raise
 
     def _check_quota(self, db: Connection, owner: str) -> None:
@@ -98,11 +98,11 @@ class AskedStore:
                 " wait for one to end, or cancel one"
             )
 
-    def get(self, id: UUID, *, sees: str | None = None) -> Job:
-        """Return a job; raises UnknownJob, also where it is not one that they see."""
+    def get(self, id: UUID, *, only_owner: str | None = None) -> Job:
+        """Return a job; raises UnknownJob, also if it is not that owner's."""
         with self.reader.begin() as db:
-            job = job_of(find(db, id))
-        if sees not in (None, job.owner):
+            job = job_of(find_row(db, id))
+        if only_owner not in (None, job.owner):
             raise UnknownJob(f"no job {id}")
         return job
 
@@ -112,14 +112,14 @@ class AskedStore:
         state: JobState | None = None,
         limit: int = 50,
         token: str | None = None,
-        sees: str | None = None,
+        only_owner: str | None = None,
     ) -> Page:
-        """Return jobs, newest first; ValueError on a token that is not one of ours."""
+        """Return a page of jobs, newest first; ValueError on an unknown token."""
         query = select(jobs).order_by(jobs.c.created.desc(), jobs.c.id.desc())
         if state is not None:
             query = query.where(jobs.c.state == state)
-        if sees is not None:
-            query = query.where(jobs.c.owner == sees)
+        if only_owner is not None:
+            query = query.where(jobs.c.owner == only_owner)
         if token is not None:
             created, id = place_of(token)
             place = tuple_(jobs.c.created, jobs.c.id)
@@ -132,29 +132,32 @@ class AskedStore:
         return Page([job_of(row) for row in rows[:limit]], next_token)
 
     def events(self, id: UUID, *, after: int = 0, limit: int = 500) -> list[Event]:
-        """Return what happened to a job after an event, oldest first."""
+        """Return the events of a job with ids above `after`, oldest first."""
         query = select(events).where(events.c.job == id, events.c.id > after)
         with self.reader.begin() as db:
-            find(db, id)
+            find_row(db, id)
             rows = db.execute(query.order_by(events.c.id).limit(limit)).mappings()
             return [
                 Event(
-                    id=r["id"], kind=r["kind"], time=moment(r["time"]), data=r["data"]
+                    id=row["id"],
+                    kind=row["kind"],
+                    time=datetime_of(row["time"]),
+                    data=row["data"],
                 )
-                for r in rows
+                for row in rows
             ]
 
     def result(self, id: UUID) -> dict[str, Any]:
         """Return the report of a succeeded job; raises NotFinished."""
         with self.reader.begin() as db:
-            report: dict[str, Any] = published(find(db, id))["result"]
+            report: dict[str, Any] = require_result(find_row(db, id))["result"]
             return report
 
     def artifacts(self, id: UUID) -> tuple[str, list[Artifact]]:
         """Return the folder and the files of a succeeded job; raises NotFinished."""
         with self.reader.begin() as db:
-            row = published(find(db, id))
-            return row["folder"], [Artifact(**each) for each in row["artifacts"]]
+            row = require_result(find_row(db, id))
+            return row["folder"], [Artifact(**file) for file in row["artifacts"]]
 
     def attempts(self, id: UUID) -> list[dict[str, Any]]:
         """Return the attempts at a job, oldest first."""
@@ -163,7 +166,10 @@ class AskedStore:
             return [dict(row) for row in db.execute(query).mappings()]
 
     def cancel(self, id: UUID) -> Job:
-        """Call a job off: at once if queued, by its worker if running."""
+        """Cancel a job: at once if it is queued, by its worker if it runs.
+
+        Raises IllegalMove if it has ended.
+        """
         with self.engine.begin() as db:
             to = case(
                 (jobs.c.state == JobState.QUEUED, JobState.CANCELLED),
@@ -176,12 +182,15 @@ class AskedStore:
                 .where(jobs.c.id == id, jobs.c.state.in_(states))
                 .values(state=to, finished=ended)
             )
-            return self._moved(db, change, id, JobState.CANCELLED)
+            return self._move(db, change, id, JobState.CANCELLED)
 
     def retry(self, id: UUID) -> Job:
-        """Queue a failed or cancelled job again, with all attempts before it."""
+        """Queue a failed or cancelled job again and allow it all attempts anew.
+
+        Raises IllegalMove in any other state.
+        """
         with self.engine.begin() as db:
-            require_dataset(db, find(db, id)["dataset"])
+            require_dataset(db, find_row(db, id)["dataset"])
             change = (
                 update(jobs)
                 .where(jobs.c.id == id)
@@ -196,19 +205,22 @@ class AskedStore:
                     webhook_done=None,
                 )
             )
-            return self._moved(db, change, id, JobState.QUEUED)
+            return self._move(db, change, id, JobState.QUEUED)
 
     def delete(self, id: UUID) -> None:
-        """Forget a job that has ended; IllegalMove while it has not."""
+        """Delete the row of a job that has ended; raises IllegalMove before that."""
         with self.engine.begin() as db:
-            state = JobState(find(db, id)["state"])
+            state = JobState(find_row(db, id)["state"])
             gone = delete(jobs).where(jobs.c.id == id, jobs.c.state == state)
             if not state.is_final or db.execute(gone).rowcount == 0:
                 raise IllegalMove(f"job {id} is {state}; cancel it before deleting it")
 
-    def _moved(self, db: Connection, change: Update, id: UUID, to: JobState) -> Job:
-        row = maybe(db, change.returning(jobs))
+    def _move(self, db: Connection, change: Update, id: UUID, to: JobState) -> Job:
+        """Run a guarded UPDATE and log the new state; raises IllegalMove."""
+        # One statement checks the state and changes it: of two moves at the same time
+        # only one finds the row in a state from which it is allowed.
+        row = fetch_optional(db, change.returning(jobs))
         if row is None:
-            raise IllegalMove(f"job {id} is {find(db, id)['state']} and cannot be {to}")
+            raise IllegalMove(f"job {id} is {find_row(db, id)['state']} and cannot be {to}")
         log_events(db, id, row["epoch"], [("state", {"state": row["state"]})])
         return job_of(row)

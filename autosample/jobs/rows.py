@@ -1,4 +1,4 @@
-"""Rows of the job tables: how they are made, found and read."""
+"""Rows of the job tables: how they are written, looked up and read."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from autosample.jobs.tables import attempts, datasets, events, jobs, now
 def uuid7() -> UUID:
     """Return a UUID that sorts by time, to a quarter of a microsecond (RFC 9562).
 
-    SQLite's clock counts milliseconds; ids settle the order within one.
+    SQLite's clock counts milliseconds; within one, the order of jobs is that of ids.
     """
     millis, rest = divmod(time.time_ns(), 1_000_000)
     head = millis << 16 | 0x7000 | rest * 4096 // 1_000_000
@@ -36,13 +36,17 @@ def job_of(row: RowMapping) -> Job:
     values: dict[str, Any] = {
         name: row[name] for name in (*plain, "attempts", "epoch", "worker", "failure")
     }
-    return Job(**values, **{name: moment(row[name]) for name in times})
+    return Job(**values, **{name: datetime_of(row[name]) for name in times})
 
 
 def new_row(
-    body: dict[str, Any], owner: str, key: str | None, asked: str, webhook: str | None
+    body: dict[str, Any],
+    owner: str,
+    key: str | None,
+    request_hash: str,
+    webhook: str | None,
 ) -> dict[str, Any]:
-    """Return the columns of a job that is to be queued."""
+    """Return the columns of a new queued job."""
     return {
         "id": uuid7(),
         "state": JobState.QUEUED,
@@ -54,7 +58,7 @@ def new_row(
         "epoch": 0,
         "created": now(),
         "idempotency_key": key,
-        "request_hash": asked,
+        "request_hash": request_hash,
         "webhook": webhook,
     }
 
@@ -65,7 +69,10 @@ def log_events(
     epoch: int,
     happened: Iterable[tuple[str, Mapping[str, Any]]],
 ) -> None:
-    """Write what happened to a job; its row must be locked."""
+    """Write what happened to a job; the caller's transaction must hold its row lock."""
+    # Under that lock the ids of a job's events grow in the order in which they become
+    # visible. A reader that asks for events after the last id it has seen would
+    # otherwise miss one with a smaller id that is committed later.
     for kind, data in happened:
         db.execute(
             insert(events).values(
@@ -89,36 +96,42 @@ def close_attempt(
     )
 
 
-def find(db: Connection, id: UUID) -> RowMapping:
+def find_row(db: Connection, id: UUID) -> RowMapping:
     """Return the row of a job; raises UnknownJob."""
-    row = maybe(db, select(jobs).where(jobs.c.id == id))
+    row = fetch_optional(db, select(jobs).where(jobs.c.id == id))
     if row is None:
         raise UnknownJob(f"no job {id}")
     return row
 
 
-def by_key(db: Connection, key: str) -> RowMapping | None:
-    """Return the row of the job that came with a key."""
-    return maybe(db, select(jobs).where(jobs.c.idempotency_key == key))
+def replay(db: Connection, key: str, request_hash: str) -> Job | None:
+    """Return the job that was submitted with an idempotency key; None if none was.
 
-
-def replayed(row: RowMapping, asked: str) -> Job:
-    """Return the job that a key gave before; KeyReused if it was another request."""
-    if row["request_hash"] != asked:
+    Raises KeyReused if the key was sent with another request.
+    """
+    row = fetch_optional(db, select(jobs).where(jobs.c.idempotency_key == key))
+    if row is None:
+        return None
+    if row["request_hash"] != request_hash:
         raise KeyReused("this idempotency key came with another request before")
     return job_of(row)
 
 
-def require_dataset(db: Connection, id: str, sees: str | None = None) -> None:
-    """Lock the data set, so that it is not deleted before the job is there."""
-    held = select(datasets.c.owner).where(datasets.c.id == id)
-    owner = db.scalar(held.with_for_update(read=True))
-    if owner is None or sees not in (None, owner):
+def require_dataset(db: Connection, id: str, only_owner: str | None = None) -> None:
+    """Lock a data set's row, so that it outlives this transaction.
+
+    Raises UnknownDataset, also if it is not that owner's.
+    """
+    # Deleting takes the same lock and then looks for jobs that need the data set, so
+    # it either comes first, or finds the job that this transaction is adding.
+    query = select(datasets.c.owner).where(datasets.c.id == id)
+    owner = db.scalar(query.with_for_update(read=True))
+    if owner is None or only_owner not in (None, owner):
         raise UnknownDataset(f"no data set {id!r}; upload it first")
 
 
-def published(row: RowMapping) -> RowMapping:
-    """Return a row that has a result; raises NotFinished."""
+def require_result(row: RowMapping) -> RowMapping:
+    """Return the row of a job that has a result; raises NotFinished."""
     if row["state"] != JobState.SUCCEEDED:
         raise NotFinished(
             f"job {row['id']} is {row['state']}, so there is no result yet"
@@ -126,29 +139,29 @@ def published(row: RowMapping) -> RowMapping:
     return row
 
 
-def one(db: Connection, statement: Any) -> RowMapping:
-    """Return the one row of a statement."""
+def fetch_one(db: Connection, statement: Any) -> RowMapping:
+    """Run a statement and return its one row."""
     return db.execute(statement).mappings().one()
 
 
-def maybe(db: Connection, statement: Any) -> RowMapping | None:
-    """Return the row of a statement, None if there is none."""
+def fetch_optional(db: Connection, statement: Any) -> RowMapping | None:
+    """Run a statement and return its row; None if there is none."""
     return db.execute(statement).mappings().one_or_none()
 
 
-def moment(seconds: float | None) -> datetime | None:
-    """Return seconds since 1970 as a time."""
+def datetime_of(seconds: float | None) -> datetime | None:
+    """Return seconds since 1970 as a time in UTC."""
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
 
 
 def token_of(row: RowMapping) -> str:
-    """Return what stands for a row's place in a list, opaque to those who hold it."""
+    """Return a page token: a row's place in the list of jobs, opaque to clients."""
     place = pack(">d16s", row["created"], row["id"].bytes)
     return urlsafe_b64encode(place).decode()
 
 
 def place_of(token: str) -> tuple[float, UUID]:
-    """Return what a page token stands for; ValueError if it is not one of ours."""
+    """Return the time and id in a page token; ValueError if it is not a page token."""
     try:
         created, id = unpack(">d16s", urlsafe_b64decode(token))
     except (ValueError, StructError):

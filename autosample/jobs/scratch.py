@@ -1,6 +1,7 @@
-"""Folders for a while, whose names tell which process they are of.
+"""Temporary folders that are deleted even if the process that made them is killed.
 
-A process that is killed deletes nothing; the next one of its kind does.
+Their names hold the process's id, so that the next process of its kind can delete those
+of processes that have ended.
 """
 
 from __future__ import annotations
@@ -12,20 +13,20 @@ import tempfile
 from pathlib import Path
 
 
-def scratch(prefix: str) -> Path:
-    """Make an empty folder for this process."""
+def make_scratch(prefix: str) -> Path:
+    """Make an empty temporary folder of this process."""
     return Path(tempfile.mkdtemp(prefix=f"{prefix}{os.getpid()}-"))
 
 
-def clear(prefix: str) -> int:
-    """Delete folders of processes that are gone; returns how many."""
-    gone = 0
+def clear_scratch(prefix: str) -> int:
+    """Delete folders of processes that have ended; returns how many were deleted."""
+    deleted = 0
     for path in Path(tempfile.gettempdir()).glob(f"{prefix}*"):
         match = re.fullmatch(rf"{re.escape(prefix)}(\d+)-.*", path.name)
         if match and not _lives(int(match[1])):
             shutil.rmtree(path, ignore_errors=True)
-            gone += 1
-    return gone
+            deleted += 1
+    return deleted
 
 
 def _lives(pid: int) -> bool:
@@ -34,5 +35,5 @@ def _lives(pid: int) -> bool:
     except ProcessLookupError:
         return False
     except PermissionError:
-        pass  # it is there, and somebody else's
+        pass  # it runs, as another user
     return True

@@ -1,4 +1,4 @@
-"""Where the service keeps things; read once from AUTOSAMPLE_* and passed on."""
+"""Settings of the service, read once from AUTOSAMPLE_* variables and passed on."""
 
 from __future__ import annotations
 
@@ -21,70 +21,72 @@ from autosample.jobs.logs import Form
 
 
 class Settings(BaseSettings):
-    """Every setting of the service; each is a variable AUTOSAMPLE_<NAME>."""
+    """All settings of the service; each is read from the variable AUTOSAMPLE_<NAME>."""
 
     model_config = SettingsConfigDict(
         env_prefix="AUTOSAMPLE_", frozen=True, use_attribute_docstrings=True
     )
 
     home: Path = Field(default_factory=lambda: user_data_path("autosample"))
-    """Where database, uploads, checkpoints and artifacts lie by default."""
+    """Folder of the database, uploads, checkpoints and artifacts by default."""
     database_url: str = ""
-    """SQLAlchemy URL; empty: SQLite under the home. Postgres: postgresql+psycopg://..."""
+    """SQLAlchemy URL of the database; empty: SQLite in the home folder. A Postgres is
+    postgresql+psycopg://user@host/name."""
     artifacts: str = ""
-    """fsspec URL of data sets, checkpoints and artifacts; empty: under the home."""
+    """fsspec URL of data sets, checkpoints and artifacts; empty: in the home folder."""
     lease: PositiveFloat = 60.0
-    """Seconds after which a silent worker is presumed lost."""
+    """Seconds without renewal after which a worker is presumed lost."""
     attempts: PositiveInt = 3
-    """Workers a job may lose before it fails."""
+    """Attempts at a job, each ended by a lost worker, before the job fails."""
     poll: PositiveFloat = 1.0
-    """Seconds between looks at the queue, and at a stream's events."""
+    """Seconds between two looks at the queue, and at the events of a stream."""
     admin_key: SecretStr | None = None
-    """A key with all rights; without any key, loopback only."""
+    """A key with all rights; while there is no key at all, only loopback is served."""
     rate: PositiveFloat = 50.0
-    """Requests a second that one key may make of one API process, in the long run."""
+    """Requests per second that one API process accepts of one key in the long run."""
     burst: PositiveInt = 200
-    """Requests that it may make at once."""
+    """Requests that one API process accepts of one key at once."""
     jobs_per_owner: PositiveInt = 1000
-    """Jobs of one owner that may be unfinished."""
+    """Unfinished jobs that one owner may have."""
     bytes_per_owner: PositiveInt = 50 << 30
-    """Bytes that one owner's data sets may take."""
+    """Bytes that the data sets of one owner may take."""
     max_upload: PositiveInt = 2 << 30
-    """Bytes of an upload at most, all its files together."""
+    """Largest size of an upload in bytes, all its files together."""
     upload_memory: PositiveInt = 4 << 30
-    """Bytes of address space that reading an upload may take, in a process apart."""
+    """Bytes of address space that the process that reads an upload may take."""
     upload_seconds: PositiveFloat = 600.0
-    """Seconds that it may take."""
+    """Seconds that the process that reads an upload may take."""
     ray_address: str | None = None
-    """A Ray cluster to run trials on; None: one of the worker's own."""
+    """Address of a Ray cluster to run trials on; none: the worker starts its own Ray."""
     trials: PositiveInt | None = None
-    """Trials that run at a time; None: one a core."""
+    """Trials that a worker runs at the same time; none: one per core."""
     object_store: PositiveInt = 256 << 20
-    """Bytes of Ray's shared memory, where the worker starts Ray itself."""
+    """Bytes of Ray's shared memory, if the worker starts its own Ray."""
 
     webhook_hosts: str = ""
-    """Hosts that may be called at a job's end, by commas; empty: none."""
+    """Hosts that webhooks may call, separated by commas; empty: no webhooks."""
     webhook_secret: SecretStr | None = None
-    """What those calls are signed with."""
+    """Secret that webhooks are signed with."""
     webhook_private: bool = False
-    """Whether hosts at private addresses may be called, and without TLS."""
+    """Whether webhooks may call private addresses, and without TLS."""
     low_water: NonNegativeInt = 1 << 30
-    """Free bytes below which uploads and new jobs are refused; running ones go on."""
+    """Free bytes on the disk below which uploads and new jobs are refused; running jobs
+    go on."""
     quota: NonNegativeInt = 0
-    """Bytes that all files may take before uploads and new jobs are refused; 0: any."""
+    """Bytes of all files above which uploads and new jobs are refused; 0: no limit."""
     keep_jobs: NonNegativeFloat = 0.0
-    """Days that an ended job and its files are kept; 0: until somebody deletes it."""
+    """Days for which an ended job and its files are kept; 0: until it is deleted."""
     keep_checkpoints: NonNegativeFloat = 7.0
-    """Days that a failed or cancelled job can be retried from where it was."""
+    """Days for which a failed or cancelled job keeps its checkpoints for a retry."""
     sweep: PositiveFloat = 600.0
-    """Seconds between looks for files that nothing needs any more."""
+    """Seconds between two searches for files that nothing needs."""
     stall: PositiveFloat = 7200.0
-    """Seconds that a trial may go without a pass before its process is replaced."""
+    """Seconds without a finished epoch after which a trial's process is replaced."""
     log: Form = Form.TEXT
-    """How logs are written: text, or json, an object a line."""
+    """Format of the logs: text, or json with one object per line."""
 
     drill_pause: NonNegativeFloat = 0.0
-    """Seconds to wait at the start of each stage: for drills that kill a worker."""
+    """Seconds to wait at the start of each stage, for drills that kill a worker."""
 
     @model_validator(mode="after")
     def _fill_in(self) -> Self:
@@ -99,5 +101,5 @@ class Settings(BaseSettings):
 
     @property
     def embedded(self) -> bool:
-        """Whether the database is SQLite: one worker, migrated on start."""
+        """Whether the database is SQLite, which is migrated when the service starts."""
         return self.database_url.startswith("sqlite")

@@ -2,12 +2,12 @@
 
 queued ──> running ──> succeeded
   │ ^       │ │ │
-  │ │       │ │ └────> failed      by itself, or lost too often
+  │ │       │ │ └────> failed      by its own error, or after too many lost workers
   │ └───────┘ └──────> cancelling ──> cancelled
   └────────────────────────────────────> cancelled
 
-running -> queued when its worker is lost or drained; failed and cancelled jobs go back
-to queued when somebody asks for a retry.
+A running job is queued again when its worker is lost or stops; a failed or cancelled
+job is queued again when its owner asks for a retry.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ class JobState(StrEnum):
 
     @property
     def is_final(self) -> bool:
-        """Whether nothing more happens unless somebody asks."""
+        """Whether the job has ended; only a retry moves it from here."""
         return self in FINAL
 
 
 FINAL = frozenset({JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED})
 ACTIVE = (JobState.RUNNING, JobState.CANCELLING)
-"""Somebody holds a lease."""
+"""States in which a worker holds a lease on the job."""
 
 MOVES: Mapping[JobState, frozenset[JobState]] = {
     JobState.QUEUED: frozenset({JobState.RUNNING, JobState.CANCELLED}),
@@ -54,8 +54,8 @@ MOVES: Mapping[JobState, frozenset[JobState]] = {
 }
 
 
-def before(to: JobState) -> list[JobState]:
-    """Return the states from which a job may come to this one."""
+def states_before(to: JobState) -> list[JobState]:
+    """Return the states from which a job may move to this one."""
     return [state for state, after in MOVES.items() if to in after]
 
 
@@ -63,39 +63,46 @@ class Failure(Config):
     """Why a job or an attempt ended without a result."""
 
     reason: str
-    """A stable word: data, spec, search, budget, disk, lost, internal."""
+    """Kind of failure: data, spec, search, budget, disk, lost or internal."""
     detail: str
-    """A sentence for people."""
+    """What went wrong, as a sentence for people."""
 
 
 class Job(Config):
-    """One submitted search, as stored."""
+    """A submitted search and how far it is."""
 
     id: UUID
+    """Id of the job; ids sort by the time of submission."""
     state: JobState
+    """State of the job; succeeded, failed and cancelled are final."""
     stage: Stage | None
-    """Where a running job is; None before its first stage."""
+    """Stage that the job is in; null before the first stage of an attempt."""
     progress: float
-    """0 to 1."""
+    """Estimated share of the work that is done, from 0 to 1."""
     owner: str
-    """Who submitted it: the owner of their key, empty where there are no keys."""
+    """Owner of the key that submitted the job; empty if no keys are in use."""
     spec: dict[str, Any]
     """The SearchSpec as submitted."""
     attempts: NonNegativeInt
-    """Claims so far."""
+    """Attempts since submission or the last retry, without those given back unfinished."""
     epoch: NonNegativeInt
-    """Raised by each claim; a worker of an older epoch is fenced off."""
+    """Number of the latest attempt; a worker with an older one can no longer write."""
     worker: str | None
-    """Who runs it."""
+    """Name of the worker that runs the job; null if none does."""
     failure: Failure | None
+    """Why the job failed; null unless it did."""
     created: datetime
+    """When the job was submitted."""
     started: datetime | None
+    """When the first attempt began; null before that."""
     finished: datetime | None
+    """When the job ended; null before that."""
     estimated_end: datetime | None
+    """When the running attempt is expected to end; null while that is unknown."""
 
 
 class Claim(NamedTuple):
-    """A worker's right to write to a job, until its epoch passes."""
+    """A worker's right to write to a job, valid until the job's epoch is raised."""
 
     job: Job
     worker: str
@@ -109,23 +116,26 @@ class Event(Config):
     """Something that happened to a job."""
 
     id: NonNegativeInt
-    """Grows with time; what Last-Event-ID and `after` refer to."""
+    """Number of the event, growing with time; `Last-Event-ID` and `after` take it."""
     kind: str
     time: datetime
     data: dict[str, Any]
 
 
 class Artifact(Config):
-    """One published file."""
+    """A file of a job's bundle."""
 
     name: str
+    """Name of the file, without a folder."""
     size: NonNegativeInt
+    """Size of the file in bytes."""
     sha256: str
+    """SHA-256 digest of the file, in hexadecimal."""
 
 
 class Page(NamedTuple):
-    """Some of the jobs, newest first."""
+    """A page of the list of jobs, newest first."""
 
     jobs: list[Job]
     next_token: str | None
-    """Where the next page begins; None: this is the last."""
+    """Token of the next page; None if this is the last."""

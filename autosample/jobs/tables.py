@@ -1,4 +1,4 @@
-"""The tables, the same on SQLite and Postgres; `migrations/` builds them."""
+"""The database's tables, the same on SQLite and Postgres; `migrations/` makes them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from sqlalchemy.sql.functions import FunctionElement
 
 metadata = MetaData()
 
-BIG_ID = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts INTEGER alone
+BIG_ID = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers only INTEGER
 
 datasets = Table(
     "datasets",
@@ -117,7 +117,10 @@ workers = Table(
 
 
 class now(FunctionElement[float]):
-    """Seconds since 1970 by the database's clock, not by any worker's."""
+    """Seconds since 1970 by the database's clock."""
+
+    # Leases are set and checked by this one clock: those of workers differ, and a worker
+    # whose clock is fast must not lose or take a job for that.
 
     type = Double()
     inherit_cache = True

@@ -1,8 +1,8 @@
-"""Calls at a job's end: which are due, and how each went.
+"""Webhook calls at the end of a job: which ones are due, and how each try ended.
 
-A call is claimed like a job is, by one statement that puts the next try off, so that
-several API processes make it once; and it is made until it was answered, or often
-enough. At-least-once: whoever is called tells repeats by the webhook's id.
+A call is claimed as a job is, by one statement that also postpones the next try, so that
+only one of several API processes makes it. It is tried until it is answered or `TRIES`
+are used up. Delivery is at-least-once: receivers recognise repeats by the webhook's id.
 """
 
 from __future__ import annotations
@@ -12,17 +12,18 @@ from uuid import UUID
 
 from sqlalchemy import Engine, literal, or_, select, update
 
-from autosample.jobs.rows import log_events
+from autosample.jobs.rows import fetch_optional, log_events
 from autosample.jobs.state import FINAL
 from autosample.jobs.tables import jobs, now
 
 TRIES = 8
+"""Tries of one call, the first included."""
 FIRST = 5.0
-"""Seconds to the second try; each wait is four times the one before: a day in all."""
+"""Seconds before the second try; each wait is four times the last, a day in total."""
 
 
 class Call(NamedTuple):
-    """Somebody who wants to know."""
+    """One try to report the end of a job to a URL."""
 
     job: UUID
     url: str
@@ -30,22 +31,22 @@ class Call(NamedTuple):
     finished: float
     epoch: int
     tries: int
-    """This one included."""
+    """Tries so far, this one included."""
 
     @property
     def id(self) -> str:
-        """The same for every try of the same end."""
+        """The webhook's id: equal for every try to report the same end."""
         return f"{self.job}-{self.epoch}-{self.state}"
 
 
 class SqlWebhookStore:
-    """Columns of the job table."""
+    """Calls that are due, kept in the columns of the job table."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
 
-    def take(self) -> Call | None:
-        """Claim a call that is due; None if none is."""
+    def claim(self) -> Call | None:
+        """Take a call that is due and postpone its next try; None if none is due."""
         due = (
             select(jobs.c.id)
             .where(jobs.c.webhook.is_not(None), jobs.c.webhook_done.is_(None))
@@ -55,7 +56,7 @@ class SqlWebhookStore:
             .limit(1)
             .with_for_update(skip_locked=True)
         )
-        wait = FIRST * literal(1).op("<<")(2 * jobs.c.webhook_tries)
+        wait = FIRST * literal(1).op("<<")(2 * jobs.c.webhook_tries)  # FIRST * 4^tries
         take = (
             update(jobs)
             .where(jobs.c.id == due.scalar_subquery())
@@ -63,7 +64,7 @@ class SqlWebhookStore:
             .returning(jobs)
         )
         with self.engine.begin() as db:
-            row = db.execute(take).mappings().one_or_none()
+            row = fetch_optional(db, take)
         if row is None:
             return None
         return Call(
@@ -75,11 +76,11 @@ class SqlWebhookStore:
             tries=row["webhook_tries"],
         )
 
-    def went(self, call: Call, told: str, *, well: bool) -> None:
-        """Write how a try went; the last of those that fail is the end of it."""
+    def record_call(self, call: Call, answer: str, *, well: bool) -> None:
+        """Record the outcome of a call. After `TRIES` failures it is not tried again."""
         done = now() if well else None
         with self.engine.begin() as db:
             mine = update(jobs).where(jobs.c.id == call.job)
             if db.execute(mine.values(webhook_done=done)).rowcount:
-                what = {"well": well, "told": told, "try": call.tries}
-                log_events(db, call.job, call.epoch, [("webhook", what)])
+                data = {"well": well, "told": answer, "try": call.tries}
+                log_events(db, call.job, call.epoch, [("webhook", data)])

@@ -75,7 +75,7 @@ def test_the_checks_of_api_and_worker_tell_the_truth(tmp_path: Path) -> None:
     upgrade(settings.database_url)
     assert subprocess.run(program, env=env, check=False).returncode == 1
     engine = connect(settings.database_url)
-    SqlJobStore(engine).seen(f"{socket.gethostname()}-1-x")
+    SqlJobStore(engine).record_heartbeat(f"{socket.gethostname()}-1-x")
     engine.dispose()
     assert subprocess.run(program, env=env, check=False).returncode == 0
 

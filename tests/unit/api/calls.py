@@ -68,5 +68,5 @@ def publish(client: TestClient, tmp_path: Path) -> tuple[str, bytes]:
     folder.mkdir()
     (folder / "model.safetensors").write_bytes(raw)
     files = client.app.state.files.put(folder, f"jobs/{id}/1")  # type: ignore[attr-defined]
-    store(client).succeed(held, {"version": "x"}, f"jobs/{id}/1", files)
+    store(client).publish(held, {"version": "x"}, f"jobs/{id}/1", files)
     return id, raw

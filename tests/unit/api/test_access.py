@@ -13,7 +13,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import update
 
 from api.main import create_app
-from api.rates import Rates
+from api.rate_limit import Rates
 from autosample.errors import LimitReached
 from autosample.jobs.keys import Scope, SqlKeyStore
 from autosample.jobs.settings import Settings

@@ -55,7 +55,7 @@ def test_health_tells_the_truth(client: TestClient) -> None:
     assert waiting.status_code == 503
     told = {"ready": False, "database": True, "worker": False, "disk": True}
     assert waiting.json() == told
-    store(client).seen("w1")
+    store(client).record_heartbeat("w1")
     assert client.get("/readyz").json()["ready"] is True
 
 

@@ -147,7 +147,7 @@ def test_a_deleted_job_takes_its_files_along(
 def test_events_are_polled_by_id(client: TestClient) -> None:
     id = submit(client).json()["id"]
     held = claimed(client)
-    store(client).tell(held, Stage.SEARCHING, 0.5, [("epoch", {"n": 1})])
+    store(client).record_progress(held, Stage.SEARCHING, 0.5, [("epoch", {"n": 1})])
     events = client.get(f"/v1/jobs/{id}/events", params={"after": 0}).json()["events"]
     assert [e["kind"] for e in events] == ["state", "state", "epoch"]
     later = {"after": events[1]["id"]}
@@ -165,8 +165,8 @@ def test_a_stream_sends_all_events_and_ends_with_the_job(client: TestClient) -> 
     with ThreadPoolExecutor(1) as pool:
         reading = pool.submit(client.get, f"/v1/jobs/{id}/events")
         held = claimed(client)
-        store(client).tell(held, Stage.SEARCHING, 0.5, [("epoch", {"n": 1})])
-        store(client).succeed(held, {}, "jobs/1", [])
+        store(client).record_progress(held, Stage.SEARCHING, 0.5, [("epoch", {"n": 1})])
+        store(client).publish(held, {}, "jobs/1", [])
         response = reading.result(timeout=20)
     assert response.headers["content-type"].startswith("text/event-stream")
     kinds = [event["kind"] for event in streamed(response)]

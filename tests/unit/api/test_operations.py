@@ -16,8 +16,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from api.main import create_app
 from autosample.core.progress import Stage
-from autosample.jobs.logs import Form, JsonLine, TextLine, about, configure
-from autosample.jobs.scratch import clear, scratch
+from autosample.jobs.logs import Form, JsonLine, TextLine, log_context, configure
+from autosample.jobs.scratch import clear_scratch, make_scratch
 from autosample.jobs.settings import Settings
 from autosample.jobs.state import Failure
 from tests.unit.api.calls import CSV, claimed, dataset, is_problem, store, submit
@@ -41,9 +41,9 @@ def test_figures_are_of_the_queue_and_of_those_who_work_on_it(
     for _ in range(3):
         submit(client)
     held = claimed(client)
-    store(client).seen("w1")
+    store(client).record_heartbeat("w1")
     told = {"seconds": 0.5, "pairs": 1000}
-    store(client).tell(held, Stage.SEARCHING, 0.5, [("epoch", told)] * 2)
+    store(client).record_progress(held, Stage.SEARCHING, 0.5, [("epoch", told)] * 2)
     assert sample(client, "autosample_jobs", state="queued") == 2
     assert sample(client, "autosample_jobs", state="running") == 1
     assert sample(client, "autosample_attempts", outcome="running") == 1
@@ -112,7 +112,7 @@ def test_a_line_of_the_log_says_which_job_and_attempt_it_is_about(
     logs: pytest.CaptureFixture[str],
 ) -> None:
     configure(Form.JSON)
-    with about(job="j1", attempt=2):
+    with log_context(job="j1", attempt=2):
         try:
             raise ValueError("of no use")
         except ValueError:
@@ -124,7 +124,7 @@ def test_a_line_of_the_log_says_which_job_and_attempt_it_is_about(
     assert "ValueError: of no use" in first["traceback"]
     assert "job" not in second
     configure(Form.TEXT)
-    with about(job="j1"):
+    with log_context(job="j1"):
         logging.getLogger("here").info("claimed")
     assert logs.readouterr().err == "INFO here: claimed [job=j1]\n"
 
@@ -153,12 +153,12 @@ def test_files_over_their_quota_refuse_new_work(tmp_path: Path) -> None:
 
 def test_folders_of_dead_processes_are_deleted_and_of_living_ones_not() -> None:
     prefix = f"autosample-test-{os.getpid()}-"
-    mine = scratch(prefix)
+    mine = make_scratch(prefix)
     child = subprocess.Popen(["true"])
     child.wait()
     left = mine.parent / f"{prefix}{child.pid}-x"
     left.mkdir()
-    assert clear(prefix) == 1
+    assert clear_scratch(prefix) == 1
     assert mine.exists()
     assert not left.exists()
     mine.rmdir()

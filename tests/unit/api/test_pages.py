@@ -75,7 +75,7 @@ def test_charts_of_a_job_grow_with_its_events(client: TestClient) -> None:
         )
         for at in range(1, 701)
     ]
-    store(client).tell(held, "searching", 0.5, passes)  # type: ignore[arg-type]
+    store(client).record_progress(held, "searching", 0.5, passes)  # type: ignore[arg-type]
     [chart] = client.get(url).json()["charts"]
     assert chart["id"] == "curves"
     assert len(chart["data"][0]["y"]) == 700

@@ -87,11 +87,11 @@ def test_scopes_reach_as_far_as_those_before_them() -> None:
 
 def test_jobs_are_seen_by_their_owner_and_by_nobody_else(jobs: SqlJobStore) -> None:
     mine, yours = (jobs.add(SPEC, owner=owner) for owner in ("me", "you"))
-    assert jobs.get(mine.id, sees="me").owner == "me"
-    assert jobs.get(mine.id, sees=None) == mine
+    assert jobs.get(mine.id, only_owner="me").owner == "me"
+    assert jobs.get(mine.id, only_owner=None) == mine
     with pytest.raises(UnknownJob):
-        jobs.get(mine.id, sees="you")
-    assert [job.id for job in jobs.page(sees="you").jobs] == [yours.id]
+        jobs.get(mine.id, only_owner="you")
+    assert [job.id for job in jobs.page(only_owner="you").jobs] == [yours.id]
     assert len(jobs.page().jobs) == 2
 
 

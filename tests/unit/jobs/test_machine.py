@@ -116,7 +116,7 @@ class Machine(RuleBasedStateMachine):
     def renew_and_tell(self, claim: Claim) -> None:
         def write() -> None:
             self.store.renew(claim)
-            self.store.tell(claim, Stage.SEARCHING, 0.5, [("note", {"text": "x"})])
+            self.store.record_progress(claim, Stage.SEARCHING, 0.5, [("note", {"text": "x"})])
 
         self._write(claim, write, {JobState.RUNNING, JobState.CANCELLING}, None)
 
@@ -125,7 +125,7 @@ class Machine(RuleBasedStateMachine):
         files = [Artifact(name="a", size=1, sha256="0")]
 
         def write() -> None:
-            self.store.succeed(claim, {"epoch": claim.epoch}, "there", files)
+            self.store.publish(claim, {"epoch": claim.epoch}, "there", files)
             self.published[claim.job.id] += 1
 
         self._write(claim, write, {JobState.RUNNING}, JobState.SUCCEEDED)
@@ -143,7 +143,7 @@ class Machine(RuleBasedStateMachine):
     def stop_as_asked(self, claim: Claim) -> None:
         self._write(
             claim,
-            lambda: self.store.cancelled(claim),
+            lambda: self.store.confirm_cancel(claim),
             {JobState.CANCELLING},
             JobState.CANCELLED,
         )

@@ -49,7 +49,7 @@ def home(tmp_path: Path) -> Iterator[tuple[Settings, Engine]]:
     folder.mkdir()
     (folder / "a.bin").write_bytes(b"weights")
     stored = files.put(folder, f"jobs/{held.job.id}/1")
-    store.succeed(held, {"won": "dns"}, f"jobs/{held.job.id}/1", stored)
+    store.publish(held, {"won": "dns"}, f"jobs/{held.job.id}/1", stored)
     SqlKeyStore(engine).create("ci", Scope.SUBMIT)
     yield settings, engine
     engine.dispose()

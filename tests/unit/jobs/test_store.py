@@ -26,7 +26,7 @@ from autosample.jobs.state import (
     Failure,
     Job,
     JobState,
-    before,
+    states_before,
 )
 from autosample.jobs.store import SqlJobStore
 
@@ -60,7 +60,7 @@ def in_state(jobs: SqlJobStore, state: JobState) -> tuple[Job, Claim | None]:
     if state is JobState.CANCELLING:
         jobs.cancel(job.id)
     elif state is JobState.SUCCEEDED:
-        jobs.succeed(held, {"won": "dns"}, "jobs/1", [])
+        jobs.publish(held, {"won": "dns"}, "jobs/1", [])
     elif state is JobState.FAILED:
         jobs.fail(held, WHY)
     return jobs.get(job.id), held
@@ -134,7 +134,7 @@ def test_progress_and_events_are_read_back_in_order(jobs: SqlJobStore) -> None:
     jobs.add(SPEC)
     held = claim(jobs)
     happened = [("epoch", {"n": 1}), ("epoch", {"n": 2})]
-    jobs.tell(held, Stage.SEARCHING, 0.4, happened, remaining=60.0)
+    jobs.record_progress(held, Stage.SEARCHING, 0.4, happened, remaining=60.0)
     job = jobs.get(held.job.id)
     assert (job.stage, job.progress) == (Stage.SEARCHING, 0.4)
     assert job.estimated_end is not None
@@ -153,7 +153,7 @@ def test_a_result_and_its_files_appear_with_the_state(jobs: SqlJobStore) -> None
     with pytest.raises(NotFinished, match="running"):
         jobs.result(held.job.id)
     file = Artifact(name="sampler.json", size=3, sha256="00")
-    jobs.succeed(held, {"won": "dns"}, "jobs/1", [file])
+    jobs.publish(held, {"won": "dns"}, "jobs/1", [file])
     assert jobs.get(held.job.id).state is JobState.SUCCEEDED
     assert jobs.result(held.job.id) == {"won": "dns"}
     assert jobs.artifacts(held.job.id) == ("jobs/1", [file])
@@ -167,16 +167,16 @@ def test_a_worker_that_lost_its_job_changes_nothing(jobs: SqlJobStore) -> None:
     before_it = (jobs.get(job.id), jobs.events(job.id))
     for write in (
         lambda: jobs.renew(stale),
-        lambda: jobs.tell(stale, Stage.SEARCHING, 0.9, [("epoch", {})]),
-        lambda: jobs.succeed(stale, {"won": "old"}, "jobs/old", []),
+        lambda: jobs.record_progress(stale, Stage.SEARCHING, 0.9, [("epoch", {})]),
+        lambda: jobs.publish(stale, {"won": "old"}, "jobs/old", []),
         lambda: jobs.fail(stale, WHY),
         lambda: jobs.release(stale),
-        lambda: jobs.cancelled(stale),
+        lambda: jobs.confirm_cancel(stale),
     ):
         with pytest.raises(Fenced):
             write()
     assert (jobs.get(job.id), jobs.events(job.id)) == before_it
-    jobs.succeed(held, {"won": "new"}, "jobs/new", [])
+    jobs.publish(held, {"won": "new"}, "jobs/new", [])
     assert jobs.result(job.id) == {"won": "new"}
     assert states(jobs, job.id).count("succeeded") == 1
 
@@ -212,10 +212,10 @@ def test_cancel_ends_a_queued_job_and_asks_a_running_one(jobs: SqlJobStore) -> N
     held = claim(jobs)
     assert jobs.cancel(running.id).state is JobState.CANCELLING
     assert jobs.renew(held) is JobState.CANCELLING
-    assert jobs.tell(held, Stage.SEARCHING, 0.1) is JobState.CANCELLING
+    assert jobs.record_progress(held, Stage.SEARCHING, 0.1) is JobState.CANCELLING
     with pytest.raises(Fenced):
-        jobs.succeed(held, {}, "jobs/1", [])
-    jobs.cancelled(held)
+        jobs.publish(held, {}, "jobs/1", [])
+    jobs.confirm_cancel(held)
     assert jobs.get(running.id).state is JobState.CANCELLED
 
 
@@ -303,10 +303,10 @@ def test_pages_can_be_of_one_state(jobs: SqlJobStore) -> None:
 
 
 def test_workers_are_seen(jobs: SqlJobStore) -> None:
-    assert jobs.worker_seen_ago() is None
-    jobs.seen("w1")
-    jobs.seen("w1")
-    ago = jobs.worker_seen_ago()
+    assert jobs.seconds_since_heartbeat() is None
+    jobs.record_heartbeat("w1")
+    jobs.record_heartbeat("w1")
+    ago = jobs.seconds_since_heartbeat()
     assert ago is not None
     assert 0 <= ago < 5
 
@@ -315,4 +315,4 @@ def test_workers_are_seen(jobs: SqlJobStore) -> None:
 def test_the_table_of_moves_reads_the_same_both_ways(
     start: JobState, to: JobState
 ) -> None:
-    assert (to in MOVES[start]) == (start in before(to))
+    assert (to in MOVES[start]) == (start in states_before(to))

@@ -61,7 +61,7 @@ def test_what_a_job_still_needs_stays(
     running = started(jobs, files)
     published = started(jobs, files)
     folder = f"jobs/{published.job.id}/{published.epoch}"
-    jobs.succeed(published, {}, folder, [FILE])
+    jobs.publish(published, {}, folder, [FILE])
     failed = started(jobs, files)
     jobs.fail(failed, Failure(reason="data", detail="bad"))
     Sweeper(engine, files, Limits()).sweep()
@@ -76,7 +76,7 @@ def test_leftovers_go(jobs: SqlJobStore, files: Files, engine: Engine) -> None:
     published = started(jobs, files)
     folder = f"jobs/{published.job.id}/{published.epoch}"
     write(files, f"jobs/{published.job.id}/99")  # of a worker that was presumed dead
-    jobs.succeed(published, {}, folder, [FILE])
+    jobs.publish(published, {}, folder, [FILE])
     failed = started(jobs, files)
     jobs.fail(failed, Failure(reason="data", detail="bad"))
     ended(engine, failed.job.id, 2 * DAY)
@@ -117,7 +117,7 @@ def test_jobs_are_kept_as_long_as_is_asked(
     old, young, running = (started(jobs, files) for _ in range(3))
     for each in (old, young):
         folder = f"jobs/{each.job.id}/{each.epoch}"
-        jobs.succeed(each, {}, folder, [FILE])
+        jobs.publish(each, {}, folder, [FILE])
     ended(engine, old.job.id, 3 * DAY)
     ended(engine, young.job.id, 1 * DAY)
     Sweeper(engine, files, Limits(jobs=2 * DAY)).sweep()
@@ -132,7 +132,7 @@ def test_workers_of_long_ago_are_forgotten(
     jobs: SqlJobStore, files: Files, engine: Engine
 ) -> None:
     for name in ("dead", "alive"):
-        jobs.seen(name)
+        jobs.record_heartbeat(name)
     with engine.begin() as db:
         long_ago = update(workers).where(workers.c.id == "dead")
         db.execute(long_ago.values(seen=workers.c.seen - 2 * DAY))

@@ -26,19 +26,19 @@ def test_a_call_is_due_when_its_job_has_ended_and_is_claimed_once(
     calls = SqlWebhookStore(jobs.engine)
     job = jobs.add(SPEC, webhook=URL)
     jobs.cancel(jobs.add(SPEC).id)  # which wants no call
-    assert calls.take() is None
+    assert calls.claim() is None
     jobs.cancel(job.id)
-    call = calls.take()
+    call = calls.claim()
     assert call is not None
     assert (call.job, call.url, call.state, call.tries) == (job.id, URL, "cancelled", 1)
-    assert calls.take() is None
+    assert calls.claim() is None
     make_due(jobs)
-    again = calls.take()
+    again = calls.claim()
     assert again is not None
     assert (again.id, again.tries) == (call.id, 2)
-    calls.went(again, "204", well=True)
+    calls.record_call(again, "204", well=True)
     make_due(jobs)
-    assert calls.take() is None
+    assert calls.claim() is None
     told = [event.data for event in jobs.events(job.id) if event.kind == "webhook"]
     assert told == [{"well": True, "told": "204", "try": 2}]
 
@@ -50,15 +50,15 @@ def test_who_never_answers_is_given_up_and_a_retried_job_calls_anew(
     job = jobs.add(SPEC, webhook=URL)
     jobs.cancel(job.id)
     for _ in range(TRIES):
-        call = calls.take()
+        call = calls.claim()
         assert call is not None
-        calls.went(call, "no answer", well=False)
+        calls.record_call(call, "no answer", well=False)
         make_due(jobs)
-    assert calls.take() is None
+    assert calls.claim() is None
     jobs.retry(job.id)
-    assert calls.take() is None
+    assert calls.claim() is None
     jobs.cancel(job.id)
-    assert calls.take() is not None
+    assert calls.claim() is not None
 
 
 def test_a_key_with_another_webhook_is_another_request(jobs: SqlJobStore) -> None:

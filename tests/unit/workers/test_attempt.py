@@ -105,7 +105,7 @@ def test_a_job_that_is_gone_does_not_end_its_worker(
 
     def taken_away(_: Split, __: Checkpoints, ___: Callable[[], None]) -> Hanging:
         jobs.cancel(id)
-        jobs.cancelled(running.claim)
+        jobs.confirm_cancel(running.claim)
         jobs.delete(id)
         return Hanging(running.check)
 
