@@ -16,13 +16,13 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from api import errors, pages
 from api.body_limit import BodyLimit
+from api.disk_space import Room
 from api.metrics import Metrics, Timed
 from api.rate_limit import Rates
-from api.disk_space import Room
 from api.routes import artifacts, catalogue, datasets, events, health, jobs
 from api.security import check_bind, needs
-from api.worker_process import WorkerProcess
 from api.webhooks import call_all
+from api.worker_process import WorkerProcess
 from autosample.jobs.datasets import SqlDatasetStore
 from autosample.jobs.engine import connect
 from autosample.jobs.files import Files

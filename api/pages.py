@@ -149,7 +149,9 @@ def compare(
 ) -> HTMLResponse:
     """Show finished jobs side by side."""
     try:
-        found = [jobs.get(id, only_owner=asking.only_owner) for id in dict.fromkeys(job)]
+        found = [
+            jobs.get(id, only_owner=asking.only_owner) for id in dict.fromkeys(job)
+        ]
     except NotFound as error:
         return page("missing.html", asking, status=404, told=str(error))
     done = [(each, report) for each in found if (report := _report(jobs, each))]

@@ -1,4 +1,4 @@
-"""`python -m workers`: one worker."""
+"""`python -m workers`: run one worker."""
 
 from typer import run
 

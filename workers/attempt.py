@@ -1,4 +1,4 @@
-"""One try at a job: its lease, its progress, and how it ends."""
+"""One attempt at a job: it keeps the lease, records progress and writes the end."""
 
 from __future__ import annotations
 
@@ -44,11 +44,16 @@ from autosample.trials.checkpoints import FolderCheckpoints
 
 _log = logging.getLogger(__name__)
 
-SOME = 0.05  # progress from which an end can be estimated
-OFTEN = 0.5  # seconds: progress is written at most this often
-BEAT = 1.5  # seconds at most between renewals, which also bring the news of a cancel
+ESTIMABLE = 0.05
+"""Fraction of the work after which the end can be estimated."""
+WRITE_EVERY = 0.5
+"""Fewest seconds between two writes of progress."""
+BEAT = 1.5
+"""Most seconds between two renewals of the lease, which also tell of a cancel."""
 BUDGETED = (Stage.PREPARING, Stage.SEARCHING, Stage.RETRAINING)
-SLACK = 1.25, 60.0  # times a budget and plus seconds, after which something must hang
+"""Stages that a budget is for."""
+SLACK = 1.25, 60.0
+"""A search is declared hung after 1.25 x budget + 60 s."""
 REASONS: Mapping[type[Exception], str] = {
     DataError: "data",
     SpecError: "spec",
@@ -58,15 +63,17 @@ REASONS: Mapping[type[Exception], str] = {
     AutoSampleError: "search",
 }
 
-Runners = Callable[[Split, FolderCheckpoints, Callable[[], None]], TrialRunner]
+RunnerFactory = Callable[[Split, FolderCheckpoints, Callable[[], None]], TrialRunner]
+"""Makes the runner of a job's trials from its split, its checkpoints, and a function
+that the runner calls often and that raises to stop it."""
 
 
 class Draining(AutoSampleError):
-    """The worker is being stopped, and its job goes back to the queue."""
+    """The worker is stopping, so its job goes back to the queue."""
 
 
 class Attempt:
-    """Runs a claimed job to an end of some kind."""
+    """Runs a claimed job until it ends, is released or is taken over."""
 
     def __init__(
         self,
@@ -93,33 +100,30 @@ class Attempt:
     def _id(self) -> str:
         return str(self.claim.job.id)
 
-    def run(self, runners: Runners) -> None:
-        """Run the job and write how it ended, unless it has been taken over."""
+    def run(self, make_runner: RunnerFactory) -> None:
+        """Run the job and write its end, unless another worker has taken it over."""
         heart = threading.Thread(target=self._beat, daemon=True)
         heart.start()
         try:
-            end = self._attempt(runners)
-            self._insist(end)
+            self._write(self._work(make_runner))
         except (Fenced, UnknownJob) as error:  # taken over, and perhaps deleted since
             _log.warning("job %s was taken over: %s", self._id, error)
         finally:
             self.over.set()
             heart.join()
 
-    def _attempt(self, runners: Runners) -> Callable[[], None]:
-        """Do the work; returns what writes its end."""
+    def _work(self, make_runner: RunnerFactory) -> Callable[[], None]:
+        """Do the work and return the function that writes its end; raises Fenced."""
+
+        def runners(split: Split) -> TrialRunner:
+            return make_runner(split, self.checkpoints, self.check)
+
         try:
             spec = SearchSpec.model_validate(self.claim.job.spec)
             if spec.budget is not None:
                 self.budget = spec.budget.seconds
             dataset = self.datasets.load(spec.dataset)
-            outcome = run(
-                spec,
-                dataset,
-                runners=lambda split: runners(split, self.checkpoints, self.check),
-                tell=self.tell,
-            )
-            return self._publish(outcome)
+            return self._publish(run(spec, dataset, runners=runners, tell=self.record))
         except Fenced:
             raise
         except Cancelled:
@@ -130,20 +134,24 @@ class Attempt:
             self._flush()
             return lambda: self.store.release(self.claim)
         except OperationalError:
-            # The database is away, which is not the job's fault: nothing is written,
-            # the lease runs out, and another attempt goes on from the checkpoints.
-            _log.exception("job %s is left to its next attempt", self._id)
+            # The database cannot be reached, which the job did not cause. Nothing is
+            # written: the lease runs out, and the next attempt continues from the
+            # checkpoints.
+            _log.exception("left job %s to its next attempt", self._id)
             return lambda: None
-        except Exception as error:  # the one boundary: here it becomes a failed job
+        except Exception as error:  # the boundary where any error fails the job
             _log.exception("job %s failed", self._id)
             self._flush()
             failure = failure_of(error)
             return lambda: self.store.fail(self.claim, failure)
 
     def _publish(self, outcome: Outcome) -> Callable[[], None]:
-        """Write the bundle aside; the end written later makes it visible."""
+        """Store the bundle's files and return the function that makes them visible."""
         at = within(Stage.PUBLISHING, 0.0)
-        self.tell(Progress(Stage.PUBLISHING, at, "stage"))
+        self.record(Progress(Stage.PUBLISHING, at, "stage"))
+        # The folder is this attempt's own, and nobody reads it before the job's row
+        # names it. So a fenced worker may copy its files at any time: what it leaves is
+        # never shown, and never mixed with the files of the attempt that took over.
         place = f"jobs/{self._id}/{self.claim.epoch}"
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "bundle"
@@ -153,13 +161,13 @@ class Attempt:
             artifacts = self.files.put(path, place)
         report = outcome.report.model_dump(mode="json")
 
-        def end() -> None:
+        def publish() -> None:
             self.store.publish(self.claim, report, place, artifacts)
             self._clear(keep=str(self.claim.epoch))
 
-        return end
+        return publish
 
-    def tell(self, progress: Progress) -> None:
+    def record(self, progress: Progress) -> None:
         """Write progress, not too often; raises Fenced, Cancelled or Draining."""
         self.last = progress
         self.check()
@@ -168,7 +176,7 @@ class Attempt:
                 (progress.kind, {"stage": progress.stage, **progress.data})
             )
         now = time.monotonic()
-        if progress.kind in ("epoch", "tick") and now - self.written < OFTEN:
+        if progress.kind in ("epoch", "tick") and now - self.written < WRITE_EVERY:
             return
         self._flush()
         self.written = now
@@ -177,24 +185,24 @@ class Attempt:
         self.check()
 
     def _flush(self) -> None:
-        """Write where it is and what has happened; kept for later if that fails."""
-        at, passed = self.last.fraction, time.monotonic() - self.began
-        remaining = passed * (1 - at) / at if at > SOME else None
+        """Write the progress and the waiting events, which are kept if that fails."""
+        done, passed = self.last.fraction, time.monotonic() - self.began
+        remaining = passed * (1 - done) / done if done > ESTIMABLE else None
         try:
             self.state = self.store.record_progress(
-                self.claim, self.last.stage, at, self.waiting, remaining=remaining
+                self.claim, self.last.stage, done, self.waiting, remaining=remaining
             )
         except OperationalError:
-            _log.exception("progress of job %s is kept for later", self._id)
+            _log.exception("could not write the progress of job %s yet", self._id)
             return
         self.waiting = []
 
     def check(self) -> None:
-        """Raise what there is reason to stop for."""
+        """Raise Fenced, Cancelled, Draining or OverBudget if the attempt must stop."""
         if self.fenced:
             raise Fenced(f"epoch {self.claim.epoch} of job {self._id} has passed")
         if self.state is JobState.CANCELLING:
-            raise Cancelled(f"job {self._id} was called off")
+            raise Cancelled(f"job {self._id} was cancelled")
         if self.stopping.is_set():
             raise Draining("the worker is being stopped")
         if self.budget is not None and self.last.stage in BUDGETED:
@@ -202,23 +210,24 @@ class Attempt:
 
     @staticmethod
     def _check_budget(budget: float, passed: float) -> None:
-        """Searches keep to their budgets by themselves, unless a trial hangs."""
-        times, plus = SLACK
-        if passed > times * budget + plus:
+        """Raise OverBudget if the search, which keeps its budget itself, must hang."""
+        factor, seconds = SLACK
+        if passed > factor * budget + seconds:
             raise OverBudget(
                 f"the budget was {budget:.0f} s, and {passed:.0f} s after its start the"
-                " search has not ended: a trial hangs, or a pass of one takes longer"
-                " than that; retry goes on from what is finished"
+                " search has not ended: a trial hangs, or one epoch takes longer than"
+                " that; a retry continues from what is finished"
             )
 
     def _pause(self) -> None:
+        """Wait at the start of a stage, so that a drill can kill the worker there."""
         until = time.monotonic() + self.settings.drill_pause
         while time.monotonic() < until:
             self.check()
             time.sleep(0.05)
 
     def _beat(self) -> None:
-        """Renew the lease until the attempt is over or has been taken over."""
+        """Renew the lease until the attempt is over or the job is taken over."""
         while not self.over.wait(min(self.settings.lease / 4, BEAT)):
             try:
                 self.state = self.store.renew(self.claim)
@@ -227,12 +236,13 @@ class Attempt:
                 self.fenced = True
                 return
             except OperationalError:
-                _log.exception("the lease of job %s was not renewed", self._id)
+                _log.exception("could not renew the lease of job %s", self._id)
 
-    def _insist(self, end: Callable[[], None]) -> None:
-        """Write the end, again and again while the database is away.
+    def _write(self, end: Callable[[], None]) -> None:
+        """Write the end, and try again while the database cannot be reached.
 
-        A cancel that came too late for the work still wins over its result.
+        A cancel that came too late to stop the work still wins over its result. Raises
+        Fenced and UnknownJob.
         """
         while True:
             try:
@@ -240,28 +250,28 @@ class Attempt:
             except Fenced:
                 if self.store.get(self.claim.job.id).state is JobState.CANCELLING:
                     self.store.confirm_cancel(self.claim)
-                    return self._clear()  # also the bundle that nobody will see
+                    return self._clear()  # including the unpublished bundle
                 raise
             except OperationalError:
-                _log.exception("the end of job %s was not written", self._id)
+                _log.exception("could not write the end of job %s yet", self._id)
                 time.sleep(self.settings.poll)
 
     def _clear(self, keep: str | None = None) -> None:
-        """Delete checkpoints, and what earlier attempts wrote aside."""
+        """Delete the checkpoints, and the job's bundles except that of epoch `keep`."""
         try:
             self.checkpoints.clear()
             for name in self.files.names(f"jobs/{self._id}"):
                 if name != keep:
                     self.files.delete(f"jobs/{self._id}/{name}")
         except OSError:
-            _log.exception("files of job %s were left behind", self._id)
+            _log.exception("could not delete all files of job %s", self._id)
 
 
 def failure_of(error: Exception) -> Failure:
-    """Put an error into words for the job's owner."""
+    """Return an error as the failure that the job's owner reads."""
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        told = "no room is left where the service keeps files; retry when there is"
-        return Failure(reason="disk", detail=told)
+        detail = "no room is left where the service keeps files; retry when there is"
+        return Failure(reason="disk", detail=detail)
     for kind in type(error).__mro__:
         if kind in REASONS:
             return Failure(reason=REASONS[kind], detail=str(error))

@@ -1,4 +1,4 @@
-"""A worker: claims jobs one after the other until it is told to stop."""
+"""A worker: claims jobs and runs them one after the other, until it is stopped."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable
 from contextlib import suppress
 from typing import Annotated
 from uuid import uuid4
@@ -16,27 +15,26 @@ from uuid import uuid4
 import typer
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
-from autosample.data.splits import Split
 from autosample.errors import NotFound
 from autosample.jobs.datasets import SqlDatasetStore
 from autosample.jobs.engine import connect
 from autosample.jobs.files import Files
-from autosample.jobs.logs import log_context, configure
+from autosample.jobs.logs import configure, log_context
 from autosample.jobs.settings import Settings
 from autosample.jobs.state import Claim
 from autosample.jobs.store import SqlJobStore
 from autosample.jobs.sweep import DAY, Limits, Sweeper, known_datasets
-from autosample.trials import TrialRunner
-from autosample.trials.checkpoints import Checkpoints
-from autosample.trials.reuse import ReusingRunner, TrainingStore
+from autosample.trials.reuse import TrainingStore
 from migrations.upgrade import upgrade
 from workers import watchdog
 from workers.attempt import Attempt
-from workers.trials import RayPool, RayRunner
+from workers.ray_pool import RayPool
+from workers.ray_runner import JobRunners
 
 _log = logging.getLogger(__name__)
 
-HERE = 60.0  # seconds within which a worker that runs has shown itself
+ALIVE = 60.0
+"""Seconds since its last heartbeat for which a worker counts as alive."""
 
 
 def worker(
@@ -44,13 +42,14 @@ def worker(
         bool, typer.Option(hidden=True, help="Stop when standard input closes.")
     ] = False,
     check: Annotated[
-        bool, typer.Option(help="Only tell whether one runs on this host: 0 or 1.")
+        bool,
+        typer.Option(help="Only check that a worker runs on this host: exit 0 or 1."),
     ] = False,
 ) -> None:
-    """Run jobs until stopped; a running one goes back to the queue."""
+    """Run jobs until stopped; a job that is running then goes back to the queue."""
     settings = Settings()
     if check:
-        raise typer.Exit(0 if _is_here(settings) else 1)
+        raise typer.Exit(0 if _is_alive(settings) else 1)
     configure(settings.log)
     stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -60,8 +59,8 @@ def worker(
     if settings.embedded:
         upgrade(settings.database_url)
     guard = watchdog.start()
-    # Ray may take the signal handlers; ours are for draining.
     pool = RayPool(settings, guard.folder)
+    # Again, since Ray may have replaced the handlers that make this worker stop.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopping.set())
     try:
@@ -71,84 +70,81 @@ def worker(
         guard.stop()
 
 
-def _is_here(settings: Settings) -> bool:
-    """Tell whether a worker of this host showed itself of late."""
+def _is_alive(settings: Settings) -> bool:
+    """Tell whether a worker of this host had a heartbeat of late."""
     engine = connect(settings.database_url)
     try:
-        ago = SqlJobStore(engine).seconds_since_heartbeat(socket.gethostname())
+        seconds = SqlJobStore(engine).seconds_since_heartbeat(socket.gethostname())
     except SQLAlchemyError:
         return False
     finally:
         engine.dispose()
-    return ago is not None and ago < HERE
+    return seconds is not None and seconds < ALIVE
 
 
 def work(settings: Settings, pool: RayPool, stopping: threading.Event) -> None:
-    """Claim and run jobs until told to stop."""
+    """Claim and run jobs until `stopping` is set."""
     name = f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:6]}"
     engine = connect(settings.database_url)
     store = SqlJobStore(engine, lease=settings.lease, attempts=settings.attempts)
     datasets = SqlDatasetStore(engine, Files(settings.artifacts))
-    kept = TrainingStore(settings.home / "trainings")
+    trainings = TrainingStore(settings.home / "trainings")
     limits = Limits(settings.keep_checkpoints * DAY, settings.keep_jobs * DAY or None)
     sweeper = Sweeper(engine, datasets.files, limits)
-    asides = threading.Thread(target=_sweep, args=(sweeper, kept, settings, stopping))
-    asides.start()
-    _log.info("worker %s is ready for jobs, %d trials at a time", name, pool.size)
+    sweeping = threading.Thread(
+        target=_sweep, args=(sweeper, trainings, settings, stopping)
+    )
+    sweeping.start()
+    _log.info("worker %s is ready and runs %d trials at a time", name, pool.size)
     while not stopping.is_set():
-        claim = _claimed(store, name)
+        claim = _claim(store, name)
         if claim is None:
             stopping.wait(settings.poll)
             continue
         with log_context(job=str(claim.job.id), attempt=claim.job.attempts):
             _log.info("claimed")
             attempt = Attempt(claim, store, datasets, settings, stopping)
-            own = kept.of(claim.job.spec["dataset"])
-            attempt.run(lambda *given, own=own: _runner(pool, own, *given))
+            runners = JobRunners(pool, trainings.of(claim.job.spec["dataset"]))
+            attempt.run(runners.make)
             with suppress(NotFound, OperationalError):
                 _log.info("ended as %s", store.get(claim.job.id).state)
-    asides.join()
+    sweeping.join()
     engine.dispose()
 
 
-def _claimed(store: SqlJobStore, name: str) -> Claim | None:
+def _claim(store: SqlJobStore, name: str) -> Claim | None:
+    """Claim a job; None if there is none, or the database cannot be reached."""
     try:
         store.record_heartbeat(name)
         store.reap()
         return store.claim(name)
     except OperationalError:
-        _log.exception("the database cannot be asked; trying again")
+        _log.exception("the database cannot be reached; trying again")
         return None
 
 
 def _sweep(
-    sweeper: Sweeper, kept: TrainingStore, settings: Settings, stopping: threading.Event
+    sweeper: Sweeper,
+    trainings: TrainingStore,
+    settings: Settings,
+    stopping: threading.Event,
 ) -> None:
-    """Delete what nothing needs any more, until told to stop."""
+    """Delete files and rows that nothing needs, until `stopping` is set."""
     while not stopping.is_set():
         try:
-            gone = sweeper.sweep()
-            there = known_datasets(sweeper.engine, parts := kept.parts)
-            for part in set(parts) - there:
-                kept.forget(part)
-            if gone:
-                _log.info("%d jobs and folders that nothing needs are deleted", gone)
+            deleted = sweeper.sweep()
+            ids = trainings.parts
+            for id in set(ids) - known_datasets(sweeper.engine, ids):
+                trainings.forget(id)
+            if deleted:
+                _log.info("deleted %d jobs and folders that nothing needs", deleted)
         except (SQLAlchemyError, OSError):
-            _log.exception("looking for leftovers is tried again")
+            _log.exception("the sweep failed; trying again later")
         stopping.wait(settings.sweep)
 
 
-def _runner(
-    pool: RayPool,
-    kept: TrainingStore,
-    split: Split,
-    checkpoints: Checkpoints,
-    tick: Callable[[], None],
-) -> TrialRunner:
-    return ReusingRunner(RayRunner(pool, split, checkpoints, tick), split, kept)
-
-
 def _follow_parent(stopping: threading.Event) -> None:
-    while os.read(sys.stdin.fileno(), 1024):  # a pipe to a parent that never writes
+    """Stop once standard input closes: the parent process is gone."""
+    while os.read(sys.stdin.fileno(), 1024):  # the parent never writes
         pass
     stopping.set()

@@ -1,10 +1,11 @@
-"""Ends what a dead worker left running.
+"""Kills what a dead worker left running.
 
-Ray's own processes outlive a killed driver by a minute and more. The watchdog is told
-of the worker's end by a pipe that closes, however it ends, and then kills what the
-worker was seen to have started, and every process that carries its token in its
-environment. One alone is not enough: Ray's agents write their titles over their
-environment, and what was started last may not have been seen.
+Ray's processes outlive a killed driver by a minute or more. The watchdog is a process
+of its own, outside Ray and in its own session, so that it survives whatever ends the
+worker. It reads from a pipe that closes when the worker ends in any way. Then it kills
+every process that it saw the worker start, and every process with the worker's token
+in its environment. Neither is enough alone: Ray's agents overwrite their environment
+with their titles, and a process that was started last may not have been seen.
 """
 
 from __future__ import annotations
@@ -28,30 +29,32 @@ from autosample.jobs.scratch import clear_scratch, make_scratch
 
 TOKEN = "AUTOSAMPLE_WORKER_TOKEN"
 PREFIX = "as-ray-"
-ROUNDS = 20  # of a quarter of a second: children may still be starting others
-LOOK = 1.0  # seconds between looks at what the worker has started
+ROUNDS = 20
+"""Most sweeps, a quarter of a second apart: children may still start others."""
+LOOK = 1.0
+"""Seconds between two looks at the processes that the worker has started."""
 
 
 @dataclass(frozen=True)
 class Guard:
-    """A watchdog at work."""
+    """A watchdog process, and the temporary folder that it deletes in the end."""
 
     process: subprocess.Popen[bytes]
     folder: Path
-    """For files that are to go when the worker does, such as Ray's."""
+    """For files that must not outlive the worker, such as those of Ray."""
 
     def stop(self) -> None:
-        """Let it end what is left, and wait for that."""
+        """Let it kill what still runs, and wait until it has."""
         assert self.process.stdin is not None
         self.process.stdin.close()
         self.process.wait()
 
 
 def start() -> Guard:
-    """Start a watchdog; what this process starts from now on carries its token."""
+    """Start a watchdog; later child processes inherit its token."""
     token = uuid4().hex
-    # A short name: Ray's sockets lie below it, and their paths have a limit.
     clear_scratch(PREFIX)
+    # The name is short because the paths of Ray's sockets in it have a limit.
     folder = make_scratch(PREFIX)
     process = subprocess.Popen(
         [sys.executable, "-P", "-m", "workers.watchdog", token, str(folder)],
@@ -63,31 +66,30 @@ def start() -> Guard:
 
 
 def sweep(token: str, seen: Iterable[psutil.Process] = ()) -> int:
-    """Kill what was seen and all that carry a token; returns how many were there."""
-    there = {*_running(seen), *psutil.process_iter()}
-    found, known = 0, set(seen)
-    for process in there:
+    """Kill the processes seen and all with the token; returns how many there were."""
+    killed, known = 0, set(seen)
+    for process in {*_running(seen), *psutil.process_iter()}:
         try:
             ours = process in known or process.environ().get(TOKEN) == token
             if ours and process.pid != os.getpid():
                 process.kill()
-                found += 1
+                killed += 1
         except psutil.Error:
-            continue  # it has just ended, or belongs to somebody else
-    return found
+            continue  # it has just ended, or is another user's
+    return killed
 
 
 def _running(seen: Iterable[psutil.Process]) -> list[psutil.Process]:
-    """Return those that are still there, and not others under their numbers."""
+    """Return the processes that still run; a reused process id does not count."""
     return [
-        each
-        for each in seen
-        if each.is_running() and each.status() != psutil.STATUS_ZOMBIE
+        process
+        for process in seen
+        if process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     ]
 
 
 def watch(token: str, folder: Path) -> None:
-    """Wait until the worker is gone, then sweep until nothing is left."""
+    """Wait until the worker has ended, then sweep until nothing of it runs."""
     for ignored in (signal.SIGINT, signal.SIGTERM):
         signal.signal(ignored, signal.SIG_IGN)
     worker, seen = psutil.Process(os.getppid()), set[psutil.Process]()

@@ -8,8 +8,8 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from sqlalchemy.exc import SQLAlchemyError
 
 from api.deps import AppSettings, Jobs
-from api.metrics import Metrics
 from api.disk_space import Room
+from api.metrics import Metrics
 from api.security import Reader
 from autosample.core.config import Config
 

@@ -96,7 +96,9 @@ def all_jobs(
 ) -> JobList:
     """List your jobs, newest first; an admin's key lists everybody's."""
     try:
-        page = jobs.page(state=state, limit=limit, token=page_token, only_owner=asking.only_owner)
+        page = jobs.page(
+            state=state, limit=limit, token=page_token, only_owner=asking.only_owner
+        )
     except ValueError as error:
         raise SpecError(str(error)) from error
     return JobList(jobs=page.jobs, next_page_token=page.next_token)

@@ -7,7 +7,7 @@ sampler instead of the best one: 1 - truth(chosen) / truth(best).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -42,7 +42,7 @@ from autosample.models import Model
 from autosample.samplers import Sampler
 from autosample.spec import SearchSpec
 from autosample.training import Epoch
-from autosample.trials import Trial, TrialResult, TrialRunner
+from autosample.trials import Runners, Trial, TrialResult, TrialRunner
 from autosample.trials.run import InProcessRunner
 
 SEARCH = 0.2
@@ -102,7 +102,7 @@ def audit(
     spec: SearchSpec,
     dataset: Dataset,
     *,
-    runners: Callable[[Split], TrialRunner] = InProcessRunner,
+    runners: Runners = InProcessRunner,
     tell: Tell = silent,
 ) -> Audit:
     """Search as the spec says, train every candidate under every seed, and compare.

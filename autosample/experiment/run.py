@@ -53,10 +53,8 @@ from autosample.models import Model
 from autosample.samplers import Sampler, UniformSampler
 from autosample.spec import SearchSpec
 from autosample.training import Epoch
-from autosample.trials import Trial, TrialResult, TrialRunner
+from autosample.trials import Runners, Trial, TrialResult, TrialRunner
 from autosample.trials.run import InProcessRunner
-
-Runners = Callable[[Split], TrialRunner]
 
 
 @dataclass(frozen=True)

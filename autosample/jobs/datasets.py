@@ -123,7 +123,10 @@ class SqlDatasetStore:
             return Dataset.load(folder)
 
     def delete(self, id: str) -> None:
-        """Delete a data set; raises UnknownDataset, and InUse if an unfinished job needs it."""
+        """Delete a data set.
+
+        Raises UnknownDataset, and InUse if an unfinished job needs it.
+        """
         active = select(func.count()).where(
             jobs.c.dataset == id, jobs.c.state.not_in(tuple(FINAL))
         )

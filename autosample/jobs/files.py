@@ -58,7 +58,7 @@ class Files:
                 yield chunk
 
     def free(self) -> int | None:
-        """Return the free bytes of the disk with the files; None for an object store."""
+        """Return the free bytes of the files' disk; None for an object store."""
         if "file" not in self.system.protocol:
             return None
         folder = Path(self.root)
@@ -85,7 +85,7 @@ class Files:
         return time.time() - max(at.timestamp() for at in times) if times else None
 
     def used(self) -> int:
-        """Return the bytes of all files; slow on an object store, which lists every name."""
+        """Return the bytes of all files; slow on an object store, which lists them."""
         return int(self.system.du(self.root)) if self.system.exists(self.root) else 0
 
     def delete(self, place: str) -> None:

@@ -221,6 +221,8 @@ class OwnerStore:
         # only one finds the row in a state from which it is allowed.
         row = fetch_optional(db, change.returning(jobs))
         if row is None:
-            raise IllegalMove(f"job {id} is {find_row(db, id)['state']} and cannot be {to}")
+            raise IllegalMove(
+                f"job {id} is {find_row(db, id)['state']} and cannot be {to}"
+            )
         log_events(db, id, row["epoch"], [("state", {"state": row["state"]})])
         return job_of(row)

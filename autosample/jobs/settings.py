@@ -57,7 +57,7 @@ class Settings(BaseSettings):
     upload_seconds: PositiveFloat = 600.0
     """Seconds that the process that reads an upload may take."""
     ray_address: str | None = None
-    """Address of a Ray cluster to run trials on; none: the worker starts its own Ray."""
+    """Address of a Ray cluster to run trials on; none: the worker starts a Ray."""
     trials: PositiveInt | None = None
     """Trials that a worker runs at the same time; none: one per core."""
     object_store: PositiveInt = 256 << 20

@@ -84,7 +84,7 @@ class Job(Config):
     spec: dict[str, Any]
     """The SearchSpec as submitted."""
     attempts: NonNegativeInt
-    """Attempts since submission or the last retry, without those given back unfinished."""
+    """Attempts since submission or the last retry; those given back do not count."""
     epoch: NonNegativeInt
     """Number of the latest attempt; a worker with an older one can no longer write."""
     worker: str | None

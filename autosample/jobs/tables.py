@@ -119,8 +119,8 @@ workers = Table(
 class now(FunctionElement[float]):
     """Seconds since 1970 by the database's clock."""
 
-    # Leases are set and checked by this one clock: those of workers differ, and a worker
-    # whose clock is fast must not lose or take a job for that.
+    # Leases are set and checked by this one clock. Those of workers differ, and a fast
+    # one must not make its worker take a job that another still holds.
 
     type = Double()
     inherit_cache = True

@@ -1,8 +1,9 @@
 """Webhook calls at the end of a job: which ones are due, and how each try ended.
 
-A call is claimed as a job is, by one statement that also postpones the next try, so that
-only one of several API processes makes it. It is tried until it is answered or `TRIES`
-are used up. Delivery is at-least-once: receivers recognise repeats by the webhook's id.
+A call is claimed as a job is, by one statement that also postpones the next try, so
+that only one of several API processes makes it. It is tried until it is answered or
+`TRIES` are used up. Delivery is at-least-once: receivers recognise repeats by the
+webhook's id.
 """
 
 from __future__ import annotations
@@ -77,7 +78,7 @@ class SqlWebhookStore:
         )
 
     def record_call(self, call: Call, answer: str, *, well: bool) -> None:
-        """Record the outcome of a call. After `TRIES` failures it is not tried again."""
+        """Record the outcome of a call; after `TRIES` failures it is given up."""
         done = now() if well else None
         with self.engine.begin() as db:
             mine = update(jobs).where(jobs.c.id == call.job)

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import entry_points
 from pathlib import Path
 
-from autosample.data.splits import Split
 from autosample.errors import SpecError
 from autosample.trials.reuse import TrainingStore, reusing
 from autosample.trials.run import InProcessRunner
-from autosample.trials.runner import TrialRunner
+from autosample.trials.runner import Runners
 
-Runners = Callable[[Split], TrialRunner]
 GROUP = "autosample.runners"
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cache
 from hashlib import sha256
 from importlib.metadata import version
@@ -24,6 +24,7 @@ from autosample.trials.result import TrialResult
 from autosample.trials.runner import (
     OnEpoch,
     Request,
+    Runners,
     TrialRunner,
 )
 from autosample.trials.study import (
@@ -173,8 +174,6 @@ def _repeats(request: Request) -> bool:
     )
 
 
-def reusing(
-    runners: Callable[[Split], TrialRunner], store: TrainingStore
-) -> Callable[[Split], TrialRunner]:
+def reusing(runners: Runners, store: TrainingStore) -> Runners:
     """Return runners that look into a store first."""
     return lambda split: ReusingRunner(runners(split), split, store)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
+from autosample.data.splits import Split
 from autosample.training import Epoch
 from autosample.trials.result import TrialResult
 from autosample.trials.trial import Trial
@@ -32,3 +33,7 @@ class TrialRunner(Protocol):
     def run(self, requests: Sequence[Request], on_epoch: OnEpoch) -> list[TrialResult]:
         """Run trials and return their results in the order of the requests."""
         ...
+
+
+Runners = Callable[[Split], TrialRunner]
+"""Makes the runner of the trials that train on one split."""

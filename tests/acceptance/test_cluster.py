@@ -22,7 +22,8 @@ from autosample.training import Epoch
 from autosample.trials import Request, Trial, TrialResult
 from autosample.trials.checkpoints import FolderCheckpoints
 from autosample.trials.run import InProcessRunner
-from workers.trials import RayPool, RayRunner
+from workers.ray_pool import RayPool
+from workers.ray_runner import RayRunner
 
 pytestmark = pytest.mark.slow
 

@@ -17,7 +17,8 @@ from autosample.trials import Request, Trial
 from autosample.trials.checkpoints import FolderCheckpoints
 from autosample.trials.run import InProcessRunner
 from tests.unit.trials.test_trials import SPLIT, quiet, trial
-from workers.trials import RayPool, RayRunner
+from workers.ray_pool import RayPool
+from workers.ray_runner import RayRunner
 
 pytestmark = pytest.mark.slow
 

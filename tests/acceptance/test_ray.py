@@ -13,7 +13,7 @@ pytestmark = pytest.mark.slow
 UP = """
 import os, subprocess, sys, psutil
 from autosample.jobs.settings import Settings
-from workers.trials import RayPool
+from workers.ray_pool import RayPool
 import ray
 
 if __name__ == "__main__":

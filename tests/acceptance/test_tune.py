@@ -28,7 +28,8 @@ from autosample.library import make_spec
 from autosample.samplers import PopularitySampler, UniformSampler
 from autosample.trials import TrialResult
 from autosample.trials.checkpoints import FolderCheckpoints
-from workers.trials import RayPool, RayRunner
+from workers.ray_pool import RayPool
+from workers.ray_runner import RayRunner
 from workers.watchdog import PREFIX
 
 pytestmark = pytest.mark.filterwarnings("default")  # Ray's and Optuna's own

@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from api.main import create_app
 from autosample.core.progress import Stage
-from autosample.jobs.logs import Form, JsonLine, TextLine, log_context, configure
+from autosample.jobs.logs import Form, JsonLine, TextLine, configure, log_context
 from autosample.jobs.scratch import clear_scratch, make_scratch
 from autosample.jobs.settings import Settings
 from autosample.jobs.state import Failure

@@ -116,7 +116,9 @@ class Machine(RuleBasedStateMachine):
     def renew_and_tell(self, claim: Claim) -> None:
         def write() -> None:
             self.store.renew(claim)
-            self.store.record_progress(claim, Stage.SEARCHING, 0.5, [("note", {"text": "x"})])
+            self.store.record_progress(
+                claim, Stage.SEARCHING, 0.5, [("note", {"text": "x"})]
+            )
 
         self._write(claim, write, {JobState.RUNNING, JobState.CANCELLING}, None)
 

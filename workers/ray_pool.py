@@ -1,0 +1,107 @@
+"""Warm Ray actors that train: one torch thread each, replaced when they die."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections import deque
+from pathlib import Path
+from typing import Any
+
+import ray
+import torch
+
+from autosample.data.splits import Split
+from autosample.jobs.settings import Settings
+from autosample.training import Epoch
+from autosample.trials import Request, Trial, stored
+from autosample.trials.checkpoints import Checkpoints
+from autosample.trials.run import run_trial
+
+
+class TrialActor:
+    """A process that runs one trial at a time; a second thread answers `poll`."""
+
+    def __init__(self) -> None:
+        torch.set_num_threads(1)
+        self._epochs: deque[Epoch] = deque()
+
+    def ready(self) -> bool:
+        """Answer, once the process runs and has loaded torch."""
+        return True
+
+    def run(self, text: str, split: Split, checkpoints: Checkpoints) -> bytes:
+        """Run a trial and return its result without the state that checkpoints hold."""
+        self._epochs.clear()
+        trial = Trial.model_validate_json(text)
+        start = stored(trial.start, checkpoints) if trial.start else None
+        result = run_trial(Request(trial, start), split, self._queue, checkpoints)
+        return result.without_state().to_bytes(done=True)
+
+    def _queue(self, _: Trial, epoch: Epoch) -> None:
+        self._epochs.append(epoch)
+
+    def poll(self) -> list[Epoch]:
+        """Return the epochs that ended since the last poll."""
+        return [self._epochs.popleft() for _ in range(len(self._epochs))]
+
+
+class RayPool:
+    """A connection to Ray, and actors that stay warm from job to job."""
+
+    def __init__(self, settings: Settings, folder: Path | None = None) -> None:
+        """Connect to the settings' cluster, or start Ray with its files in a folder."""
+        self.size = settings.trials or os.cpu_count() or 1
+        self.stall = settings.stall
+        os.environ.setdefault(
+            "RAY_USAGE_STATS_ENABLED", "0"
+        )  # no reports to Ray's makers
+        start: dict[str, Any] = {"address": settings.ray_address or "local"}
+        if settings.ray_address is None:
+            start |= {
+                "num_cpus": self.size,
+                "object_store_memory": settings.object_store,
+                "include_dashboard": False,
+            }
+            if folder is not None:
+                start["_temp_dir"] = str(folder)
+        ray.init(
+            **start,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            runtime_env={"env_vars": {"OMP_NUM_THREADS": "1"}},
+        )
+        # Trials share the machine's GPUs evenly; without a share Ray hides them.
+        self.gpus = min(1.0, torch.cuda.device_count() / self.size)
+        actor: Any = ray.remote(TrialActor)
+        # Two threads: one trains, the other answers `poll`.
+        options = {"num_cpus": 1, "num_gpus": self.gpus, "max_concurrency": 2}
+        self._make = actor.options(**options).remote
+        self._idle = [self._make() for _ in range(self.size)]
+        ray.get([actor.ready.remote() for actor in self._idle])
+
+    def take(self) -> Any:
+        """Return a warm actor, or a new one, which may wait for a free core."""
+        return self._idle.pop() if self._idle else self._make()
+
+    @property
+    def has_idle(self) -> bool:
+        """Whether an idle actor is there to take."""
+        return bool(self._idle)
+
+    def give_back(self, actor: Any) -> None:
+        """Keep an actor that has done its work for the next trial."""
+        self._idle.append(actor)
+
+    def kill(self, actor: Any) -> None:
+        """Kill an actor, even while it trains; the next `take` makes another."""
+        ray.kill(actor)
+
+    def kill_idle(self) -> None:
+        """Kill idle actors, so that other processes get their cores."""
+        while self._idle:
+            ray.kill(self._idle.pop())
+
+    def shutdown(self) -> None:
+        """End Ray, or leave the cluster."""
+        ray.shutdown()
