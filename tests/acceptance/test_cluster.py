@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 import ray
-import torch
 from ray.cluster_utils import Cluster
 
 from autosample.data.splits import RandomSplit
@@ -19,9 +18,10 @@ from autosample.losses import BPR
 from autosample.models import MF
 from autosample.samplers import DNS
 from autosample.training import Epoch
-from autosample.trials import Request, Trial, TrialResult
+from autosample.trials import Request, Trial
 from autosample.trials.checkpoints import FolderCheckpoints
 from autosample.trials.run import InProcessRunner
+from tests.fakes import same
 from workers.ray_pool import RayPool
 from workers.ray_runner import RayRunner
 
@@ -65,15 +65,6 @@ def requests(epochs: int) -> list[Request]:
     ]
 
 
-def same(ours: list[TrialResult], theirs: list[TrialResult]) -> bool:
-    return all(
-        torch.equal(mine[name], tensor)
-        for one, other in zip(ours, theirs, strict=True)
-        for mine in [one.load_state()]
-        for name, tensor in other.load_state().items()
-    )
-
-
 def test_two_nodes_give_the_same_answer_though_one_dies(
     cluster: Any, tmp_path: Path
 ) -> None:
@@ -94,5 +85,5 @@ def test_two_nodes_give_the_same_answer_though_one_dies(
 
     found = runner.run(requests(120), kill)
     assert killed
-    assert same(found, alone)
+    assert all(map(same, found, alone))
     pool.shutdown()

@@ -9,20 +9,19 @@ from pathlib import Path
 
 import psutil
 import pytest
-import torch
 
 from autosample.jobs.settings import Settings
 from autosample.training import Epoch
 from autosample.trials import Request, Trial
 from autosample.trials.checkpoints import FolderCheckpoints
 from autosample.trials.run import InProcessRunner
-from tests.unit.trials.test_trials import SPLIT, quiet, trial
+from tests.fakes import SPLIT, quiet, same, trial
 from workers.ray_pool import RayPool
 from workers.ray_runner import RayRunner
 
 pytestmark = pytest.mark.slow
 
-STALL = 4.0  # seconds
+STALL = 6.0  # seconds; the first pass of a process takes a second or two
 
 
 @pytest.fixture
@@ -49,7 +48,5 @@ def test_a_frozen_trial_goes_on_in_another_process(
     [found] = runner.run([request], freeze)
     [expected] = InProcessRunner(SPLIT).run([request], quiet)
     assert len(frozen) == 1
-    state = found.load_state()
-    for name, tensor in expected.load_state().items():
-        assert torch.equal(state[name], tensor)
+    assert same(found, expected)
     assert not psutil.pid_exists(frozen[0])

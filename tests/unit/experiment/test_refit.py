@@ -7,19 +7,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 import autosample
 from autosample.data.splits import RandomSplit
 from autosample.data.synthetic import Synthetic
 from autosample.experiment.refit import refit
-from autosample.losses import BPR
-from autosample.models import MF
 from autosample.samplers import DNS
-from autosample.training import Epoch, Training
+from autosample.training import Epoch
 from autosample.trials import Request, Trial, TrialResult
 from autosample.trials.checkpoints import FolderCheckpoints
 from autosample.trials.run import InProcessRunner, prepare
+from tests.fakes import quiet, same, trial
 
 DATA = Synthetic(users=300, items=120, pairs_per_user=15).build().dataset
 SPLIT = RandomSplit().apply(DATA, seed=0)
@@ -30,21 +28,9 @@ SMALL: dict[str, Any] = {
 }
 
 
-def quiet(_: Trial, __: Epoch) -> None:
-    """Hear nothing."""
-
-
 def trained(epochs: int = 4) -> TrialResult:
-    training = Training(epochs=epochs, batch_size=256, learning_rate=0.05, l2=0.01)
-    trial = Trial(
-        name="t",
-        model=MF(width=8),
-        loss=BPR(),
-        candidates=(DNS(pool=4),),
-        training=training,
-        metric="ndcg@10",
-    )
-    [result] = InProcessRunner(SPLIT).run([Request(trial)], quiet)
+    request = Request(trial(epochs=epochs, candidates=(DNS(pool=4),)))
+    [result] = InProcessRunner(SPLIT).run([request], quiet)
     return result
 
 
@@ -112,8 +98,7 @@ def test_an_interrupted_refit_goes_on_to_the_same_bytes(
         InProcessRunner(SPLIT, kept).run([request], stop)
     [resumed] = InProcessRunner(SPLIT, kept).run([request], quiet)
     assert len(resumed.history) == 4
-    for name, tensor in plain.load_state().items():
-        assert torch.equal(tensor, resumed.load_state()[name])
+    assert same(resumed, plain)
 
 
 def test_a_training_that_an_earlier_search_kept_goes_on_to_the_same_model(

@@ -12,48 +12,21 @@ import numpy as np
 import pytest
 
 from autosample.core.tensors import State
-from autosample.data.splits import RandomSplit, Split
+from autosample.data.splits import RandomSplit
 from autosample.data.synthetic import Synthetic
 from autosample.experiment.strategies.evidence import Cost
-from autosample.losses import BPR
-from autosample.models import MF
 from autosample.samplers import UniformSampler
 from autosample.training import Epoch
 from autosample.trials import OnEpoch, Request, Trial, TrialResult, reuse
 from autosample.trials.reuse import ReusingRunner, TrainingStore
-from autosample.trials.run import InProcessRunner
+from tests.fakes import SPLIT, Counting, quiet, trial
 
-SPLIT = RandomSplit().apply(Synthetic(users=120, items=80).build().dataset, seed=0)
 OTHER = RandomSplit().apply(Synthetic(users=120, items=80).build().dataset, seed=1)
 
 
-def trial(seed: int = 0, **changes: object) -> Trial:
-    training = {"epochs": 4, "learning_rate": 0.1, "l2": 0.01, "seed": seed}
-    fields = {
-        "name": f"seed {seed}",
-        "model": MF(width=8, cosine=False),
-        "loss": BPR(),
-        "candidates": (UniformSampler(),),
-        "training": training,
-        "metric": "ndcg@10",
-    }
-    return Trial.model_validate(fields | changes)
-
-
-class Counting:
-    """Runs trials, and remembers which."""
-
-    def __init__(self, split: Split, parallel: int = 1) -> None:
-        self.inner, self.ran = InProcessRunner(split), list[str]()
-        self.parallel = parallel
-
-    def run(self, requests: Sequence[Request], on_epoch: OnEpoch) -> list[TrialResult]:
-        self.ran += [request.trial.name for request in requests]
-        return self.inner.run(requests, on_epoch)
-
-
-def quiet(_: Trial, __: Epoch) -> None:
-    """Hear nothing."""
+def seeded(seed: int = 0, name: str | None = None, **changes: object) -> Trial:
+    fields: dict[str, object] = {"candidates": (UniformSampler(),)} | changes
+    return trial(name or f"seed {seed}", epochs=4, seed=seed, **fields)
 
 
 @pytest.mark.parametrize("parallel", [1, 2])
@@ -61,11 +34,11 @@ def test_a_training_is_run_once_and_comes_back_as_it_was(
     tmp_path: Path, parallel: int
 ) -> None:
     inner = Counting(SPLIT, parallel)
-    requests = [Request(trial(seed)) for seed in (0, 1)]
+    requests = [Request(seeded(seed)) for seed in (0, 1)]
     first = ReusingRunner(inner, SPLIT, TrainingStore(tmp_path)).run(requests, quiet)
     told: list[Epoch] = []
     again = ReusingRunner(inner, SPLIT, TrainingStore(tmp_path)).run(
-        [Request(trial(2)), *requests], lambda _, epoch: told.append(epoch)
+        [Request(seeded(2)), *requests], lambda _, epoch: told.append(epoch)
     )[1:]
     assert inner.ran == ["seed 0", "seed 1", "seed 2"]
     assert len(told) == sum(len(each.history) for each in first) + 4
@@ -77,7 +50,7 @@ def test_a_training_is_run_once_and_comes_back_as_it_was(
 
 
 def test_other_data_and_other_settings_are_other_trainings(tmp_path: Path) -> None:
-    for split, one in ((SPLIT, trial()), (OTHER, trial()), (SPLIT, trial(seed=1))):
+    for split, one in ((SPLIT, seeded()), (OTHER, seeded()), (SPLIT, seeded(seed=1))):
         inner = Counting(split)
         runner = ReusingRunner(inner, split, TrainingStore(tmp_path))
         runner.run([Request(one)], quiet)
@@ -87,10 +60,10 @@ def test_other_data_and_other_settings_are_other_trainings(tmp_path: Path) -> No
 def test_what_goes_on_from_elsewhere_or_stops_short_is_not_kept(tmp_path: Path) -> None:
     inner = Counting(SPLIT)
     runner = ReusingRunner(inner, SPLIT, TrainingStore(tmp_path))
-    [start] = runner.run([Request(trial(stop_early=False))], quiet)
-    branch = trial(start=start.trial.digest)
+    [start] = runner.run([Request(seeded(stop_early=False))], quiet)
+    branch = seeded(start=start.trial.digest)
     runner.run([Request(branch, start)], quiet)
-    runner.run([Request(trial(seconds=100.0))], quiet)  # a clock may stop it
+    runner.run([Request(seeded(seconds=100.0))], quiet)  # a clock may stop it
     assert not list(tmp_path.iterdir())
 
 
@@ -101,15 +74,15 @@ def test_other_code_makes_other_trainings(
     for made_by in ("this", "that", "this"):
         monkeypatch.setattr(reuse, "_made_by", lambda made_by=made_by: made_by)
         runner = ReusingRunner(inner, SPLIT, TrainingStore(tmp_path))
-        runner.run([Request(trial())], quiet)
+        runner.run([Request(seeded())], quiet)
     assert inner.ran == ["seed 0", "seed 0"]
 
 
 def test_a_name_for_people_makes_no_other_training(tmp_path: Path) -> None:
     inner = Counting(SPLIT)
     runner = ReusingRunner(inner, SPLIT, TrainingStore(tmp_path))
-    runner.run([Request(trial())], quiet)
-    [found] = runner.run([Request(trial(name="another"))], quiet)
+    runner.run([Request(seeded())], quiet)
+    [found] = runner.run([Request(seeded(name="another"))], quiet)
     assert inner.ran == ["seed 0"]
     assert found.trial.name == "another"
     assert found.reused
@@ -136,7 +109,7 @@ class Elsewhere(Counting):
 def test_a_checkpoint_is_read_once_to_be_kept(tmp_path: Path) -> None:
     inner = Elsewhere(SPLIT)
     runner = ReusingRunner(inner, SPLIT, TrainingStore(tmp_path))
-    [result] = runner.run([Request(trial())], quiet)
+    [result] = runner.run([Request(seeded())], quiet)
     assert inner.fetched == 1
     assert 1 <= result.best_epoch <= result.total_epochs == 4
     assert inner.fetched == 1
@@ -146,31 +119,31 @@ def test_a_checkpoint_is_read_once_to_be_kept(tmp_path: Path) -> None:
 def test_what_cannot_be_read_is_run_again(tmp_path: Path, left: int) -> None:
     inner = Counting(SPLIT)
     runner = ReusingRunner(inner, SPLIT, TrainingStore(tmp_path))
-    runner.run([Request(trial())], quiet)
+    runner.run([Request(seeded())], quiet)
     [path] = tmp_path.iterdir()
     path.write_bytes(path.read_bytes()[:left])
-    runner.run([Request(trial())], quiet)
+    runner.run([Request(seeded())], quiet)
     assert inner.ran == ["seed 0", "seed 0"]
 
 
 def test_what_was_not_used_for_longest_makes_room(tmp_path: Path) -> None:
     inner = Counting(SPLIT)
     runner = ReusingRunner(inner, SPLIT, TrainingStore(tmp_path))
-    runner.run([Request(trial(seed)) for seed in (0, 1)], quiet)
+    runner.run([Request(seeded(seed)) for seed in (0, 1)], quiet)
     size = max(path.stat().st_size for path in tmp_path.iterdir())
     for path in tmp_path.iterdir():
         os.utime(path, (0, 0))  # long ago: clocks of files are coarse
     room = int(2.5 * size)
     tight = ReusingRunner(inner, SPLIT, TrainingStore(tmp_path, most=room))
-    tight.run([Request(trial(0))], quiet)  # used again: now the newest
-    tight.run([Request(trial(2))], quiet)
+    tight.run([Request(seeded(0))], quiet)  # used again: now the newest
+    tight.run([Request(seeded(2))], quiet)
     assert len(list(tmp_path.iterdir())) == 2
-    tight.run([Request(trial(0))], quiet)
+    tight.run([Request(seeded(0))], quiet)
     assert inner.ran == ["seed 0", "seed 1", "seed 2"]
 
 
 def test_what_is_kept_of_one_data_set_goes_alone(tmp_path: Path) -> None:
-    store, requests = TrainingStore(tmp_path), [Request(trial())]
+    store, requests = TrainingStore(tmp_path), [Request(seeded())]
     for name in ("a", "b"):
         ReusingRunner(Counting(SPLIT), SPLIT, store.of(name)).run(requests, quiet)
     assert sorted(store.parts) == ["a", "b"]

@@ -10,47 +10,18 @@ import pytest
 import torch
 
 from autosample.core.tensors import State
-from autosample.data.splits import RandomSplit
-from autosample.data.synthetic import Synthetic
 from autosample.errors import SearchFailed
-from autosample.losses import BPR
-from autosample.models import MF
-from autosample.samplers import DNS, UniformSampler
 from autosample.training import Epoch, Training
 from autosample.training.settings import Mixture
 from autosample.trials import Request, Start, Trial, TrialResult, load_result
 from autosample.trials import run as running
 from autosample.trials.checkpoints import FolderCheckpoints
 from autosample.trials.run import InProcessRunner
-
-SPLIT = RandomSplit().apply(Synthetic(users=120, items=80).build().dataset, seed=0)
-
-
-def trial(name: str = "t", epochs: int = 5, **changes: object) -> Trial:
-    fields: dict[str, object] = {
-        "name": name,
-        "model": MF(width=8),
-        "loss": BPR(),
-        "candidates": (UniformSampler(), DNS(pool=4)),
-        "training": Training(
-            epochs=epochs, batch_size=256, learning_rate=0.05, l2=0.01
-        ),
-        "metric": "ndcg@10",
-    }
-    return Trial.model_validate(fields | changes)
+from tests.fakes import SPLIT, quiet, same, trial
 
 
 class Stopped(Exception):
     """Raised by a listener to stop."""
-
-
-def quiet(_: Trial, __: Epoch) -> None:
-    """Hear nothing."""
-
-
-def same(ours: TrialResult, theirs: TrialResult) -> bool:
-    mine, other = ours.load_state(), theirs.load_state()
-    return all(torch.equal(mine[name], other[name]) for name in other)
 
 
 def test_a_result_survives_being_stored() -> None:

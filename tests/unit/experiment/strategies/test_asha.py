@@ -17,7 +17,7 @@ from autosample.experiment.strategies.task import Task
 from autosample.library import make_spec
 from autosample.samplers import DNS, PopularitySampler, UniformSampler
 from autosample.trials import TrialResult
-from tests.studying import Studying
+from tests.fakes import Studying
 
 DATA = Synthetic(users=300, items=200, pairs_per_user=15).build().dataset
 BAD, GOOD = PopularitySampler(alpha=4.0), UniformSampler()

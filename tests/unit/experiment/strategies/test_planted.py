@@ -15,7 +15,7 @@ from autosample.data.synthetic import Synthetic
 from autosample.experiment.report import Report
 from autosample.experiment.run import run
 from autosample.library import make_spec
-from tests.studying import Studying
+from tests.fakes import Studying
 
 HELP = Synthetic(
     users=300, items=3000, pairs_per_user=20, clusters=30, loyalty=6, skew=0.5

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,7 +10,6 @@ import numpy as np
 import pytest
 
 from autosample.data.dataset import Dataset
-from autosample.data.splits import Split
 from autosample.data.synthetic import Synthetic
 from autosample.errors import SearchFailed
 from autosample.experiment.run import prepare
@@ -24,8 +22,9 @@ from autosample.library import make_spec
 from autosample.samplers import DNS, PopularitySampler, UniformSampler
 from autosample.spec.strategies import Race
 from autosample.training import Epoch
-from autosample.trials import OnEpoch, Request, Trial, TrialResult
+from autosample.trials import Request, Trial
 from autosample.trials.run import InProcessRunner
+from tests.fakes import Counting, Failing
 
 RACE = {
     "kind": "race",
@@ -97,24 +96,6 @@ def test_the_same_seed_searches_the_same(strategy: dict[str, Any]) -> None:
     assert first.start.trial.digest == again.start.trial.digest
 
 
-class Failing:
-    """A runner whose trainings of some samplers diverge."""
-
-    parallel = 1
-
-    def __init__(self, split: Split, bad: Sequence[str]) -> None:
-        self.inner, self.bad = InProcessRunner(split), bad
-
-    def run(self, requests: Sequence[Request], on_epoch: OnEpoch) -> list[TrialResult]:
-        results = self.inner.run(requests, on_epoch)
-        return [
-            replace(result, error="the loss became nan")
-            if any(s.label in self.bad for s in result.trial.candidates)
-            else result
-            for result in results
-        ]
-
-
 def failing(bad: Sequence[str], **fields: Any) -> Task:
     made = task(DATA, candidates=[UniformSampler(), DNS(pool=4)], **fields)
     made.runner = Failing(made.split, bad)
@@ -146,20 +127,10 @@ def test_a_really_diverging_search_says_what_to_lower() -> None:
 def test_a_race_drops_candidates_rung_by_rung() -> None:
     candidates = [UniformSampler(), *(DNS(pool=n) for n in (2, 4, 8))]
     made = task(DATA, strategy=RACE, candidates=candidates)
-    trained: list[str] = []
-    inner = made.runner
-
-    class Counting:
-        parallel = 1
-
-        def run(
-            self, requests: Sequence[Request], on_epoch: OnEpoch
-        ) -> list[TrialResult]:
-            trained.extend(request.trial.name for request in requests)
-            return inner.run(requests, on_epoch)
-
-    made.runner = Counting()
+    runner = Counting(made.split)
+    made.runner = runner
     found = search(made)
+    trained = runner.ran
     assert trained[0] == "supernet"
     assert len(trained[1:5]) == 4
     assert len(trained[5:]) <= 2
