@@ -1,4 +1,4 @@
-"""Losses. To add one: write its class, then name it here."""
+"""Losses. To add one, write its class and name it here."""
 
 from typing import Annotated
 

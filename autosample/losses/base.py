@@ -1,10 +1,12 @@
-"""What a loss is: a function of scores, and its mixture over candidates.
+"""The interface of losses: functions of scores that can be mixed over K candidates.
 
-A separable loss is a sum over negatives, so a mixture is one weighted sum:
+A separable loss is a sum over negatives, so that a mixture is one weighted sum:
     sum_k a_k L_k = positive(s_ui) + sum_j (sum_k a_k w_kj) * pair(s_ui, s_uj)
-A listwise loss has one partition sum a candidate:
-    sum_k a_k L_k = sum_k a_k whole(s_ui, log Z_k),  Z_k = N_k sum_j w_kj e^{term_j}
-Both are exact. (Mixing columns inside one partition sum is another law.)
+A listwise loss has one partition sum per candidate:
+    sum_k a_k L_k = sum_k a_k from_log_sum(s_ui, log Z_k),
+    Z_k = N_k sum_j w_kj e^{term_j}
+Both are exact. Pooling the negatives of all candidates in one partition sum would be
+another loss.
 """
 
 from __future__ import annotations
@@ -20,42 +22,46 @@ from autosample.core.config import Config
 
 
 class Scored(NamedTuple):
-    """One candidate's negatives: N scores a pair, with their weights."""
+    """One candidate's negatives: N scores per pair, and their weights."""
 
     scores_BN: Tensor
     weights_BN: Tensor
     log_q_BN: Tensor | None = None
-    """Log-probability of drawing each, for losses that correct for it."""
+    """Log-probability of drawing each negative, for losses that correct for it."""
 
 
 class Loss(Config, ABC):
-    """How scores of positives and negatives become a loss."""
+    """A function of the scores of positives and negatives that training minimises."""
 
     paper: ClassVar[str] = ""
+    """Source of the loss, for the catalogue."""
     cosine: ClassVar[bool] = False
-    """Whether scores must be cosines: of rows of length one."""
+    """Whether scores must be cosines, so that embeddings are normalised."""
     separable: ClassVar[bool] = True
-    """Whether it is a sum over negatives; a rank weight has a meaning only there."""
+    """Whether it is a sum over negatives, as rank weights require."""
     default_negatives: ClassVar[int] = 1
-    """Negatives of each pair, where candidates are left open."""
+    """Number of negatives per pair for default candidates."""
     least_negatives: ClassVar[int] = 1
-    """Negatives of each pair below which it is no such loss any more."""
+    """Fewest negatives per pair for which this loss is meaningful."""
     kind: str
 
     @property
     def needs_log_q(self) -> bool:
-        """Whether samplers must tell how likely each negative was."""
+        """Whether it needs the log-probability with which each negative was drawn."""
         return False
 
     @abstractmethod
-    def mixture(
+    def mix(
         self, positive_B: Tensor, negatives: list[Scored], weights: Tensor
     ) -> Tensor:
-        """Return sum_k a_k L_k of each pair: (B,), for weights (K,) or (B, K)."""
+        """Return the mixed loss sum_k a_k L_k of each pair: (B,).
+
+        `weights` a_k are (K,) for the batch or (B, K) for each pair.
+        """
 
     def __call__(self, positive_B: Tensor, negatives: Scored) -> Tensor:
-        """Return the loss of each pair under one sampler: (B,)."""
-        return self.mixture(positive_B, [negatives], positive_B.new_ones(1))
+        """Return the loss of each pair with one sampler's negatives: (B,)."""
+        return self.mix(positive_B, [negatives], positive_B.new_ones(1))
 
 
 class Separable(Loss, ABC):
@@ -63,13 +69,13 @@ class Separable(Loss, ABC):
 
     @abstractmethod
     def pair(self, positive_B1: Tensor, negative_BN: Tensor) -> Tensor:
-        """Return what each negative adds: (B, N)."""
+        """Return the loss that each negative adds: (B, N)."""
 
     def positive(self, positive_B: Tensor) -> Tensor | None:
-        """Return what the positive adds by itself: (B,); None: nothing."""
+        """Return the loss that the positive adds by itself: (B,); None if nothing."""
         return None
 
-    def mixture(
+    def mix(
         self, positive_B: Tensor, negatives: list[Scored], weights: Tensor
     ) -> Tensor:
         scores = torch.cat([scored.scores_BN for scored in negatives], 1)
@@ -86,24 +92,24 @@ class Separable(Loss, ABC):
 
 
 class Listwise(Loss, ABC):
-    """A loss of the positive against the log of a sum over negatives."""
+    """A loss of the positive score and the logarithm of a sum over negatives."""
 
     separable: ClassVar[bool] = False
 
     @abstractmethod
     def terms(self, positive_B1: Tensor, negative_BN: Tensor) -> Tensor:
-        """Return the logarithm of each negative's share of the sum: (B, N)."""
+        """Return the logarithm of what each negative adds to the sum: (B, N)."""
 
     @abstractmethod
-    def whole(self, positive_B: Tensor, log_sum_B: Tensor) -> Tensor:
-        """Return the loss, given the log of the sum: (B,)."""
+    def from_log_sum(self, positive_B: Tensor, log_sum_B: Tensor) -> Tensor:
+        """Return the loss, given the logarithm of the sum: (B,)."""
 
-    def mixture(
+    def mix(
         self, positive_B: Tensor, negatives: list[Scored], weights: Tensor
     ) -> Tensor:
         losses_BK = torch.stack(
             [
-                self.whole(positive_B, self.log_sum(positive_B, scored))
+                self.from_log_sum(positive_B, self.log_sum(positive_B, scored))
                 for scored in negatives
             ],
             1,
@@ -111,14 +117,19 @@ class Listwise(Loss, ABC):
         some_BK = torch.stack(
             [scored.weights_BN.amax(1) > 0 for scored in negatives], 1
         )
-        # A pair without any allowed negative has nothing to be compared with.
+        # A pair without any allowed negative has no loss.
         return (losses_BK * some_BK * weights).sum(1)
 
     def log_sum(self, positive_B: Tensor, scored: Scored) -> Tensor:
-        """Return log(N sum_j w_j e^{term_j}), or an estimate of the log of the sum
-        over all items where log q is told: log(sum_j w_j e^{term_j} / q_j): (B,)."""
+        """Return the logarithm of the sum over negatives: (B,).
+
+        It is log(N sum_j w_j e^{term_j}), or with log q the estimate of the sum over
+        all items, log(sum_j w_j e^{term_j} / q_j).
+        """
         terms_BN = self.terms(positive_B[:, None], scored.scores_BN)
-        tiny = torch.finfo(terms_BN.dtype).tiny  # keeps a gradient of zero
+        tiny = torch.finfo(
+            terms_BN.dtype
+        ).tiny  # keeps the gradient of weight 0 at zero
         logits_BN = terms_BN + scored.weights_BN.clamp(min=tiny).log()
         if self.needs_log_q:
             assert scored.log_q_BN is not None, "the spec should have refused this"

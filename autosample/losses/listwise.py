@@ -1,4 +1,4 @@
-"""The softmax family: the positive against all its negatives together."""
+"""Listwise losses (the softmax family): the positive against all negatives together."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from torch.nn.functional import softplus
 from autosample.losses.base import Listwise
 
 FLOOR = 1e-6
-"""Below it a surrogate of PSL counts as zero; its logarithm needs a bound."""
+"""Lower bound of PSL's surrogate before its logarithm is taken."""
 
 
 class KPair(Listwise):
-    """ln(1 + sum_j e^(s_uj - s_ui)): BPR, for many negatives at once."""
+    """ln(1 + sum_j e^(s_uj - s_ui)): BPR for several negatives at once."""
 
     paper: ClassVar[str] = "Sohn, NIPS 2016; Huang et al., KDD 2021"
     default_negatives: ClassVar[int] = 8
@@ -25,21 +25,22 @@ class KPair(Listwise):
     def terms(self, positive_B1: Tensor, negative_BN: Tensor) -> Tensor:
         return negative_BN
 
-    def whole(self, positive_B: Tensor, log_sum_B: Tensor) -> Tensor:
+    def from_log_sum(self, positive_B: Tensor, log_sum_B: Tensor) -> Tensor:
         return softplus(log_sum_B - positive_B)
 
 
 class SampledSoftmax(Listwise):
-    """-ln of the positive's share among itself and its negatives."""
+    """Cross entropy of the positive against its negatives:
+    -ln(e^(s_ui/t) / (e^(s_ui/t) + sum_j e^(s_uj/t)))."""
 
     paper: ClassVar[str] = "Wu et al., TOIS 2024, arXiv:2201.02327"
     default_negatives: ClassVar[int] = 8
     kind: Literal["sampled_softmax"] = "sampled_softmax"
     temperature: PositiveFloat = 1.0
-    """Divides every score."""
+    """The t that every score is divided by."""
     log_q: bool = False
-    """Correct for how likely each negative was, which makes the sum over negatives an
-    unbiased estimate of that over all items (Bengio and Senecal, 2008)."""
+    """Divide each term by the probability of drawing that negative, which makes the sum
+    an unbiased estimate of the sum over all items (Bengio and Senecal, 2008)."""
 
     @property
     def needs_log_q(self) -> bool:
@@ -48,12 +49,12 @@ class SampledSoftmax(Listwise):
     def terms(self, positive_B1: Tensor, negative_BN: Tensor) -> Tensor:
         return negative_BN / self.temperature
 
-    def whole(self, positive_B: Tensor, log_sum_B: Tensor) -> Tensor:
+    def from_log_sum(self, positive_B: Tensor, log_sum_B: Tensor) -> Tensor:
         return softplus(log_sum_B - positive_B / self.temperature)
 
 
 class _Cosines(Listwise):
-    """Cosines sharpened by a temperature, against many negatives."""
+    """A loss of cosines that are divided by a temperature, for many negatives."""
 
     cosine: ClassVar[bool] = True
     default_negatives: ClassVar[int] = 64
@@ -66,51 +67,51 @@ class _Cosines(Listwise):
 
 
 class InfoNCE(_Cosines):
-    """Sampled softmax of cosines."""
+    """Sampled softmax loss of cosines."""
 
     paper: ClassVar[str] = "van den Oord et al., 2018, arXiv:1807.03748"
     kind: Literal["infonce"] = "infonce"
 
-    def whole(self, positive_B: Tensor, log_sum_B: Tensor) -> Tensor:
+    def from_log_sum(self, positive_B: Tensor, log_sum_B: Tensor) -> Tensor:
         return softplus(log_sum_B - positive_B / self.temperature)
 
 
 class SL(_Cosines):
-    """InfoNCE without the positive in the sum: its pull does not fade."""
+    """InfoNCE without the positive in the sum, so that easy pairs keep a gradient."""
 
     paper: ClassVar[str] = "Wu et al., ICDE 2024, arXiv:2312.12882"
     kind: Literal["sl"] = "sl"
 
-    def whole(self, positive_B: Tensor, log_sum_B: Tensor) -> Tensor:
+    def from_log_sum(self, positive_B: Tensor, log_sum_B: Tensor) -> Tensor:
         return log_sum_B - positive_B / self.temperature
 
 
 class BSL(_Cosines):
-    """SL with the negatives' part to a power: positives are taken as noisy, too."""
+    """SL with a factor on the negatives' part, which allows for noisy positives."""
 
     paper: ClassVar[str] = "Wu et al., ICDE 2024, arXiv:2312.12882"
     kind: Literal["bsl"] = "bsl"
     power: PositiveFloat = 1.1
-    """Of the negatives' sum, the official code's t2; 1: SL. Published: 1.06 to 1.32 on
-    MF, .8 to 1.12 on LightGCN."""
+    """Exponent of the negatives' sum, t2 in the official code; 1 is SL. Published
+    values are 1.06 to 1.32 for MF and .8 to 1.12 for LightGCN."""
 
-    def whole(self, positive_B: Tensor, log_sum_B: Tensor) -> Tensor:
+    def from_log_sum(self, positive_B: Tensor, log_sum_B: Tensor) -> Tensor:
         return self.power * log_sum_B - positive_B / self.temperature
 
 
 class PSL(_Cosines):
-    """SL with e^d, d = (cos_uj - cos_ui) / 2, replaced by a surrogate that grows less
-    fast: outliers among negatives count less."""
+    """SL with e^d, where d = (cos_uj - cos_ui) / 2, replaced by a surrogate that grows
+    more slowly, so that outliers among negatives count less."""
 
     paper: ClassVar[str] = "Yang et al., NeurIPS 2024, arXiv:2411.00163"
     kind: Literal["psl"] = "psl"
     surrogate: Literal["relu", "tanh"] = "relu"
-    """relu: 1 + d; tanh: 1 + tanh d."""
+    """Surrogate of e^d: 1 + d for relu, 1 + tanh(d) for tanh."""
 
     def terms(self, positive_B1: Tensor, negative_BN: Tensor) -> Tensor:
         gap_BN = (negative_BN - positive_B1) / 2
         grown_BN = gap_BN if self.surrogate == "relu" else torch.tanh(gap_BN)
         return torch.log((1 + grown_BN).clamp(min=FLOOR)) / self.temperature
 
-    def whole(self, positive_B: Tensor, log_sum_B: Tensor) -> Tensor:
+    def from_log_sum(self, positive_B: Tensor, log_sum_B: Tensor) -> Tensor:
         return log_sum_B

@@ -1,4 +1,4 @@
-"""Losses that are sums over negatives."""
+"""Separable losses: sums over negatives."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from autosample.losses.base import Separable
 
 
 class BPR(Separable):
-    """-ln sigma(s_ui - s_uj): each negative should score below the positive."""
+    """-ln sigma(s_ui - s_uj) for each negative, which should score below the
+    positive."""
 
     paper: ClassVar[str] = "Rendle et al., UAI 2009, arXiv:1205.2618"
     kind: Literal["bpr"] = "bpr"
@@ -22,7 +23,8 @@ class BPR(Separable):
 
 
 class Logistic(Separable):
-    """-ln sigma(s_ui) - ln(1 - sigma(s_uj)): positives above zero, negatives below."""
+    """-ln sigma(s_ui) - ln(1 - sigma(s_uj)): binary cross entropy, which pushes
+    positives above zero and negatives below."""
 
     paper: ClassVar[str] = "He et al., WWW 2017, arXiv:1708.05031"
     kind: Literal["logistic"] = "logistic"
@@ -35,19 +37,21 @@ class Logistic(Separable):
 
 
 class Hinge(Separable):
-    """max(0, margin - s_ui + s_uj): a negative far enough below costs nothing."""
+    """max(0, margin - s_ui + s_uj), which is 0 for a negative far below the
+    positive."""
 
     paper: ClassVar[str] = "Weston, Bengio and Usunier, IJCAI 2011"
     kind: Literal["hinge"] = "hinge"
     margin: PositiveFloat = 1.0
-    """By how much the positive should win, in units of a score."""
+    """Least distance of the positive above a negative, in units of a score."""
 
     def pair(self, positive_B1: Tensor, negative_BN: Tensor) -> Tensor:
         return relu(self.margin - positive_B1 + negative_BN)
 
 
 class CCL(Separable):
-    """1 - cos_ui + w * mean max(0, cos_uj - margin): easy negatives drop out."""
+    """1 - cos_ui + w * mean_j max(0, cos_uj - margin), in which easy negatives cost
+    nothing."""
 
     paper: ClassVar[str] = "Mao et al., CIKM 2021, arXiv:2109.12613"
     cosine: ClassVar[bool] = True
@@ -55,9 +59,9 @@ class CCL(Separable):
     least_negatives: ClassVar[int] = 8
     kind: Literal["ccl"] = "ccl"
     margin: float = Field(0.4, ge=-1, lt=1)
-    """Cosine below which a negative costs nothing; the paper's best: .2 to .9."""
+    """Cosine below which a negative costs nothing; the paper's best are .2 to .9."""
     negative_weight: PositiveFloat = 150.0
-    """Weight of the negatives' mean against the positive."""
+    """The weight w of the negatives' mean against the positive's part."""
 
     def positive(self, positive_B: Tensor) -> Tensor:
         return relu(1 - positive_B)

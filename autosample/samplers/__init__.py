@@ -1,4 +1,7 @@
-"""Negative samplers. To add one: write its preset or parts, then name it in PRESETS."""
+"""Negative samplers.
+
+To add one, write a preset (and new parts where it needs any) and name it in PRESETS.
+"""
 
 from autosample.samplers.base import Leaf, Parts, Preset, Sampler, refusal
 from autosample.samplers.composed import (

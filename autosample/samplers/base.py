@@ -1,4 +1,5 @@
-"""What a negative sampler is: a proposal, a choice and perhaps a synthesis."""
+"""The interface of negative samplers, each made of a proposal, a choice and perhaps a
+synthesis."""
 
 from __future__ import annotations
 
@@ -15,28 +16,30 @@ from autosample.samplers.synthesis.base import Synthesis
 
 
 class Parts(NamedTuple):
-    """The three parts of a sampler, and a guard."""
+    """The parts of a sampler: proposal, choice, perhaps a synthesis, and a guard."""
 
     proposal: ProposalConfig
     pool: int
-    """Items drawn for each pair, from which the choice is made."""
+    """Number of items proposed for each pair, from which the choice is made."""
     choice: Choice
     synthesis: Synthesis | None = None
     guard: float = 0.0
-    """Share of each pool, its best-scored items, that is never chosen."""
+    """Share of each pool, its highest-scored items, that is never chosen."""
 
     @property
     def negatives(self) -> int:
-        """N: how many negatives of each pair it gives."""
+        """N, the number of negatives of each pair."""
         return self.choice.kept_of(self.pool)
 
     @property
     def needs_scores(self) -> bool:
+        """Whether the pool has to be scored before the choice."""
         return self.choice.needs_scores or self.guard > 0
 
     @property
     def knows_log_q(self) -> bool:
-        """Whether it can tell how likely each of its negatives was."""
+        """Whether the probability of each negative is known, for losses that need
+        it."""
         return (
             self.proposal.knows_log_q
             and self.choice.keeps_law
@@ -46,45 +49,48 @@ class Parts(NamedTuple):
 
 
 class Leaf(NamedTuple):
-    """A part of a sampler that draws negatives by itself, and its share of the loss."""
+    """A sampler without samplers inside, and its share of the loss."""
 
     share: float
     parts: Parts
 
 
 class Sampler(Config, ABC):
-    """How negatives are drawn: what a search chooses among, and a bundle holds."""
+    """How negatives are drawn: a search chooses among samplers, and a bundle holds
+    one."""
 
     paper: ClassVar[str] = ""
+    """Source of the method, for the catalogue."""
     helps: ClassVar[str] = ""
-    """When to expect something of it: a sentence."""
+    """One sentence about when the sampler is likely to help, for the catalogue."""
     kind: str
 
     @abstractmethod
     def leaves(self, moment: Moment) -> tuple[Leaf, ...]:
-        """Return what draws negatives at that moment; shares are above 0, sum to 1."""
+        """Return the leaves in use at that moment; their shares are above 0 and sum to
+        1."""
 
     @property
     @abstractmethod
     def all_parts(self) -> tuple[Parts, ...]:
-        """Return what draws negatives at any moment."""
+        """Return the parts of every leaf that is in use at some moment."""
 
     @property
     def most_negatives(self) -> int:
-        """Negatives of each pair, of the part that gives most."""
+        """The largest number of negatives per pair, over all leaves."""
         return max(parts.negatives for parts in self.all_parts)
 
 
 class Preset(Sampler, ABC):
-    """A point of the product under a name of its own."""
+    """A named combination of proposal, choice and synthesis."""
 
     negatives: PositiveInt = 1
-    """Negatives of each pair."""
+    """Number of negatives for each pair."""
 
     @property
     @abstractmethod
     def parts(self) -> Parts:
-        """The proposal, pool size, choice and synthesis it stands for."""
+        """The proposal, pool size, choice and synthesis that it stands for."""
 
     def leaves(self, moment: Moment) -> tuple[Leaf, ...]:
         return (Leaf(1.0, self.parts),)
@@ -95,14 +101,14 @@ class Preset(Sampler, ABC):
 
     @model_validator(mode="after")
     def _parts_fit_together(self) -> Self:
-        said = refusal(self.parts)
-        if said is not None:
-            raise ValueError(f"{self.kind}: {said}")
+        reason = refusal(self.parts)
+        if reason is not None:
+            raise ValueError(f"{self.kind}: {reason}")
         return self
 
 
 def refusal(parts: Parts) -> str | None:
-    """Return why these parts cannot work together, with a way out; None: they can."""
+    """Return why these parts cannot work together, with a way out; None if they can."""
     proposal, choice, synthesis = parts.proposal, parts.choice, parts.synthesis
     left = parts.pool - int(parts.guard * parts.pool)
     if left < choice.least_pool:
@@ -116,16 +122,16 @@ def refusal(parts: Parts) -> str | None:
     if choice.needs_log_q and not proposal.knows_log_q:
         return (
             f"choice {choice.kind} needs to know how likely each item was, which"
-            f" proposal {proposal.kind} cannot tell; take uniform or popularity"
+            f" proposal {proposal.kind} does not know; take uniform or popularity"
         )
     if choice.needs_spread and not proposal.knows_spread:
         return (
-            f"choice {choice.kind} needs scores of past passes, which proposal"
+            f"choice {choice.kind} needs scores of past epochs, which proposal"
             f" {proposal.kind} does not keep; take variance"
         )
     if synthesis is not None and choice.rank_weight:
         return (
-            f"choice {choice.kind} weighs a negative by its rank, and what"
-            f" {synthesis.kind} makes has none"
+            f"choice {choice.kind} weights a negative by its rank, but the embeddings"
+            f" that {synthesis.kind} makes have no rank; take another choice"
         )
     return None

@@ -1,4 +1,4 @@
-"""Samplers made of others: any three parts, mixtures, and schedules over passes."""
+"""Samplers composed by the user: any parts, mixtures, and schedules over epochs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from autosample.samplers.ranges import Between
 from autosample.samplers.synthesis import SynthesisSpec
 
 MOST_LEAVES = 16
-"""Parts that a composed sampler may draw from; each costs like a sampler."""
+"""Most leaves of a composed sampler; each costs as much as a sampler of its own."""
 
 SAMPLERS: Registry[Sampler] = Registry(
     "samplers",
@@ -39,19 +39,20 @@ SamplerSpec = Annotated[Sampler, SAMPLERS]
 
 
 class CustomSampler(Preset):
-    """Any proposal, choice and synthesis together, tried before or not."""
+    """Any proposal, choice and synthesis, combined freely."""
 
-    helps: ClassVar[str] = "Where no name fits: combinations that nobody has tried."
+    helps: ClassVar[str] = "Combinations that no other sampler offers."
     kind: Literal["custom"] = "custom"
     negatives: PositiveInt = 1
-    """Left at 1: here `choice.keep` says how many."""
+    """Always 1; `choice.keep` sets the number of negatives for each pair."""
     proposal: ProposalSpec = UniformProposal()
     pool: PositiveInt = Field(32, json_schema_extra=PoolRange)
-    """Items drawn for each pair."""
+    """Number of items proposed for each pair."""
     choice: ChoiceSpec = Hardest()
     synthesis: SynthesisSpec | None = None
     guard: float = Field(0.0, ge=0, lt=1, json_schema_extra=Between(0, 0.4))
-    """Share of the pool, its best-scored items, that is left out as likely liked."""
+    """Share of the pool, its highest-scored items, left out as likely false
+    negatives."""
 
     @model_validator(mode="before")
     @classmethod
@@ -66,7 +67,7 @@ class CustomSampler(Preset):
 
 
 class Composed(Sampler):
-    """A sampler that leaves the drawing to others."""
+    """A sampler made of other samplers."""
 
     @model_validator(mode="after")
     def _is_no_crowd(self) -> Self:
@@ -77,20 +78,22 @@ class Composed(Sampler):
 
 
 class MixtureSampler(Composed):
-    """Several samplers at once: the weighted sum of their losses."""
+    """Several samplers at once; the loss is the weighted sum of their losses."""
 
-    helps: ClassVar[str] = "Where a search finds two that are better together."
+    helps: ClassVar[str] = (
+        "Where a search finds two samplers that are better together than alone."
+    )
     kind: Literal["mixture"] = "mixture"
     samplers: Annotated[tuple[SamplerSpec, ...], Field(min_length=2)] = (
         UniformSampler(),
         DNS(),
     )
-    """What is mixed."""
+    """The samplers that are mixed, at least two."""
     weights: tuple[PositiveFloat, ...] | None = None
-    """One a sampler, in any unit; null: alike."""
+    """One positive weight per sampler, in any unit; null for equal weights."""
 
     @model_validator(mode="after")
-    def _has_a_weight_each(self) -> Self:
+    def _has_a_weight_for_each(self) -> Self:
         if self.weights is not None and len(self.weights) != len(self.samplers):
             raise ValueError(
                 f"{len(self.weights)} weights for {len(self.samplers)} samplers"
@@ -107,29 +110,30 @@ class MixtureSampler(Composed):
 
     @property
     def all_parts(self) -> tuple[Parts, ...]:
-        return tuple(part for each in self.samplers for part in each.all_parts)
+        return tuple(parts for sampler in self.samplers for parts in sampler.all_parts)
 
 
 class ScheduleStage(Config):
-    """A sampler, and for how long."""
+    """A sampler and the number of epochs that it is used for."""
 
     sampler: SamplerSpec = UniformSampler()
+    """The sampler of this stage."""
     epochs: PositiveInt = 10
-    """Passes; the last stage goes on to the end."""
+    """Number of epochs of this stage; the last stage lasts until training ends."""
 
 
 class ScheduleSampler(Composed):
-    """One sampler after the other, as passes go by."""
+    """Several samplers in turn, each for a number of epochs."""
 
     helps: ClassVar[str] = (
-        "Where hard negatives help once uniform ones have done theirs."
+        "Where hard negatives help only after some epochs of uniform ones."
     )
     kind: Literal["schedule"] = "schedule"
     stages: Annotated[tuple[ScheduleStage, ...], Field(min_length=2)] = Field(
         default_factory=lambda: (ScheduleStage(), ScheduleStage(sampler=DNS()))
     )
-    """In order. A training planned shorter than all of them together, such as a rung of
-    a race, runs them all in proportion."""
+    """The stages in order, at least two. A training planned for fewer epochs than all
+    stages together goes through all of them in proportion."""
 
     def leaves(self, moment: Moment) -> tuple[Leaf, ...]:
         ends = list(accumulate(stage.epochs for stage in self.stages))
@@ -142,7 +146,9 @@ class ScheduleSampler(Composed):
 
     @property
     def all_parts(self) -> tuple[Parts, ...]:
-        return tuple(part for stage in self.stages for part in stage.sampler.all_parts)
+        return tuple(
+            parts for stage in self.stages for parts in stage.sampler.all_parts
+        )
 
 
 def parse_sampler(text: str) -> Sampler:

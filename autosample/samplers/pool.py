@@ -1,4 +1,4 @@
-"""The items one pair's negatives are chosen from."""
+"""Pools: the items from which a pair's negatives are chosen."""
 
 from __future__ import annotations
 
@@ -13,31 +13,34 @@ from autosample.samplers.context import QueryContext
 
 @dataclass(frozen=True)
 class Pool:
-    """M items for each of B pairs, or the same for all of them."""
+    """M items for each of B pairs, or M items that all pairs share."""
 
     items: Tensor
     """(B, M), or (1, M) where the batch shares them."""
 
     allowed: Tensor | None = None
-    """(B, M): False where an item is observed for the row's user; None: all allowed."""
+    """(B, M): False where the row's user has observed the item; None if all are
+    allowed."""
 
     law: Callable[[], Tensor] | None = None
-    """Gives `log_q`, worked out only where something asks for it; None: unknown."""
+    """Computes `log_q`, only when it is asked for; None if unknown."""
 
     spread: Tensor | None = None
-    """(B, M): how much each item's chance to beat a positive varied; None: unknown."""
+    """(B, M): standard deviation over past epochs of sigma(s_uj - s_ui); None if
+    unknown."""
 
     @property
     def shared(self) -> bool:
+        """Whether all pairs share the items."""
         return self.items.shape[0] == 1
 
     @property
     def log_q(self) -> Tensor | None:
-        """(B, M): log-probability of drawing each item, given that it is allowed."""
+        """(B, M): log-probability of drawing each item given that it is allowed."""
         return None if self.law is None else self.law()[:, : self.items.shape[1]]
 
     def first(self, size: int) -> Pool:
-        """Return the first columns, a pool of that size in their own right."""
+        """Return the pool of the first `size` columns; columns are exchangeable."""
         if size >= self.items.shape[1]:
             return self
         return Pool(
@@ -50,31 +53,33 @@ class Pool:
 
 @dataclass(frozen=True)
 class ScoredPool:
-    """What a choice sees: a pool, its scores, and the pairs it was drawn for."""
+    """A pool with its scores and the queries it was drawn for: the input of a
+    choice."""
 
     pool: Pool
     scores: Tensor | None
-    """(B, M), without gradient; None where no choice asked for them."""
+    """(B, M), without gradient; None if no choice asked for them."""
     context: QueryContext
 
     @property
     def size(self) -> tuple[int, int]:
-        """B, M."""
+        """The number of pairs B and the number of items per pair M."""
         return len(self.context.users_B), self.pool.items.shape[1]
 
     @property
     def allowed(self) -> Tensor | None:
-        """(B, M), as in `Pool`."""
+        """(B, M): False where an item is not allowed; None if all are allowed."""
         return self.pool.allowed
 
     @property
     def ranked(self) -> Tensor:
-        """Scores, with what is not allowed at minus infinity: (B, M)."""
+        """Scores, with minus infinity where an item is not allowed: (B, M)."""
         assert self.scores is not None, "a choice that needs scores did not say so"
         return self.masked(self.scores, -torch.inf)
 
     def masked(self, values_BM: Tensor, value: float) -> Tensor:
-        """Return values with another one where an item is not allowed: (B, M)."""
+        """Return `values_BM` with `value` in place where an item is not allowed: (B,
+        M)."""
         if self.allowed is None:
             return values_BM
         return values_BM.masked_fill(~self.allowed, value)
@@ -92,7 +97,8 @@ class ScoredPool:
         return allowed_BN / allowed_BN.sum(1, keepdim=True).clamp_(min=1)
 
     def without_top(self, share: float) -> ScoredPool:
-        """Return it with the best-scored share of each row's items not allowed."""
+        """Return the pool with the highest-scored `share` of each row's allowed items
+        marked as not allowed."""
         if share == 0:
             return self
         ranked_BM = self.ranked

@@ -1,4 +1,4 @@
-"""Ranges of continuous and ordered settings, within which a search may refine."""
+"""Ranges of numeric settings, within which a search may refine them."""
 
 from __future__ import annotations
 
@@ -7,55 +7,58 @@ from typing import Any, NamedTuple, TypeVar
 from autosample.core.config import Config
 
 KEY = "x-range"
+"""Name of a range in a setting's JSON schema."""
 
 T = TypeVar("T", bound=Config)
 
 
 class Range(NamedTuple):
-    """Where a setting makes sense; narrower than what is accepted."""
+    """Values of a setting that make sense in a search; more are accepted in a spec."""
 
     low: float
     high: float
     log: bool
-    """Whether equal ratios, not equal differences, are equal steps."""
+    """Whether a step multiplies the value instead of adding to it."""
 
     def near(self, value: float) -> tuple[float, ...]:
-        """Return a step below and one above, where they are inside: half and twice the
-        value, or a quarter of the range away."""
+        """Return the values a step below and a step above, where they are in the range.
+
+        A step is a factor of 2 on a logarithmic range, else a quarter of the range.
+        """
         step = (self.high - self.low) / 4
         below, above = (
             (value / 2, value * 2) if self.log else (value - step, value + step)
         )
-        return tuple(each for each in (below, above) if self.low <= each <= self.high)
+        return tuple(near for near in (below, above) if self.low <= near <= self.high)
 
 
 def Between(low: float, high: float, *, log: bool = False) -> dict[str, Any]:
-    """Declare a field's range, in its JSON schema, where clients see it, too."""
+    """Return the JSON schema entry that declares a field's range, for `Field`."""
     return {KEY: {"low": low, "high": high, "log": log}}
 
 
 def ranges(config: Config) -> dict[str, Range]:
-    """Return the ranges of a part's settings by name."""
-    found = {}
+    """Return the ranges of a configuration's settings by name."""
+    declared = {}
     for name, field in type(config).model_fields.items():
         extra = field.json_schema_extra
         if isinstance(extra, dict) and isinstance(extra.get(KEY), dict):
-            found[name] = Range(**extra[KEY])  # type: ignore[arg-type]
-    return found
+            declared[name] = Range(**extra[KEY])  # type: ignore[arg-type]
+    return declared
 
 
 def neighbours(config: T) -> tuple[T, ...]:
-    """Return valid settings one step away, one setting changed at a time."""
-    made: list[T] = []
+    """Return the valid configurations in which one setting is one step away."""
+    changed: list[T] = []
     for name, allowed in ranges(config).items():
         value = getattr(config, name)
         for near in allowed.near(value):
-            changed = round(near) if isinstance(value, int) else near
-            fields = config.model_dump() | {name: changed}
+            setting = round(near) if isinstance(value, int) else near
+            fields = config.model_dump() | {name: setting}
             try:
                 other = type(config).model_validate(fields)
-            except ValueError:  # a pool smaller than what is kept of it
+            except ValueError:  # for example a pool smaller than `keep`
                 continue
-            if other != config and other not in made:
-                made.append(other)
-    return tuple(made)
+            if other != config and other not in changed:
+                changed.append(other)
+    return tuple(changed)

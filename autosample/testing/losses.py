@@ -1,4 +1,4 @@
-"""The promises every loss keeps."""
+"""The contract suite of losses: what every loss must do."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from autosample.losses import Loss, Scored
 
 
 class LossContract:
-    """Subclass with a loss; it is run on random cosines in float64."""
+    """Subclass it with a loss, which is then tested on random cosines in float64."""
 
     loss: ClassVar[Loss]
 
@@ -35,58 +35,58 @@ class LossContract:
 
     def test_gradients_agree_with_finite_differences(self) -> None:
         rng = self._rng()
-        positive, part = self._draw(rng, 4), self._scored(rng, 4, 3)
+        positive, scored = self._draw(rng, 4), self._scored(rng, 4, 3)
 
-        def whole(positive: Tensor, negative: Tensor) -> Tensor:
-            return self.loss(positive, part._replace(scores_BN=negative))
+        def loss_of(positive: Tensor, negative: Tensor) -> Tensor:
+            return self.loss(positive, scored._replace(scores_BN=negative))
 
-        inputs = (positive.requires_grad_(), part.scores_BN.requires_grad_())
-        assert gradcheck(whole, inputs)
+        inputs = (positive.requires_grad_(), scored.scores_BN.requires_grad_())
+        assert gradcheck(loss_of, inputs)
 
     def test_a_mixture_is_the_sum_of_its_losses(self) -> None:
-        """For weights of the batch and of each pair, to rounding."""
+        """Check weights for the batch and weights for each pair, up to rounding."""
         rng = self._rng()
         positive = self._draw(rng, 7)
-        parts = [self._scored(rng, 7, count) for count in (1, 4, 2)]
+        negatives = [self._scored(rng, 7, count) for count in (1, 4, 2)]
         for shape in ((3,), (7, 3)):
             shares = torch.softmax(self._draw(rng, *shape), -1)
             expected = sum(
-                shares[..., k] * self.loss(positive, part)
-                for k, part in enumerate(parts)
+                shares[..., k] * self.loss(positive, scored)
+                for k, scored in enumerate(negatives)
             )
-            found = self.loss.mixture(positive, parts, shares)
-            torch.testing.assert_close(found, expected)
+            mixed = self.loss.mix(positive, negatives, shares)
+            torch.testing.assert_close(mixed, expected)
 
     def test_it_pulls_positives_up_and_negatives_down(self) -> None:
         rng = self._rng()
         positive = self._draw(rng, 20).requires_grad_()
-        part = self._scored(rng, 20, 5)
-        part.scores_BN.requires_grad_()
-        self.loss(positive, part).sum().backward()  # type: ignore[no-untyped-call]
+        scored = self._scored(rng, 20, 5)
+        scored.scores_BN.requires_grad_()
+        self.loss(positive, scored).sum().backward()  # type: ignore[no-untyped-call]
         assert positive.grad is not None
-        assert part.scores_BN.grad is not None
+        assert scored.scores_BN.grad is not None
         assert positive.grad.max() <= 0
         assert positive.grad.min() < 0
-        assert part.scores_BN.grad.min() >= 0
-        assert part.scores_BN.grad.max() > 0
+        assert scored.scores_BN.grad.min() >= 0
+        assert scored.scores_BN.grad.max() > 0
 
     def test_extreme_scores_stay_finite(self) -> None:
         scores = torch.tensor([-1e4, 0.0, 1e4], dtype=torch.double)
         thirds = torch.full((1, 3), 1 / 3, dtype=torch.double)
         for positive in scores:
-            part = Scored(scores[None], thirds, -torch.ones_like(thirds))
-            assert torch.isfinite(self.loss(positive[None], part)).all()
+            scored = Scored(scores[None], thirds, -torch.ones_like(thirds))
+            assert torch.isfinite(self.loss(positive[None], scored)).all()
 
     def test_negatives_of_no_weight_have_no_gradient(self) -> None:
         rng = self._rng()
-        part = self._scored(rng, 4, 3)
-        part = part._replace(weights_BN=torch.zeros(4, 3, dtype=torch.double))
-        part.scores_BN.requires_grad_()
-        loss_B = self.loss(self._draw(rng, 4), part)
+        scored = self._scored(rng, 4, 3)
+        scored = scored._replace(weights_BN=torch.zeros(4, 3, dtype=torch.double))
+        scored.scores_BN.requires_grad_()
+        loss_B = self.loss(self._draw(rng, 4), scored)
         loss_B.sum().backward()  # type: ignore[no-untyped-call]
         assert torch.isfinite(loss_B).all()
-        assert part.scores_BN.grad is not None
-        assert part.scores_BN.grad.abs().max() < 1e-100
+        assert scored.scores_BN.grad is not None
+        assert scored.scores_BN.grad.abs().max() < 1e-100
 
     def test_its_settings_survive_json(self) -> None:
         text = self.loss.model_dump_json()

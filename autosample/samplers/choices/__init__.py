@@ -1,4 +1,7 @@
-"""Choices. To add one: write its file, then name it here."""
+"""Choices: which items of a pool become negatives.
+
+To add one, write its file and name it here.
+"""
 
 from typing import Annotated
 
@@ -8,10 +11,10 @@ from autosample.samplers.choices.adaptive import AdaptiveHardness
 from autosample.samplers.choices.base import Choice, Chosen
 from autosample.samplers.choices.bayesian import Bayesian
 from autosample.samplers.choices.curriculum import Growing, Shrinking
-from autosample.samplers.choices.drawn import Importance, SoftmaxV
 from autosample.samplers.choices.first import First
 from autosample.samplers.choices.hardest import Hardest
 from autosample.samplers.choices.high_variance import HighVariance
+from autosample.samplers.choices.laws import Importance, SoftmaxV
 from autosample.samplers.choices.softmax import Softmax
 from autosample.samplers.choices.top import Top
 from autosample.samplers.choices.violator import FirstViolator

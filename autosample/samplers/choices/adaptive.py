@@ -12,21 +12,21 @@ from autosample.samplers.pool import ScoredPool
 from autosample.samplers.ranges import Between
 
 LEAST = 0.1
-"""s_ui + alpha is held above it: a negative base would turn the target round."""
+"""Lower bound of s_ui + alpha, because a power of a negative number has no use here."""
 
 
 class AdaptiveHardness(Choice):
-    """The slots whose score is nearest to beta * (s_ui + alpha)^(p + 1): the better a
-    positive scores already, the easier its negative."""
+    """Items whose score is nearest to beta * (s_ui + alpha)^(p + 1), so a positive that
+    already scores high gets an easier negative."""
 
     paper: ClassVar[str] = "Lai et al., AAAI 2024, arXiv:2401.05191"
     kind: Literal["adaptive"] = "adaptive"
     alpha: float = Field(1.0, json_schema_extra=Between(0.1, 2))
     """Added to the positive's score."""
     beta: PositiveFloat = Field(0.1, json_schema_extra=Between(0.05, 1, log=True))
-    """Scale of the target, in units of a score."""
+    """Factor of the target score, in units of a score."""
     p: float = Field(-2.0, lt=-1, ge=-8)
-    """The power plus one; the paper's best is -2: target = beta / (s_ui + alpha)."""
+    """Exponent minus one. The paper's best is -2: target = beta / (s_ui + alpha)."""
 
     def choose(self, pool: ScoredPool, rng: Generator) -> Chosen:
         assert pool.scores is not None

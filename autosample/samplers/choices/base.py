@@ -1,4 +1,4 @@
-"""Which of a pool is used."""
+"""The interface of choices, and what several of them share."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from autosample.samplers.pool import ScoredPool
 
 
 class Chosen(NamedTuple):
-    """N slots of a pool for each pair, and how much each counts."""
+    """N slots (columns) of a pool for each pair, and their weights in the loss."""
 
     slots: Tensor
     """Columns of the pool: (B, N), or (1, N) where every pair uses the same ones."""
@@ -24,17 +24,18 @@ class Chosen(NamedTuple):
 
 
 class Choice(Config, ABC):
-    """A way to choose; without state, so its settings are all of it."""
+    """A rule that chooses negatives from a pool; it has settings but no state."""
 
     needs_scores: ClassVar[bool] = True
+    """Whether it reads the model's scores of the pool."""
     needs_log_q: ClassVar[bool] = False
-    """Whether the proposal must know how likely each of its items was."""
+    """Whether it needs the log-probability with which each item was proposed."""
     needs_spread: ClassVar[bool] = False
-    """Whether the proposal must remember how much its items' scores varied."""
+    """Whether it needs to know how much each item's scores varied over past epochs."""
     keeps_law: ClassVar[bool] = False
-    """Whether what it chooses is as likely as what the proposal drew."""
+    """Whether chosen items follow the proposal's own distribution."""
     rank_weight: ClassVar[bool] = False
-    """Whether its weights sum to the weight of a rank; no loss applies that again."""
+    """Whether its weights sum to a rank weight instead of 1."""
 
     kind: str
 
@@ -43,20 +44,23 @@ class Choice(Config, ABC):
 
     @property
     def least_pool(self) -> int:
-        """The smallest pool it can choose from."""
+        """The smallest pool that it can choose from."""
         return self.keep
 
     def kept_of(self, pool: int) -> int:
-        """Return N: how many slots of a pool of that size it uses."""
+        """Return N, the number of slots it uses of a pool of that size."""
         return self.keep
 
     @abstractmethod
     def choose(self, pool: ScoredPool, rng: Generator) -> Chosen:
-        """Choose N slots of a pool of M >= `least_pool` for each of B pairs."""
+        """Choose N slots for each of B pairs from a pool of M >= `least_pool` items."""
 
 
 def best(pool: ScoredPool, ranked_BM: Tensor, keep: int) -> Chosen:
-    """Choose the slots of the highest ranks, alike; minus infinity: not allowed."""
+    """Choose the `keep` highest values of each row, with equal weights.
+
+    A value of minus infinity marks a slot that is not allowed.
+    """
     if keep == 1:  # argmax is several times cheaper than topk
         slots_BN = ranked_BM.argmax(1, keepdim=True)
     else:
@@ -65,6 +69,6 @@ def best(pool: ScoredPool, ranked_BM: Tensor, keep: int) -> Chosen:
 
 
 def softmax(pool: ScoredPool, logits_BM: Tensor) -> Tensor:
-    """Return the softmax over what is allowed; zero in a row where nothing is."""
+    """Return the softmax over allowed slots: (B, M); zeros in a row that has none."""
     law_BM = torch.softmax(pool.masked(logits_BM, -torch.inf), 1)
     return law_BM if pool.allowed is None else law_BM.nan_to_num(0.0)

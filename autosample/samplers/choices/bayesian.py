@@ -1,8 +1,9 @@
 """Bayesian negative sampling (Liu and Wang, ICDE 2023, arXiv:2204.06520).
 
-With the paper's prior, an item's share of all interactions, nearly every item passes
-for a true negative and the choice is the hardest: so the prior is scaled to the share
-of users who have the item. The distribution function is the rank within the pool.
+The paper's prior is an item's share of all interactions. With it nearly every item
+counts as a true negative and the hardest is always chosen, so here the prior is the
+share of users who have the item, times `prior`. The paper's distribution function F of
+the scores is estimated by the rank within the pool.
 """
 
 from __future__ import annotations
@@ -18,18 +19,20 @@ from autosample.samplers.pool import ScoredPool
 from autosample.samplers.ranges import Between
 
 SURE = 0.99
-"""The prior's bound: no item is taken for liked by everyone."""
+"""Upper bound of the prior, so that no item is a certain false negative."""
 
 
 class Bayesian(Choice):
-    """The least risk: informative, weighed by how surely it is a true negative."""
+    """Items of the least Bayesian risk: informative and likely true negatives."""
 
     paper: ClassVar[str] = "Liu and Wang, ICDE 2023, arXiv:2204.06520"
     kind: Literal["bayesian"] = "bayesian"
     weight: PositiveFloat = Field(5.0, json_schema_extra=Between(0.5, 20, log=True))
-    """Lambda: what a true negative's information is worth, against the risk."""
+    """The paper's lambda: value of a true negative's information against the risk of a
+    false one."""
     prior: PositiveFloat = Field(1.0, json_schema_extra=Between(0.1, 20, log=True))
-    """Times the share of users who have an item: the prior that the user likes it."""
+    """Factor of the prior: times the share of users who have an item, it is the prior
+    probability that the user likes it."""
 
     def choose(self, pool: ScoredPool, rng: Generator) -> Chosen:
         assert pool.scores is not None
@@ -46,7 +49,10 @@ class Bayesian(Choice):
 
 
 def below(pool: ScoredPool) -> Tensor:
-    """Return the share of the pool's allowed items that score lower, halved ends: F."""
+    """Return F, the share of the pool's allowed items that score lower: (B, M).
+
+    An item itself counts as half, so values lie strictly between 0 and 1.
+    """
     ranked_BM = pool.ranked
     place_BM = ranked_BM.argsort(1).argsort(1).to(ranked_BM.dtype)
     if pool.allowed is None:
@@ -57,6 +63,6 @@ def below(pool: ScoredPool) -> Tensor:
 
 
 def posterior(below_BM: Tensor, prior_BM: Tensor) -> Tensor:
-    """Return how likely each item is a true negative: the paper's `unbias`."""
+    """Return how likely each item is a true negative, the paper's `unbias`: (B, M)."""
     true_BM = (1 - below_BM) * (1 - prior_BM)
     return true_BM / (1 - below_BM - prior_BM + 2 * below_BM * prior_BM)

@@ -1,4 +1,4 @@
-"""The first of the pool: the proposal alone decides."""
+"""The first items of the pool, so that the proposal alone decides."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from autosample.samplers.pool import ScoredPool
 
 
 class First(Choice):
-    """The first slots, alike."""
+    """The first items of the pool, with equal weights and without scoring any."""
 
     needs_scores: ClassVar[bool] = False
     keeps_law: ClassVar[bool] = True

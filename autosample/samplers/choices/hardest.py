@@ -11,7 +11,7 @@ from autosample.samplers.pool import ScoredPool
 
 
 class Hardest(Choice):
-    """The best-scored slots, alike."""
+    """The highest-scored items of the pool, with equal weights."""
 
     paper: ClassVar[str] = "Zhang et al., SIGIR 2013, doi:10.1145/2484028.2484126"
     kind: Literal["hardest"] = "hardest"

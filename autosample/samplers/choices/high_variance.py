@@ -1,6 +1,7 @@
-"""SRNS's choice (Ding et al., NeurIPS 2020, arXiv:2009.03376): hard and unsteady.
+"""SRNS's choice of hard items whose scores vary (Ding et al., NeurIPS 2020,
+arXiv:2009.03376).
 
-True negatives that are hard vary over the passes; false ones stay high.
+Scores of hard true negatives vary over the epochs; those of false negatives stay high.
 """
 
 from __future__ import annotations
@@ -17,16 +18,17 @@ from autosample.samplers.ranges import Between
 
 
 class HighVariance(Choice):
-    """The highest sigma(s_uj - s_ui) + alpha * its spread over past passes."""
+    """Items of the highest sigma(s_uj - s_ui) + alpha * spread, where the spread is the
+    standard deviation of the first term over past epochs."""
 
     needs_spread: ClassVar[bool] = True
 
     paper: ClassVar[str] = "Ding et al., NeurIPS 2020, arXiv:2009.03376"
     kind: Literal["high_variance"] = "high_variance"
     alpha: NonNegativeFloat = Field(5.0, json_schema_extra=Between(0, 20))
-    """Weight of the spread, reached after the warm-up."""
+    """Weight of the spread once the warm-up is over."""
     warmup: PositiveInt = 50
-    """Passes over which the weight of the spread grows from zero."""
+    """Epochs over which the weight of the spread grows from 0 to alpha."""
 
     def choose(self, pool: ScoredPool, rng: Generator) -> Chosen:
         spread_BM = pool.pool.spread

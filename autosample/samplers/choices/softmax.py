@@ -1,5 +1,7 @@
-"""Draws with the softmax of the scores (self-adversarial; Sun et al., ICLR 2019,
-arXiv:1902.10197), by the Gumbel-max trick (Kool et al., ICML 2019, arXiv:1903.06059).
+"""Draws by the softmax of the scores (Sun et al., ICLR 2019, arXiv:1902.10197).
+
+Several items are drawn by the Gumbel-max trick (Kool et al., ICML 2019,
+arXiv:1903.06059).
 """
 
 from __future__ import annotations
@@ -11,23 +13,25 @@ from pydantic import Field, PositiveFloat
 from torch import Generator
 
 from autosample.samplers.choices.base import Choice, Chosen, softmax
-from autosample.samplers.inversion import drawn
+from autosample.samplers.multinomial import draw_columns
 from autosample.samplers.pool import ScoredPool
 from autosample.samplers.ranges import Between
 
 
 class Softmax(Choice):
-    """Slots drawn as softmax(score / tau), without replacement; they count alike."""
+    """Items drawn with probability softmax(score / tau), without replacement and with
+    equal weights."""
 
     paper: ClassVar[str] = "Sun et al., ICLR 2019, arXiv:1902.10197"
     kind: Literal["softmax"] = "softmax"
     tau: PositiveFloat = Field(1.0, json_schema_extra=Between(0.1, 10, log=True))
-    """Temperature in units of a score; towards 0: the hardest, large: uniform."""
+    """Temperature, in units of a score: near 0 the hardest item is drawn, and a large
+    value draws uniformly."""
 
     def choose(self, pool: ScoredPool, rng: Generator) -> Chosen:
-        if self.keep == 1:  # one draw is cheaper by inversion
+        if self.keep == 1:  # inverting the cumulative sum is cheaper for one draw
             assert pool.scores is not None
-            slots_B1 = drawn(softmax(pool, pool.scores / self.tau), 1, rng)
+            slots_B1 = draw_columns(softmax(pool, pool.scores / self.tau), 1, rng)
             return Chosen(slots_B1, pool.equal_weights(slots_B1))
         ranked_BM = pool.ranked
         noise_BM = torch.empty_like(ranked_BM).exponential_(generator=rng).log_()

@@ -1,4 +1,7 @@
-"""DNS(M, N): one of the top of the pool (Shi et al., WWW 2023, arXiv:2302.03472)."""
+"""DNS(M, N): random items among the hardest.
+
+Shi et al., WWW 2023, arXiv:2302.03472.
+"""
 
 from __future__ import annotations
 
@@ -14,12 +17,13 @@ from autosample.samplers.ranges import Between
 
 
 class Top(Choice):
-    """Random ones of the best-scored slots, alike, without replacement."""
+    """Random items among the `top` highest-scored, without replacement and with equal
+    weights."""
 
     paper: ClassVar[str] = "Shi et al., WWW 2023, arXiv:2302.03472"
     kind: Literal["top"] = "top"
     top: PositiveInt = Field(4, json_schema_extra=Between(1, 64, log=True))
-    """How many of the pool's best may be drawn."""
+    """Number of highest-scored items that may be drawn."""
 
     @model_validator(mode="after")
     def _keeps_some_of_the_top(self) -> Self:

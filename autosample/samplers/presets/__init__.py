@@ -1,6 +1,7 @@
-"""Samplers under the names of the literature; each is a point of the product.
+"""Samplers under their names in the literature.
 
-Defaults are those published, where there are any.
+Each is a combination of a proposal, a choice and perhaps a synthesis. Defaults are the
+published ones, where there are any.
 """
 
 from autosample.samplers.presets.made import ANSSampler, DENSSampler, MixGCFSampler

@@ -1,4 +1,4 @@
-"""Samplers whose negatives are made, not found."""
+"""Samplers whose negatives are synthetic embeddings instead of items."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from autosample.samplers.synthesis import ANS, DENS, MixGCF
 
 
 class MixGCFSampler(Pooled):
-    """The hardest of a uniform pool in each layer, mixed with the positive."""
+    """The hardest item of a uniform pool in each layer, mixed with the positive."""
 
     paper: ClassVar[str] = "Huang et al., KDD 2021, doi:10.1145/3447548.3467408"
-    helps: ClassVar[str] = "Graph models: the strongest of its time; stops early."
+    helps: ClassVar[str] = "Graph models; training often reaches its best metric early."
     kind: Literal["mixgcf"] = "mixgcf"
 
     @property
@@ -26,38 +26,42 @@ class MixGCFSampler(Pooled):
 
 
 class DENSSampler(Pooled):
-    """The hardest in each layer by gated scores: early alike, late unlike."""
+    """The hardest item of a uniform pool in each layer by gated scores, which look for
+    irrelevant similarity early in training and for relevant differences late."""
 
     paper: ClassVar[str] = "Lai et al., WSDM 2023, doi:10.1145/3539597.3570419"
-    helps: ClassVar[str] = "Graph models on sparse shopping data, trained for long."
+    helps: ClassVar[str] = "Graph models on sparse shopping data, in long trainings."
     kind: Literal["dens"] = "dens"
     pool: PositiveInt = Field(6, json_schema_extra=PoolRange)
-    """Items drawn for each pair."""
+    """Number of items proposed for each pair."""
     gamma: NonNegativeFloat = Field(0.3, json_schema_extra=Between(0.05, 1, log=True))
-    """Weight of the gates' own loss."""
+    """Weight of the loss that trains the gates."""
     warmup: PositiveInt = 100
-    """Passes from early to late."""
+    """Epochs over which the scores change from early to late."""
 
     @property
     def parts(self) -> Parts:
-        made = DENS(gamma=self.gamma, warmup=self.warmup)
-        return self.uniform_pool(Hardest(keep=self.negatives), made)
+        synthesis = DENS(gamma=self.gamma, warmup=self.warmup)
+        return self.uniform_pool(Hardest(keep=self.negatives), synthesis)
 
 
 class ANSSampler(Pooled):
-    """The hardest in each layer once its easy part is moved towards the positive."""
+    """The hardest item of a uniform pool in each layer, after its easy part has been
+    moved towards the positive."""
 
     paper: ClassVar[str] = "Zhao et al., RecSys 2023, arXiv:2308.05972"
-    helps: ClassVar[str] = "Where negatives soon become too easy; dear steps."
+    helps: ClassVar[str] = (
+        "Where negatives soon become too easy; its steps are expensive."
+    )
     kind: Literal["ans"] = "ans"
     pool: PositiveInt = Field(8, json_schema_extra=PoolRange)
-    """Items drawn for each pair."""
+    """Number of items proposed for each pair."""
     gamma: NonNegativeFloat = Field(0.1, json_schema_extra=Between(0.01, 1, log=True))
-    """Weight of the gates' own loss."""
+    """Weight of the loss that trains the gates."""
     gain: NonNegativeFloat = Field(0.5, json_schema_extra=Between(0, 1))
-    """How much what the move adds to a score counts in the choice."""
+    """Weight in the choice of the score that the move adds."""
 
     @property
     def parts(self) -> Parts:
-        made = ANS(gamma=self.gamma, gain=self.gain)
-        return self.uniform_pool(Hardest(keep=self.negatives), made)
+        synthesis = ANS(gamma=self.gamma, gain=self.gain)
+        return self.uniform_pool(Hardest(keep=self.negatives), synthesis)

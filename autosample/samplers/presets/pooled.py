@@ -33,22 +33,26 @@ PoolRange = Between(2, 256, log=True)
 
 
 class Pooled(Preset):
-    """What samplers with a pool have in common."""
+    """Settings that samplers with a scored pool share."""
 
     pool: PositiveInt = Field(32, json_schema_extra=PoolRange)
-    """Items drawn for each pair."""
+    """Number of items proposed for each pair."""
     guard: float = Field(0.0, ge=0, lt=1, json_schema_extra=Between(0, 0.4))
-    """Share of the pool, its best-scored items, that is left out as likely liked."""
+    """Share of the pool, its highest-scored items, left out as likely false
+    negatives."""
 
     def uniform_pool(self, choice: Choice, synthesis: Synthesis | None = None) -> Parts:
+        """Return parts that choose from a uniform pool of the sampler's settings."""
         return Parts(UniformProposal(), self.pool, choice, synthesis, self.guard)
 
 
 class DNS(Pooled):
-    """The hardest of a uniform pool."""
+    """The highest-scored items of a uniform pool."""
 
     paper: ClassVar[str] = "Zhang et al., SIGIR 2013, doi:10.1145/2484028.2484126"
-    helps: ClassVar[str] = "Large catalogues, where few of a pool are false negatives."
+    helps: ClassVar[str] = (
+        "Large catalogues, where few items of a pool are false negatives."
+    )
     kind: Literal["dns"] = "dns"
 
     @property
@@ -57,18 +61,18 @@ class DNS(Pooled):
 
 
 class DNSMN(Pooled):
-    """One of the hardest few of a large uniform pool."""
+    """Random items among the few highest-scored of a large uniform pool."""
 
     paper: ClassVar[str] = "Shi et al., WWW 2023, arXiv:2302.03472"
     helps: ClassVar[str] = (
-        "Where dns over-fits: hard, yet spares false negatives; top follows the K of"
-        " the metric, the smaller the harder."
+        "Where dns over-fits: negatives are hard, but fewer are false; set top to the K"
+        " of the metric, or lower for harder negatives."
     )
     kind: Literal["dns_mn"] = "dns_mn"
     pool: PositiveInt = Field(200, json_schema_extra=Between(8, 512, log=True))
-    """Items drawn for each pair; the paper's N."""
+    """Number of items proposed for each pair; the paper's N."""
     top: PositiveInt = Field(5, json_schema_extra=Between(1, 64, log=True))
-    """How many of the hardest may be drawn; the paper's M."""
+    """Number of highest-scored items that may be drawn; the paper's M."""
 
     @property
     def parts(self) -> Parts:
@@ -76,13 +80,16 @@ class DNSMN(Pooled):
 
 
 class SoftmaxSampler(Pooled):
-    """Drawn from a uniform pool as the softmax of the scores."""
+    """Items drawn from a uniform pool with probability softmax(score / tau)."""
 
     paper: ClassVar[str] = "Sun et al., ICLR 2019, arXiv:1902.10197"
-    helps: ClassVar[str] = "Hardness as a dial, without the noise of a single hardest."
+    helps: ClassVar[str] = (
+        "Hardness can be tuned, and no single hardest item decides alone."
+    )
     kind: Literal["softmax"] = "softmax"
     tau: PositiveFloat = Field(1.0, json_schema_extra=Between(0.1, 10, log=True))
-    """Temperature; towards 0 the hardest, large uniform."""
+    """Temperature, in units of a score: near 0 the hardest item is drawn, and a large
+    value draws uniformly."""
 
     @property
     def parts(self) -> Parts:
@@ -90,17 +97,21 @@ class SoftmaxSampler(Pooled):
 
 
 class SoftmaxVSampler(Pooled):
-    """softmax(loss / tau) over a uniform pool; tau follows how much losses vary."""
+    """Items drawn from a uniform pool with probability softmax(loss / tau), where tau
+    follows the variance of the losses."""
 
     paper: ClassVar[str] = "Shi et al., WWW 2023, arXiv:2302.03472"
-    helps: ClassVar[str] = "As softmax, with nothing to tune to the scale of scores."
+    helps: ClassVar[str] = (
+        "Same cases as softmax; nothing has to be tuned to the scale of scores."
+    )
     kind: Literal["softmax_v"] = "softmax_v"
     pool: PositiveInt = Field(200, json_schema_extra=Between(8, 512, log=True))
-    """Items drawn for each pair."""
+    """Number of items proposed for each pair."""
     rho: PositiveFloat = Field(1.0, json_schema_extra=Between(0.01, 100, log=True))
-    """Hardness: tau = sqrt(Var / (2 rho))."""
+    """Hardness: tau = sqrt(Var(loss) / (2 rho)), computed for each pair."""
     whole: bool = False
-    """Weigh the whole pool, as the paper does, instead of drawing from it."""
+    """Use all items of the pool as weighted negatives, as the paper does, instead of
+    drawing from it."""
 
     @property
     def parts(self) -> Parts:
@@ -109,17 +120,20 @@ class SoftmaxVSampler(Pooled):
 
 
 class SIR(Pooled):
-    """Resampled from a uniform pool by importance, softmax(score - log q)."""
+    """Items resampled from a uniform pool with probability softmax(score / tau - log
+    q)."""
 
     paper: ClassVar[str] = "Chen et al., WWW 2022, doi:10.1145/3485447.3512075"
-    helps: ClassVar[str] = "As adasir, never stale; dearer steps."
+    helps: ClassVar[str] = (
+        "Same cases as adasir; scores are always current, but steps cost more."
+    )
     kind: Literal["sir"] = "sir"
     negatives: PositiveInt = 5
-    """Negatives of each pair."""
+    """Number of negatives for each pair."""
     pool: PositiveInt = Field(200, json_schema_extra=Between(8, 512, log=True))
-    """Items drawn for each pair."""
+    """Number of items proposed for each pair."""
     tau: PositiveFloat = Field(1.0, json_schema_extra=Between(0.1, 10, log=True))
-    """Temperature in units of a score."""
+    """Temperature, in units of a score; the smaller, the harder."""
 
     @property
     def parts(self) -> Parts:
@@ -127,19 +141,19 @@ class SIR(Pooled):
 
 
 class PRIS(Pooled):
-    """A small uniform pool, weighed by importance, softmax(score - log q)."""
+    """All items of a small uniform pool, weighted by softmax(score / tau - log q)."""
 
     paper: ClassVar[str] = "Lian et al., WWW 2020, doi:10.1145/3366423.3380187"
     helps: ClassVar[str] = (
-        "A step beyond uniform for several negatives; no draw is lost."
+        "A little harder than uniform with several negatives; every item drawn is used."
     )
     kind: Literal["pris"] = "pris"
     negatives: Literal[1] = 1
-    """Left at 1: the whole pool is used, as weights."""
+    """Always 1; all items of the pool are weighted negatives."""
     pool: PositiveInt = Field(5, json_schema_extra=Between(2, 64, log=True))
-    """Items drawn for each pair, all of them its negatives."""
+    """Number of items proposed for each pair, all of which become negatives."""
     tau: PositiveFloat = Field(1.0, json_schema_extra=Between(0.1, 10, log=True))
-    """Temperature in units of a score."""
+    """Temperature, in units of a score; the smaller, the harder."""
 
     @property
     def parts(self) -> Parts:
@@ -147,18 +161,19 @@ class PRIS(Pooled):
 
 
 class AHNS(Pooled):
-    """The item of a uniform pool as hard as the positive is still weak."""
+    """Items of a uniform pool whose score is nearest to beta / (s_ui + alpha), so the
+    better a positive scores, the easier its negative."""
 
     paper: ClassVar[str] = "Lai et al., AAAI 2024, arXiv:2401.05191"
     helps: ClassVar[str] = (
-        "Where dns pushes liked items down: a positive that scores high gets an easy"
-        " negative. Tuned to inner products; cosines need another alpha and beta."
+        "Where dns pushes false negatives down: a positive that scores high gets an"
+        " easy negative. Defaults are for inner products; cosines need other values."
     )
     kind: Literal["ahns"] = "ahns"
     alpha: float = Field(1.0, json_schema_extra=Between(0.1, 2))
     """Added to the positive's score."""
     beta: PositiveFloat = Field(0.1, json_schema_extra=Between(0.05, 1, log=True))
-    """Scale of the target, in units of a score."""
+    """Factor of the target score, in units of a score."""
 
     @property
     def parts(self) -> Parts:
@@ -167,13 +182,13 @@ class AHNS(Pooled):
 
 
 class CNS(Pooled):
-    """The hardest of a uniform pool that shrinks: hard to easy."""
+    """The highest-scored items of a uniform pool that shrinks: from hard to easy."""
 
     paper: ClassVar[str] = "a baseline of Lai et al., AAAI 2024, arXiv:2401.05191"
     helps: ClassVar[str] = "Where hard negatives help early and over-fit late."
     kind: Literal["cns"] = "cns"
     course: PositiveInt = Field(50, json_schema_extra=Between(5, 200, log=True))
-    """Passes until one item is left; all where fewer are planned."""
+    """Epochs until one item is left; all planned epochs where those are fewer."""
 
     @property
     def parts(self) -> Parts:
@@ -181,7 +196,7 @@ class CNS(Pooled):
 
 
 class ReverseCNS(Pooled):
-    """The hardest of a uniform pool that grows: easy to hard."""
+    """The highest-scored items of a uniform pool that grows: from easy to hard."""
 
     paper: ClassVar[str] = "after Ying et al., KDD 2018, arXiv:1806.01973"
     helps: ClassVar[str] = (
@@ -189,7 +204,7 @@ class ReverseCNS(Pooled):
     )
     kind: Literal["reverse_cns"] = "reverse_cns"
     course: PositiveInt = Field(50, json_schema_extra=Between(5, 200, log=True))
-    """Passes until the whole pool is used; all where fewer are planned."""
+    """Epochs until the whole pool is used; all planned epochs where those are fewer."""
 
     @property
     def parts(self) -> Parts:
@@ -197,19 +212,22 @@ class ReverseCNS(Pooled):
 
 
 class BNS(Pooled):
-    """The least Bayesian risk of a uniform pool: informative and likely unliked."""
+    """Items of the least Bayesian risk in a uniform pool: informative and likely true
+    negatives."""
 
     paper: ClassVar[str] = "Liu and Wang, ICDE 2023, arXiv:2204.06520"
     helps: ClassVar[str] = (
-        "Dense data, where what many users have is a likely false one."
+        "Dense data, where an item that many users have is likely a false negative."
     )
     kind: Literal["bns"] = "bns"
     pool: PositiveInt = Field(5, json_schema_extra=PoolRange)
-    """Items drawn for each pair."""
+    """Number of items proposed for each pair."""
     weight: PositiveFloat = Field(5.0, json_schema_extra=Between(0.5, 20, log=True))
-    """Lambda: what a true negative's information is worth, against the risk."""
+    """The paper's lambda: value of a true negative's information against the risk of a
+    false one."""
     prior: PositiveFloat = Field(1.0, json_schema_extra=Between(0.1, 20, log=True))
-    """Times the share of users who have an item: the prior that the user likes it."""
+    """Factor of the prior: times the share of users who have an item, it is the prior
+    probability that the user likes it."""
 
     @property
     def parts(self) -> Parts:
@@ -218,19 +236,20 @@ class BNS(Pooled):
 
 
 class WARP(Pooled):
-    """The first violator of a uniform pool, with the weight of its rank."""
+    """The first item of a uniform pool that scores above s_ui - margin, weighted by the
+    positive's estimated rank."""
 
     paper: ClassVar[str] = "Weston, Bengio and Usunier, IJCAI 2011"
     helps: ClassVar[str] = (
-        "Precision at the top, under hinge or BPR; margin is in units of a score."
+        "Precision at the top of the ranking, with the losses hinge or bpr."
     )
     kind: Literal["warp"] = "warp"
     negatives: Literal[1] = 1
-    """One violator is all there is."""
+    """Always 1: there is one first violator."""
     pool: PositiveInt = Field(10, json_schema_extra=PoolRange)
-    """Trials at most."""
+    """Most items tried for each pair."""
     margin: PositiveFloat = Field(1.0, json_schema_extra=Between(0.1, 4, log=True))
-    """A violator scores above s_ui - margin."""
+    """An item violates if it scores above the positive's score minus this margin."""
 
     @property
     def parts(self) -> Parts:
@@ -238,21 +257,22 @@ class WARP(Pooled):
 
 
 class SRNS(Preset):
-    """Of a few items kept for the user, one that is hard and whose score varied."""
+    """Items that score high and whose scores varied, from a few items kept per user."""
 
     paper: ClassVar[str] = "Ding et al., NeurIPS 2020, arXiv:2009.03376"
     helps: ClassVar[str] = (
-        "Many false negatives and long trainings: false ones score high steadily."
+        "Many false negatives and long trainings: scores of false ones hardly vary."
     )
     kind: Literal["srns"] = "srns"
     memory: PositiveInt = Field(8, json_schema_extra=Between(4, 64, log=True))
-    """Items kept for a user, all of them the pool; the paper's S1."""
+    """Number of items kept per user, which form the pool; the paper's S1."""
     renewed: PositiveInt = 64
-    """Random items that compete for a place before each pass; the paper's S2."""
+    """Number of random items per user that compete for a place before each epoch; the
+    paper's S2."""
     alpha: NonNegativeFloat = Field(5.0, json_schema_extra=Between(0, 20))
-    """Weight of the spread."""
+    """Weight of the variation of an item's scores, once the warm-up is over."""
     warmup: PositiveInt = 50
-    """Passes until it has all its weight."""
+    """Epochs over which the weight of the variation grows from 0 to alpha."""
 
     @property
     def parts(self) -> Parts:
@@ -262,15 +282,18 @@ class SRNS(Preset):
 
 
 class AMNS(Pooled):
-    """The hardest of a pool shared by the batch, half in-batch, half uniform."""
+    """The highest-scored items of a pool that the batch shares, drawn partly from the
+    batch and partly uniformly."""
 
     paper: ClassVar[str] = "Prakash, Bermperidis and Chennu, 2024, arXiv:2410.17276"
-    helps: ClassVar[str] = "Popularity and hardness at once, at one matrix product."
+    helps: ClassVar[str] = (
+        "Popular and hard negatives at the cost of one matrix product."
+    )
     kind: Literal["amns"] = "amns"
     pool: PositiveInt = Field(100, json_schema_extra=Between(16, 1024, log=True))
-    """Columns drawn for the batch."""
+    """Number of items drawn for the batch."""
     uniform: float = Field(0.5, ge=0, le=1, json_schema_extra=Between(0.1, 0.9))
-    """Share of uniform columns."""
+    """Share of the items that is drawn uniformly instead of from the batch."""
 
     @property
     def parts(self) -> Parts:

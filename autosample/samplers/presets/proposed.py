@@ -1,4 +1,4 @@
-"""Samplers whose proposal decides: no item is scored to be chosen."""
+"""Samplers whose proposal alone decides: they score no items."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ def _first(sampler: Preset, proposal: ProposalConfig) -> Parts:
 
 
 class UniformSampler(Preset):
-    """Every unobserved item alike."""
+    """Every unobserved item with equal probability."""
 
     paper: ClassVar[str] = "Rendle et al., UAI 2009, arXiv:1205.2618"
     helps: ClassVar[str] = (
-        "The safe baseline; enough where a loss takes many negatives."
+        "The safe baseline; enough for a loss with many negatives per pair."
     )
     kind: Literal["uniform"] = "uniform"
     shared: bool = False
-    """Draw once for the whole batch: many times cheaper a negative, for losses that
-    take dozens or more."""
+    """Draw the same negatives for the whole batch, which is many times cheaper per
+    negative; for losses with dozens of negatives or more."""
 
     @property
     def parts(self) -> Parts:
@@ -46,15 +46,15 @@ class UniformSampler(Preset):
 
 
 class PopularitySampler(Preset):
-    """Popular items more often, or, with a negative power, rare ones."""
+    """Popular items with higher probability, or rare ones with a negative alpha."""
 
     paper: ClassVar[str] = "Mikolov et al., NIPS 2013, arXiv:1310.4546"
     helps: ClassVar[str] = (
-        "Where a model recommends the popular too much: negatives push them down."
+        "Where a model recommends popular items too much: negatives push them down."
     )
     kind: Literal["popularity"] = "popularity"
     alpha: float = Field(0.75, ge=-4, le=4, json_schema_extra=Between(-0.5, 1.25))
-    """Power of an item's number of training pairs."""
+    """Exponent of an item's number of training pairs."""
 
     @property
     def parts(self) -> Parts:
@@ -62,16 +62,17 @@ class PopularitySampler(Preset):
 
 
 class InBatchSampler(Preset):
-    """Other pairs' positives: as popular as the data, one matrix product."""
+    """Positives of other pairs in the batch, drawn by popularity; scoring them is one
+    matrix product."""
 
     paper: ClassVar[str] = "Hidasi et al., ICLR 2016, arXiv:1511.06939"
     helps: ClassVar[str] = (
-        "Large catalogues and softmax losses, with log-q correction: the cheapest many."
+        "Many cheap negatives, for large catalogues and softmax losses with log q."
     )
     kind: Literal["in_batch"] = "in_batch"
     negatives: PositiveInt = Field(64, json_schema_extra=Columns)
-    """Columns of the batch that serve each pair; a part of them, as on a CPU the whole
-    matrix is dear."""
+    """Number of items of the batch that every pair uses as negatives; the whole batch
+    would be expensive on a CPU."""
 
     @property
     def parts(self) -> Parts:
@@ -79,17 +80,17 @@ class InBatchSampler(Preset):
 
 
 class MixedSampler(Preset):
-    """In-batch and uniform columns together."""
+    """Positives of the batch and uniform items together, shared by the batch."""
 
     paper: ClassVar[str] = "Yang et al., WWW 2020, doi:10.1145/3366424.3386195"
     helps: ClassVar[str] = (
-        "As in_batch, where rare items matter: uniform columns reach all of them."
+        "Same cases as in_batch, where rare items matter: every item can be drawn."
     )
     kind: Literal["mixed"] = "mixed"
     negatives: PositiveInt = Field(64, json_schema_extra=Columns)
-    """Columns that serve each pair."""
+    """Number of items that every pair of the batch uses as negatives."""
     uniform: float = Field(0.5, ge=0, le=1, json_schema_extra=Between(0.1, 0.9))
-    """Share of uniform columns."""
+    """Share of the items that is drawn uniformly instead of from the batch."""
 
     @property
     def parts(self) -> Parts:
@@ -97,17 +98,17 @@ class MixedSampler(Preset):
 
 
 class CohortSampler(Preset):
-    """Negatives mostly from the positive's own cohort of popularity."""
+    """Items mostly from the positive's own popularity group."""
 
     paper: ClassVar[str] = "Prakash, Bermperidis and Chennu, 2024, arXiv:2410.17276"
     helps: ClassVar[str] = (
-        "Where recall of rare items counts: like is compared with like in popularity."
+        "Where recall of rare items counts: items compete with equally popular ones."
     )
     kind: Literal["cohort"] = "cohort"
     cohorts: int = Field(3, ge=2, le=100)
-    """Groups of items by popularity: tail, body, head."""
+    """Number of popularity groups; 3 are tail, body and head."""
     same: float = Field(0.8, ge=0, le=1, json_schema_extra=Between(0.34, 0.95))
-    """Probability of the positive's own cohort."""
+    """Probability of drawing from the positive's own group."""
 
     @property
     def parts(self) -> Parts:
@@ -115,18 +116,18 @@ class CohortSampler(Preset):
 
 
 class PageRankSampler(Preset):
-    """Items related to the positive in the graph, but not the closest."""
+    """Items related to the positive in the interaction graph, but not the closest."""
 
     paper: ClassVar[str] = "Ying et al., KDD 2018, arXiv:1806.01973"
     helps: ClassVar[str] = (
-        "Dense graphs where neighbours are near misses; preparing it takes minutes on"
-        " tens of thousands of items."
+        "Dense graphs whose neighbouring items are hard negatives; preparing takes"
+        " minutes for tens of thousands of items."
     )
     kind: Literal["pagerank"] = "pagerank"
     start: float = Field(0.01, ge=0, lt=1, json_schema_extra=Between(0.001, 0.05))
-    """Where the window of ranks begins, as a share of all items."""
+    """First PageRank rank that may be drawn, as a share of all items."""
     stop: float = Field(0.1, gt=0, le=1, json_schema_extra=Between(0.05, 0.5))
-    """Where it ends."""
+    """Last PageRank rank that may be drawn, as a share of all items."""
 
     @property
     def parts(self) -> Parts:
@@ -134,19 +135,19 @@ class PageRankSampler(Preset):
 
 
 class AOBPR(Preset):
-    """Items of high rank on a factor that matters to the user."""
+    """Items that rank high on an embedding dimension that matters to the user."""
 
     paper: ClassVar[str] = (
         "Rendle and Freudenthaler, WSDM 2014, doi:10.1145/2556195.2556248"
     )
     helps: ClassVar[str] = (
-        "Large catalogues: hard negatives at the price of uniform ones."
+        "Large catalogues: hard negatives at the cost of uniform ones."
     )
     kind: Literal["aobpr"] = "aobpr"
     scale: float = Field(
         0.05, gt=0, le=10, json_schema_extra=Between(0.005, 0.5, log=True)
     )
-    """Lambda over the number of items; the smaller, the harder."""
+    """The paper's lambda as a share of all items; the smaller, the harder."""
 
     @property
     def parts(self) -> Parts:
@@ -154,21 +155,23 @@ class AOBPR(Preset):
 
 
 class AdaSIR(Preset):
-    """Draws from a pool a user, resampled by importance before each pass."""
+    """Items drawn from a pool per user, which is resampled before each epoch by
+    softmax(score / tau - log q)."""
 
     paper: ClassVar[str] = "Chen et al., WWW 2022, doi:10.1145/3485447.3512075"
     helps: ClassVar[str] = (
-        "As softmax, with the scoring done once a pass: cheap steps, a little stale."
+        "Same cases as softmax; items are scored once per epoch, so steps are cheap but"
+        " scores a little old."
     )
     kind: Literal["adasir"] = "adasir"
     negatives: PositiveInt = 5
-    """Negatives of each pair."""
+    """Number of negatives for each pair."""
     draws: PositiveInt = Field(200, json_schema_extra=Between(50, 1000, log=True))
-    """Items drawn for a user before each pass."""
+    """Number of items drawn per user before each epoch."""
     memory: PositiveInt = 50
-    """Items kept of them."""
+    """Number of items kept per user, from which negatives are drawn."""
     tau: float = Field(1.0, gt=0, json_schema_extra=Between(0.1, 10, log=True))
-    """Temperature in units of a score; the smaller, the harder."""
+    """Temperature, in units of a score; the smaller, the harder."""
 
     @property
     def parts(self) -> Parts:

@@ -1,4 +1,7 @@
-"""Proposals. To add one: write its file, then name its config here."""
+"""Proposals: the distributions that pools of items are drawn from.
+
+To add one, write its file and name its configuration here.
+"""
 
 from typing import Annotated
 

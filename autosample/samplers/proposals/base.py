@@ -1,4 +1,4 @@
-"""Where a pool comes from."""
+"""The interface of proposals, and what several of them share."""
 
 from __future__ import annotations
 
@@ -18,60 +18,61 @@ from autosample.kernels.draws import Alias, alias, weighted
 from autosample.samplers.context import QueryContext
 from autosample.samplers.observed import Observed
 from autosample.samplers.pool import Pool
-from autosample.samplers.proposals.inverse import Inverse
+from autosample.samplers.proposals.unobserved import UnobservedLaw
 
 ROUNDS = 16
-"""Redraws before the exact law is worked out for a row; a user of half the catalogue
-is left over once in 65,536 draws."""
+"""Redraws of an observed item before its row's exact distribution is computed. For a
+user who has observed half the catalogue that happens once in 65,536 draws."""
 DEVICE_ROUNDS = 8
-"""The same where the host must not wait: what is left over is marked not allowed."""
+"""Redraws on a GPU, where the host must not wait for a count of observed items; an item
+that is still observed afterwards is marked as not allowed."""
 
 
 class Proposal(Protocol):
-    """Draws pools for pairs."""
+    """Draws pools of items for pairs."""
 
     def draw(self, context: QueryContext, size: int, rng: Generator) -> Pool:
-        """Draw `size` items for each pair; each is unobserved, or marked not allowed.
+        """Draw `size` items for each pair, unobserved or marked as not allowed.
 
-        Columns are exchangeable: the first m of them are a pool of m.
+        Columns are exchangeable: the first m of them are a pool of size m.
         """
         ...
 
 
 @runtime_checkable
 class Prepared(Protocol):
-    """A proposal that follows the model: it looks at it before each pass."""
+    """A proposal that follows the model and is brought up to date before each epoch."""
 
     def prepare(self, scorer: Scorer, rng: Generator) -> None:
-        """Bring up to date what is drawn from."""
+        """Update what items are drawn from to the current model."""
         ...
 
     def state(self) -> dict[str, Tensor]:
-        """Return what `prepare` builds on, for a checkpoint."""
+        """Return the tensors that `prepare` builds on, for a checkpoint."""
         ...
 
     def load(self, state: dict[str, Tensor]) -> None:
-        """Take back what `state` gave."""
+        """Restore what `state` returned."""
         ...
 
 
 class ProposalConfig(Config, ABC):
-    """A proposal's settings; candidates with equal ones share their pools."""
+    """Settings of a proposal; candidates with equal settings share their pools."""
 
     knows_log_q: ClassVar[bool] = True
-    """Whether its pools tell how likely each item was."""
+    """Whether its pools have the log-probability of each item."""
     knows_spread: ClassVar[bool] = False
-    """Whether its pools tell how much each item's scores varied."""
+    """Whether its pools have the variation of each item's scores over past epochs."""
     kind: str
 
     @property
     def most_pool(self) -> int | None:
-        """The largest pool it can draw; None: any."""
+        """The largest pool that it can draw; None if there is no limit."""
         return None
 
     @abstractmethod
     def build(self, observed: Observed) -> Proposal:
-        """Prepare the proposal for one training set."""
+        """Return the proposal for a training split."""
 
 
 def redraw_observed(
@@ -81,10 +82,11 @@ def redraw_observed(
     draw: Callable[[Tensor], Tensor],
     exact: Callable[[int], Tensor],
 ) -> tuple[Tensor, Tensor | None]:
-    """Replace observed items by new draws: items (B, M), and which are allowed.
+    """Replace observed items by new draws; return items (B, M) and which are allowed.
 
-    `draw(rows)` draws an item from the law of each of these rows, `exact(row)` one from
-    the row's law given that it is unobserved. Rejection leaves exactly that law.
+    `draw(rows)` draws one item for each of these rows, observed or not; `exact(row)`
+    draws an item for a row given that it is unobserved. Rejecting observed items leaves
+    exactly that conditional distribution. None means that all items are allowed.
     """
     if not observed.kernels:
         return _redraw_all(items_BM, users_B, observed, draw)
@@ -108,7 +110,10 @@ def _redraw_all(
     observed: Observed,
     draw: Callable[[Tensor], Tensor],
 ) -> tuple[Tensor, Tensor]:
-    """Draw all anew, again and again, and use it where an item was observed."""
+    """Redraw all items in each round and use a redraw where the item was observed.
+
+    Shapes are fixed, so that the host need not wait for the GPU.
+    """
     rows = torch.arange(len(users_B), device=users_B.device)
     rows = rows.repeat_interleave(items_BM.shape[1])
     seen_BM = observed.contains(users_B, items_BM)
@@ -120,23 +125,24 @@ def _redraw_all(
 
 
 def next_seed(rng: Generator) -> np.uint64:
-    """Return what a kernel draws its randomness from; `next_seeds` gives many."""
+    """Return the seed of a kernel's next call."""
     return np.uint64(next_seeds(1, rng)[0])
 
 
 def next_seeds(count: int, rng: Generator) -> NDArray[np.uint64]:
-    """Return what that many calls of `next_seed` would."""
+    """Return the seeds that `count` calls of `next_seed` would return."""
     seeds = torch.randint(2**62, (count,), generator=rng).numpy()
     return seeds.astype(np.uint64)
 
 
 def log_share(weights: Tensor) -> Tensor:
-    """Return log(weights), at a floor where a weight is zero."""
+    """Return log(weights), bounded below where a weight is zero."""
     return weights.clamp(min=torch.finfo(weights.dtype).tiny).log()
 
 
 class Law:
-    """A law over items that is the same for everybody, and how likely its draws are."""
+    """A distribution over items, the same for all users but for their observed items,
+    which are excluded."""
 
     def __init__(self, observed: Observed, weights_I: Tensor) -> None:
         self.observed = observed
@@ -146,23 +152,24 @@ class Law:
 
     @cached_property
     def alias(self) -> Alias:
-        """The same, for kernels."""
+        """The distribution as a table for kernels."""
         return alias(self.law_I.numpy())
 
     @cached_property
-    def inverse(self) -> Inverse:
-        """The same, for a GPU."""
-        return Inverse(self.observed, self.law_I)
+    def unobserved(self) -> UnobservedLaw:
+        """The distribution given that an item is unobserved, for draws on a GPU."""
+        return UnobservedLaw(self.observed, self.law_I)
 
     def draw_unobserved(self, users_B: Tensor, size: int, rng: Generator) -> Tensor:
-        """Draw items that users have not observed: (B, M)."""
+        """Draw `size` items for each user, none of which the user has observed: (B,
+        M)."""
         if not self.observed.kernels:
-            return self.inverse.draw(users_B, size, rng)
+            return self.unobserved.draw(users_B, size, rng)
         seen = self.observed.seen
-        drawn = weighted(seen, self.alias, users_B.numpy(), size, next_seed(rng))
-        return torch.from_numpy(drawn)
+        items_BM = weighted(seen, self.alias, users_B.numpy(), size, next_seed(rng))
+        return torch.from_numpy(items_BM)
 
     def log_q(self, users_B: Tensor, items: Tensor) -> Tensor:
-        """Return log-probabilities, given that an item is unobserved: (B, M)."""
+        """Return log-probabilities of items given that they are unobserved: (B, M)."""
         left_B1 = self.log_left_U[users_B][:, None]
         return (self.log_law_I[items] - left_B1).float()

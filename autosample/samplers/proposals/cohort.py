@@ -1,7 +1,7 @@
-"""Negatives mostly as popular as the positive: cohorts of popularity.
+"""Items mostly as popular as the positive, drawn by popularity groups (cohorts).
 
 After the balanced sampler in the code of Prakash, Bermperidis and Chennu, 2024,
-arXiv:2410.17276; here cohorts hold equal shares of the training pairs.
+arXiv:2410.17276. Here cohorts hold equal shares of the training pairs.
 """
 
 from __future__ import annotations
@@ -24,34 +24,36 @@ from autosample.samplers.ranges import Between
 
 
 class CohortProposal(ProposalConfig):
-    """The positive's own cohort of popularity most often, the others alike; within a
-    cohort every unobserved item alike."""
+    """Items of one popularity group, mostly the positive's own; its unobserved items
+    have equal probability."""
 
     paper: ClassVar[str] = "Prakash, Bermperidis and Chennu, 2024, arXiv:2410.17276"
     kind: Literal["cohort"] = "cohort"
     cohorts: int = Field(3, ge=2, le=100)
-    """Groups of items by popularity: tail, body, head."""
+    """Number of popularity groups; 3 are tail, body and head."""
     same: float = Field(0.8, ge=0, le=1, json_schema_extra=Between(0.34, 0.95))
-    """Probability of the positive's own cohort."""
+    """Probability of drawing from the positive's own group; the others are equally
+    likely."""
 
     def build(self, observed: Observed) -> Cohorts:
         return Cohorts(observed, self.cohorts, self.same)
 
 
 class Cohorts:
-    """Items sorted by popularity; a cohort is a run of them."""
+    """Draws by cohorts: consecutive runs of the items sorted by popularity."""
 
     def __init__(self, observed: Observed, cohorts: int, same: float) -> None:
         self.observed = observed
         counts_I = observed.popularity_I
         self.sorted_I = counts_I.argsort(stable=True)
-        found_I = _cohorts(counts_I[self.sorted_I], cohorts)
-        kinds, found_I = torch.unique(found_I, return_inverse=True)  # none is empty
-        self.cohort_I = torch.empty_like(found_I)
-        self.cohort_I[self.sorted_I] = found_I
-        self.sizes_G = found_I.bincount()
+        group_I = _cohorts(counts_I[self.sorted_I], cohorts)
+        # Renumber, so that no cohort is empty.
+        groups, group_I = torch.unique(group_I, return_inverse=True)
+        self.cohort_I = torch.empty_like(group_I)
+        self.cohort_I[self.sorted_I] = group_I
+        self.sizes_G = group_I.bincount()
         self.firsts_G = self.sizes_G.cumsum(0) - self.sizes_G
-        count = len(kinds)
+        count = len(groups)
         law_GG = torch.full(
             (count, count), (1 - same) / max(count - 1, 1), dtype=torch.double
         )
@@ -62,7 +64,10 @@ class Cohorts:
         self._log_left_UG = self._log_left()
 
     def _log_left(self) -> Tensor:
-        """Log-probability of an unobserved item, by user and positive's cohort."""
+        """Return the log-probability that a draw is unobserved: (U, G).
+
+        It depends on the user and on the positive's cohort.
+        """
         observed, count = self.observed, len(self.sizes_G)
         users_E = observed.keys_E // observed.num_items
         spots_E = users_E * count + self.cohort_I[observed.items_E]
@@ -109,7 +114,10 @@ class Cohorts:
 
 
 def _cohorts(counts_I: Tensor, cohorts: int) -> Tensor:
-    """Cut items, ascending in popularity, where equal shares of all pairs end: (I,)."""
+    """Return the cohort of each item, in ascending popularity: (I,).
+
+    Cohorts end where they hold equal shares of all pairs.
+    """
     before_I = counts_I.cumsum(0) - counts_I
     total = max(int(counts_I.sum()), 1)
     cohort_I = torch.div(before_I * cohorts, total, rounding_mode="floor")

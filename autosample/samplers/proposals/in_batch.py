@@ -1,8 +1,8 @@
-"""Other pairs' positives (Hidasi et al., ICLR 2016, arXiv:1511.06939), perhaps mixed
+"""Positives of other pairs (Hidasi et al., ICLR 2016, arXiv:1511.06939), perhaps mixed
 with uniform draws (Yang et al., WWW 2020, doi:10.1145/3366424.3386195).
 
-A random part of the batch serves all of it, so scores are one matrix product. The law
-is popularity, given that the row's user has not observed the item.
+All pairs share a random part of the batch, so scores are one matrix product. The
+distribution is popularity, given that the row's user has not observed the item.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from autosample.samplers.ranges import Between
 
 
 class InBatchProposal(ProposalConfig):
-    """Positives of other pairs of the batch, those of the same user left out."""
+    """Positives of other pairs of the batch, except items that the user has
+    observed."""
 
     paper: ClassVar[str] = "Hidasi et al., ICLR 2016, arXiv:1511.06939"
     kind: Literal["in_batch"] = "in_batch"
@@ -31,19 +32,20 @@ class InBatchProposal(ProposalConfig):
 
 
 class MixedProposal(ProposalConfig):
-    """In-batch columns and uniform ones together: no item is out of reach."""
+    """Positives of the batch and uniform items together, so that every item can be
+    drawn."""
 
     paper: ClassVar[str] = "Yang et al., WWW 2020, doi:10.1145/3366424.3386195"
     kind: Literal["mixed"] = "mixed"
     uniform: float = Field(0.5, ge=0, le=1, json_schema_extra=Between(0.1, 0.9))
-    """Share of uniform columns: the dial of the popularity bias."""
+    """Share of the items that is drawn uniformly; the rest follows popularity."""
 
     def build(self, observed: Observed) -> BatchColumns:
         return BatchColumns(observed, self.uniform)
 
 
 class BatchColumns:
-    """Columns shared by the batch, each from the batch or uniform."""
+    """Draws columns of items that the batch shares, from the batch or uniformly."""
 
     def __init__(self, observed: Observed, uniform: float) -> None:
         self.observed, self.uniform = observed, uniform
@@ -60,8 +62,10 @@ class BatchColumns:
         )
 
     def _columns(self, batch: Tensor, size: int, rng: Generator) -> Tensor:
-        """Draw columns: (C,). A batch smaller than the pool (the last of an epoch)
-        repeats its items."""
+        """Draw the items of the columns: (C,).
+
+        A batch smaller than the pool, such as the last of an epoch, repeats its items.
+        """
         order = torch.randperm(len(batch), generator=rng, device=batch.device)
         places_C = torch.arange(size, device=batch.device) % len(batch)
         from_batch_C = batch[order[places_C]]

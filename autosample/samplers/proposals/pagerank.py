@@ -1,9 +1,10 @@
 """Items near the positive in the graph, but not nearest (PinSage: Ying et al., KDD
 2018, arXiv:1806.01973).
 
-Personalised PageRank from the positive over the training graph, by a few exact steps;
-only items in a window of its ranks are drawn. What is drawn from is a fixed, even
-selection of the window, so that a large catalogue fits into memory.
+Items are ranked by personalised PageRank from the positive over the training graph,
+computed by a few exact steps. Only items in a window of these ranks are drawn, and of
+the window only a fixed, evenly spaced selection, so that a large catalogue fits into
+memory.
 """
 
 from __future__ import annotations
@@ -22,24 +23,24 @@ from autosample.samplers.proposals.base import ProposalConfig, redraw_observed
 from autosample.samplers.ranges import Between
 
 STEPS = 3
-"""Walks from item to item that count; a fourth has a weight of .85^4 and little left to
+"""Number of walks from item to item. A fourth would have a weight of .85^4 and hardly
 tell near items from far ones."""
 DAMPING = 0.85
-BLOCK = 256  # items whose PageRank is worked out together
+BLOCK = 256  # items whose PageRank is computed together
 
 
 class PageRankProposal(ProposalConfig):
-    """Unobserved items of a window of the positive's PageRank ranks, alike: related to
-    what the user chose, yet not the same."""
+    """Unobserved items from a window of the positive's PageRank ranks, with equal
+    probability: related to what the user chose, but not the closest."""
 
     paper: ClassVar[str] = "Ying et al., KDD 2018, arXiv:1806.01973"
     kind: Literal["pagerank"] = "pagerank"
     start: float = Field(0.01, ge=0, lt=1, json_schema_extra=Between(0.001, 0.05))
-    """Where the window begins, as a share of all items."""
+    """First rank of the window, as a share of all items."""
     stop: float = Field(0.1, gt=0, le=1, json_schema_extra=Between(0.05, 0.5))
-    """Where it ends."""
+    """Last rank of the window, as a share of all items; must be above `start`."""
     selection: PositiveInt = 128
-    """Items of a window that may be drawn at most, evenly spread over it."""
+    """Most items of a window that may be drawn, evenly spread over it."""
 
     @model_validator(mode="after")
     def _window_is_open(self) -> Self:
@@ -52,7 +53,7 @@ class PageRankProposal(ProposalConfig):
 
 
 class Window:
-    """Draws from a list of items for each positive."""
+    """Draws from a list of items per positive."""
 
     def __init__(self, observed: Observed, items_IW: Tensor) -> None:
         self.observed, self.items_IW = observed, items_IW
@@ -61,17 +62,17 @@ class Window:
         users_B, positives_B = context.users_B, context.positives_B
         width = self.items_IW.shape[1]
 
-        def drawn(own_XM: Tensor) -> Tensor:
+        def draw_from_window(own_XM: Tensor) -> Tensor:
             places_XM = torch.randint(
                 width, own_XM.shape, generator=rng, device=own_XM.device
             )
             return self.items_IW[own_XM, places_XM]
 
         items_BM, allowed_BM = redraw_observed(
-            drawn(positives_B[:, None].expand(-1, size)),
+            draw_from_window(positives_B[:, None].expand(-1, size)),
             users_B,
             self.observed,
-            lambda rows: drawn(positives_B[rows]),
+            lambda rows: draw_from_window(positives_B[rows]),
             lambda row: self._exact(int(users_B[row]), int(positives_B[row]), rng),
         )
         return Pool(
@@ -82,37 +83,37 @@ class Window:
         weights_I = torch.zeros(self.observed.num_items, device=self.items_IW.device)
         weights_I[self.items_IW[positive]] = 1
         if not weights_I.clone().index_fill_(0, self.observed.items_of(user), 0).any():
-            weights_I = torch.ones_like(weights_I)  # the whole window is the user's
+            weights_I = torch.ones_like(weights_I)  # all of the window is observed
         left_I = self.observed.unobserved_weights(user, weights_I)
         return left_I.multinomial(1, generator=rng)[0]
 
     def _log_q(self, users_B: Tensor, positives_B: Tensor, size: int) -> Tensor:
         mine_BW = self.observed.contains(users_B, self.items_IW[positives_B])
         left_B1 = (~mine_BW).sum(1, keepdim=True)
-        # Where the whole window is the user's own, all others are alike.
+        # If the user has observed the whole window, other items are equally likely.
         others_B1 = self.observed.num_items - self.observed.degrees_U[users_B][:, None]
         return -torch.where(left_B1 > 0, left_B1, others_B1).log().expand(-1, size)
 
 
 def window_items(observed: Observed, config: PageRankProposal) -> Tensor:
-    """Return the items each positive's negatives are drawn from: (I, W)."""
+    """Return the W items that each positive's negatives are drawn from: (I, W)."""
     num_items = observed.num_items
     start = min(int(config.start * num_items), num_items - 1)
     stop = max(start + 1, int(config.stop * num_items))
     width = min(config.selection, stop - start)
     places_W = torch.linspace(start, stop - 1, width).round().long()
-    found = []
+    windows = []
     for block in torch.split(torch.arange(num_items), BLOCK):
         ranked = pagerank(observed, block).topk(stop, dim=1).indices
-        found.append(ranked[:, places_W.to(ranked.device)])
-    return torch.cat(found)
+        windows.append(ranked[:, places_W.to(ranked.device)])
+    return torch.cat(windows)
 
 
 def pagerank(observed: Observed, items_X: Tensor) -> Tensor:
-    """Return the PageRank of all items as seen from each of these: (X, I).
+    """Return the personalised PageRank of all items from each of these: (X, I).
 
-    Truncated after `STEPS` walks item - user - item; the item itself stands first, and
-    ties fall to the more popular.
+    It is truncated after `STEPS` walks item - user - item. The item itself comes first,
+    and of equal ranks the more popular item.
     """
     to_users, to_items = _transitions(observed)
     walk_IX = torch.zeros(observed.num_items, len(items_X), device=observed.device)
@@ -126,7 +127,10 @@ def pagerank(observed: Observed, items_X: Tensor) -> Tensor:
 
 
 def _transitions(observed: Observed) -> tuple[Tensor, Tensor]:
-    """Return walks item -> user (U, I) and user -> item (I, U), each column a law."""
+    """Return the transition matrices item -> user (U, I) and user -> item (I, U).
+
+    Each column sums to 1.
+    """
     users_E = observed.keys_E // observed.num_items
     items_E = observed.items_E
     from_item_E = 1 / observed.popularity_I[items_E].float()

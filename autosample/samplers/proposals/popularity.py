@@ -1,6 +1,6 @@
-"""Popular items more often (Mikolov et al., NIPS 2013, arXiv:1310.4546, for the power).
+"""Items drawn by popularity (the exponent: Mikolov et al., NIPS 2013, arXiv:1310.4546).
 
-Popularity counts training pairs alone; an item without any is never drawn.
+Popularity is the number of training pairs; an item without any is never drawn.
 """
 
 from __future__ import annotations
@@ -18,13 +18,14 @@ from autosample.samplers.ranges import Between
 
 
 class PopularityProposal(ProposalConfig):
-    """An unobserved item is as likely as its number of training pairs ^ alpha."""
+    """Unobserved items with probability proportional to (number of training
+    pairs)^alpha."""
 
     paper: ClassVar[str] = "Mikolov et al., NIPS 2013, arXiv:1310.4546"
     kind: Literal["popularity"] = "popularity"
     alpha: float = Field(0.75, ge=-4, le=4, json_schema_extra=Between(-0.5, 1.25))
-    """1: as often as it was observed; 0: uniform over items with any pair; below 0: the
-    rarer, the likelier."""
+    """Exponent: 1 draws an item as often as it was observed, 0 draws uniformly from
+    items with training pairs, and below 0 rare items are likelier."""
 
     def build(self, observed: Observed) -> Popularity:
         return Popularity(observed, self.alpha)
@@ -34,7 +35,7 @@ class Popularity:
     def __init__(self, observed: Observed, alpha: float) -> None:
         self.observed = observed
         counts_I = observed.popularity_I.double()
-        # 0 ** -1 is infinite: an item never observed has no popularity to raise.
+        # An item that was never observed keeps weight 0, though 0 ** -1 is infinite.
         weights_I = (counts_I.clamp(min=1) ** alpha) * (counts_I > 0)
         self.law = Law(observed, weights_I)
 

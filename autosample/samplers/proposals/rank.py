@@ -1,9 +1,9 @@
 """Adaptive oversampling by ranks of factors (Rendle and Freudenthaler, WSDM 2014,
 doi:10.1145/2556195.2556248).
 
-Factors are the columns of item rows as the model scores them, so propagated embeddings
-and item biases count. The ranks are sorted anew before each pass, which is rarer than
-the paper's every I log I draws.
+Factors are the columns of the item embeddings that the model scores by, including
+propagated embeddings and item biases. Items are sorted before each epoch, less often
+than after every I log I draws as in the paper.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from torch import Generator, Tensor
 
 from autosample.core.types import Scorer
 from autosample.samplers.context import QueryContext
-from autosample.samplers.inversion import drawn
+from autosample.samplers.multinomial import draw_columns
 from autosample.samplers.observed import Observed
 from autosample.samplers.pool import Pool
 from autosample.samplers.proposals.base import ProposalConfig, redraw_observed
@@ -25,8 +25,8 @@ from autosample.samplers.ranges import Between
 
 
 class RankProposal(ProposalConfig):
-    """A factor that matters to the user, then an item of high rank on it: hard
-    negatives without a score."""
+    """A factor (embedding dimension) that matters to the user, then an item that ranks
+    high on it: hard negatives without scoring any item."""
 
     knows_log_q: ClassVar[bool] = False
 
@@ -37,7 +37,8 @@ class RankProposal(ProposalConfig):
     scale: float = Field(
         0.05, gt=0, le=10, json_schema_extra=Between(0.005, 0.5, log=True)
     )
-    """Lambda over the number of items: p(rank) falls as e^(-rank / (scale * items))."""
+    """The paper's lambda as a share of all items: the probability of a rank falls as
+    e^(-rank / (scale * items)), so a smaller scale is harder."""
 
     def build(self, observed: Observed) -> Ranks:
         return Ranks(observed, self.scale)
@@ -47,7 +48,7 @@ class Ranks:
     def __init__(self, observed: Observed, scale: float) -> None:
         self.observed, self.scale = observed, scale
         self.order_DI: Tensor | None = None
-        """Items of each factor, largest value first."""
+        """Items of each factor by descending value; None before the first `prepare`."""
         self.deviation_D: Tensor | None = None
 
     def prepare(self, scorer: Scorer, rng: Generator) -> None:
@@ -61,7 +62,7 @@ class Ranks:
         return {}
 
     def load(self, state: dict[str, Tensor]) -> None:
-        """Nothing lasts from one pass to the next."""
+        """Do nothing: ranks are sorted from the model before each epoch."""
 
     def draw(self, context: QueryContext, size: int, rng: Generator) -> Pool:
         if self.order_DI is None:
@@ -77,13 +78,15 @@ class Ranks:
         return Pool(items_BM, allowed_BM)
 
     def factor_law(self, rows_XD: Tensor) -> Tensor:
-        """Return p(factor | query), as |u_f| sigma_f; alike where all are zero."""
+        """Return unnormalised p(factor | query) = |u_f| sigma_f; equal where all are
+        zero."""
         assert self.deviation_D is not None
         weights_XD = rows_XD.abs() * self.deviation_D
         return weights_XD + (weights_XD.sum(1, keepdim=True) == 0)
 
     def rank_law(self) -> Tensor:
-        """Return the law of ranks: (I,), as a geometric law cut off at the end."""
+        """Return the probability of each rank, a truncated geometric distribution:
+        (I,)."""
         num_items = self.observed.num_items
         ranks_I = torch.arange(
             num_items, dtype=torch.double, device=self.observed.device
@@ -92,7 +95,7 @@ class Ranks:
 
     def _draw(self, rows_XD: Tensor, count: int, rng: Generator) -> Tensor:
         assert self.order_DI is not None
-        factors_XM = drawn(self.factor_law(rows_XD), count, rng)
+        factors_XM = draw_columns(self.factor_law(rows_XD), count, rng)
         ranks_XM = self._ranks(factors_XM.numel(), rng).view_as(factors_XM)
         upward_XM = rows_XD.gather(1, factors_XM) > 0
         last = self.observed.num_items - 1
@@ -100,7 +103,8 @@ class Ranks:
         return self.order_DI[factors_XM, places_XM]
 
     def _ranks(self, count: int, rng: Generator) -> Tensor:
-        """Draw ranks by inverting the law, -lambda ln(1 - x (1 - e^(-I/lambda)))."""
+        """Draw ranks by inverting their distribution, -lambda ln(1 - x (1 -
+        e^(-I/lambda)))."""
         device, num_items = self.observed.device, self.observed.num_items
         chance_X = torch.rand(count, dtype=torch.double, generator=rng, device=device)
         length = self.scale * num_items

@@ -15,7 +15,7 @@ from torch import Generator, Tensor
 
 from autosample.core.types import Scorer
 from autosample.samplers.context import QueryContext, of_users
-from autosample.samplers.inversion import drawn
+from autosample.samplers.multinomial import draw_columns
 from autosample.samplers.observed import Observed
 from autosample.samplers.pool import Pool
 from autosample.samplers.proposals.base import Proposal, ProposalConfig
@@ -71,7 +71,7 @@ class Resampled:
         log_q = pool.log_q
         assert log_q is not None
         logits = context.score(pool.items) / self.config.tau - log_q
-        slots = drawn(torch.softmax(logits, 1), self.config.memory, rng)
+        slots = draw_columns(torch.softmax(logits, 1), self.config.memory, rng)
         return pool.items.gather(1, slots)
 
     def state(self) -> dict[str, Tensor]:

@@ -1,4 +1,4 @@
-"""Every unobserved item alike (Rendle et al., UAI 2009, arXiv:1205.2618)."""
+"""Uniform draws of unobserved items (Rendle et al., UAI 2009, arXiv:1205.2618)."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from autosample.samplers.context import QueryContext
 from autosample.samplers.observed import Observed
 from autosample.samplers.pool import Pool
 from autosample.samplers.proposals.base import ProposalConfig, next_seed
-from autosample.samplers.proposals.inverse import Inverse
+from autosample.samplers.proposals.unobserved import UnobservedLaw
 
 
 class UniformProposal(ProposalConfig):
-    """Every item the user has not touched is equally likely."""
+    """Every item that the user has not observed, with equal probability."""
 
     paper: ClassVar[str] = "Rendle et al., UAI 2009, arXiv:1205.2618"
     kind: Literal["uniform"] = "uniform"
     shared: bool = False
-    """Draw once for the whole batch: scores are one matrix product, many times cheaper
-    a negative, and pairs of a batch meet the same negatives."""
+    """Draw the same items for the whole batch. Scores are then one matrix product, many
+    times cheaper per negative, but pairs of a batch share their negatives."""
 
     def build(self, observed: Observed) -> Uniform | SharedUniform:
         return SharedUniform(observed) if self.shared else Uniform(observed)
@@ -35,10 +35,10 @@ class Uniform:
     observed: Observed
 
     @cached_property
-    def inverse(self) -> Inverse:
-        """Draws for a GPU."""
-        alike_I = torch.ones(self.observed.num_items, device=self.observed.device)
-        return Inverse(self.observed, alike_I)
+    def unobserved(self) -> UnobservedLaw:
+        """The uniform distribution over unobserved items, for draws on a GPU."""
+        equal_I = torch.ones(self.observed.num_items, device=self.observed.device)
+        return UnobservedLaw(self.observed, equal_I)
 
     def draw(self, context: QueryContext, size: int, rng: Generator) -> Pool:
         users_B = context.users_B
@@ -46,7 +46,7 @@ class Uniform:
             drawn = uniform(self.observed.seen, users_B.numpy(), size, next_seed(rng))
             items_BM = torch.from_numpy(drawn)
         else:
-            items_BM = self.inverse.draw(users_B, size, rng)
+            items_BM = self.unobserved.draw(users_B, size, rng)
         return Pool(items_BM, law=lambda: _log_q(self.observed, users_B, size))
 
 

@@ -1,4 +1,7 @@
-"""Syntheses. To add one: write its file, then name it here."""
+"""Syntheses: negatives as embeddings that belong to no item.
+
+To add one, write its file and name it here.
+"""
 
 from typing import Annotated
 

@@ -1,8 +1,9 @@
 """ANS (Zhao et al., RecSys 2023, arXiv:2308.05972).
 
-A gate splits a negative into a hard and an easy part; the easy part is moved a little
-towards the positive's. Deviations: the margin of the move is sigma(W x), not the
-official code's sigma(1 / (W x)), which has a pole; scores are those of pooled rows.
+A gate splits a negative into a hard and an easy part, and the easy part is moved a
+little towards the positive's. Two deviations from the official code: the margin of the
+move is sigma(W x) instead of sigma(1 / (W x)), which has a pole, and scores use the
+query's pooled embedding.
 """
 
 from __future__ import annotations
@@ -19,41 +20,42 @@ from autosample.samplers.ranges import Between
 from autosample.samplers.synthesis.base import (
     Gates,
     Ingredients,
-    Made,
     Synthesis,
+    SyntheticRows,
     gate,
 )
 
 REACH = 0.1
-"""Length of the largest move, as the paper has it."""
+"""Length of the largest move, as in the paper."""
 
 
 class ANS(Synthesis):
-    """The chosen item with its easy part moved at random towards the positive's."""
+    """The chosen item with its easy part moved by a random step towards the
+    positive's."""
 
     gated: ClassVar[bool] = True
 
     paper: ClassVar[str] = "Zhao et al., RecSys 2023, arXiv:2308.05972"
     kind: Literal["ans"] = "ans"
     gamma: NonNegativeFloat = Field(0.1, json_schema_extra=Between(0.01, 1, log=True))
-    """Weight of the gates' own loss."""
+    """Weight of the loss that trains the gates."""
     gain: NonNegativeFloat = Field(0.5, json_schema_extra=Between(0, 1))
-    """The paper's epsilon: what a move's gain in score adds to the choice."""
+    """The paper's epsilon: weight in the choice of the score that the move adds."""
 
     def build(self, like: Tensor, rng: Generator) -> ANSGates:
         return ANSGates(self, like, rng)
 
 
 class Pieces(NamedTuple):
-    """A negative and a positive, split by the negative's gate: (B, N, L, D) each."""
+    """A negative and a positive, split by the negative's gate; (B, N, L, D) each."""
 
     hard: Tensor
     easy: Tensor
     positive_hard: Tensor
     positive_easy: Tensor
 
-    def moved(self, step: Tensor) -> Tensor:
-        """Return the negative with its easy part moved by a step (B, 1, L, D)."""
+    def move_easy(self, step: Tensor) -> Tensor:
+        """Return the negatives with their easy parts moved by a step: (B, N, L, D)."""
         towards = torch.sign(self.positive_easy - self.easy)
         return self.hard + self.easy + towards * step
 
@@ -68,7 +70,7 @@ class ANSGates(Gates):
     def split(
         self, queries_BD: Tensor, rows_BNLD: Tensor, positives_BLD: Tensor
     ) -> Pieces:
-        """Split rows and the positive by how much each number tells of the user."""
+        """Split negatives and positives by a gate of the user and the negative."""
         users = (queries_BD @ self.user)[:, None, None]
         opened = torch.sigmoid((rows_BNLD @ self.item) * users)
         hard, positive = opened * rows_BNLD, opened * positives_BLD[:, None]
@@ -77,8 +79,11 @@ class ANSGates(Gates):
         )
 
     def step(self, pieces: Pieces, rng: Generator) -> Tensor:
-        """Return how far each number moves: one random direction a pair and layer, so
-        that choice and result agree, as long as each item's margin lets it."""
+        """Return the length of the move in each dimension: (B, N, L, D).
+
+        All items of a pair share one random direction per layer, so that the choice and
+        the embedding agree; each item's margin scales it.
+        """
         batch, _, layers, width = pieces.hard.shape
         shape = (batch, 1, layers, width)
         device = pieces.hard.device
@@ -91,22 +96,24 @@ class ANSGates(Gates):
         rows_BMLD = context.layers(items_BM)
         positives_BLD = context.layers(context.positives_B)
         pieces = self.split(context.rows_BD, rows_BMLD, positives_BLD)
-        moved = pieces.moved(self.step(pieces, rng))
+        moved = pieces.move_easy(self.step(pieces, rng))
         weighed = moved + self.config.gain * (moved - rows_BMLD)
         return torch.einsum("bmld,bd->bml", weighed, context.rows_BD)
 
-    def embed(self, parts: Ingredients, rng: Generator) -> Made:
-        pieces = self.split(parts.queries_BD, parts.chosen_BNLD, parts.positives_BLD)
-        moved = pieces.moved(self.step(pieces, rng))
-        queries = parts.queries_BD[:, None, None]
-        hard, easy = ((part * queries).sum(-1) for part in pieces[:2])  # (B, N, L)
+    def embed(self, ingredients: Ingredients, rng: Generator) -> SyntheticRows:
+        pieces = self.split(
+            ingredients.queries_BD, ingredients.chosen_BNLD, ingredients.positives_BLD
+        )
+        moved = pieces.move_easy(self.step(pieces, rng))
+        queries = ingredients.queries_BD[:, None, None]
+        hard, easy = ((rows * queries).sum(-1) for rows in pieces[:2])  # (B, N, L)
         contrast = softplus(easy - hard)
         apart = length_of(pieces.hard - pieces.positive_hard)
         common = length_of(pieces.positive_easy * pieces.easy)
         auxiliary_B = (contrast + apart + common).mean((1, 2))
-        return Made(moved.mean(2), self.config.gamma * auxiliary_B)
+        return SyntheticRows(moved.mean(2), self.config.gamma * auxiliary_B)
 
 
 def length_of(rows: Tensor) -> Tensor:
-    """Return Euclidean lengths, with a gradient at zero, too."""
+    """Return Euclidean lengths of rows, differentiable at zero."""
     return (rows.square().sum(-1) + 1e-12).sqrt()

@@ -1,4 +1,4 @@
-"""What is made of the chosen items."""
+"""The interface of syntheses."""
 
 from __future__ import annotations
 
@@ -13,60 +13,61 @@ from autosample.samplers.context import QueryContext
 
 
 class Ingredients(NamedTuple):
-    """What negatives are made of, with gradient."""
+    """The embeddings that negatives are made of, with gradients."""
 
     queries_BD: Tensor
     positives_BLD: Tensor
-    """Layers of the positive."""
+    """Each layer's embedding of the positive."""
     chosen_BNLD: Tensor
-    """Layers of the chosen items, perhaps another item in each."""
+    """Each layer's embedding of the chosen items, which may differ between layers."""
 
 
-class Made(NamedTuple):
-    """Embeddings that belong to no item."""
+class SyntheticRows(NamedTuple):
+    """Negatives as embeddings that belong to no item."""
 
     rows_BND: Tensor
     auxiliary_B: Tensor | None = None
-    """A loss of its own, from which its parameters learn; None: it has none."""
+    """An additional loss that trains the synthesis' parameters; None without any."""
 
 
 class Maker(nn.Module, ABC):
-    """A synthesis at work, with its parameters where it has any."""
+    """A synthesis built for a training, with its parameters if it has any."""
 
     @abstractmethod
-    def embed(self, parts: Ingredients, rng: Generator) -> Made:
-        """Make N negatives a pair."""
+    def embed(self, ingredients: Ingredients, rng: Generator) -> SyntheticRows:
+        """Make N negatives for each pair."""
 
 
 class Gates(Maker, ABC):
-    """A maker that also scores items by itself, for the choice."""
+    """A maker with its own scores of items, by which the choice is made."""
 
     @abstractmethod
     def scores(self, context: QueryContext, items_BM: Tensor, rng: Generator) -> Tensor:
-        """Score each layer of items: (B, M, L), without gradient.
+        """Return scores of each layer of items, without gradient: (B, M, L).
 
-        `rng` is in the same state as the one `embed` gets.
+        `rng` starts in the same state as the one passed to `embed`.
         """
 
 
 class Synthesis(Config, ABC):
-    """A way to make negatives.
+    """A way to make negatives as embeddings.
 
-    The choice is made on each layer's scores by itself, so that a negative may have
-    another item in each layer.
+    The choice is made in each layer by that layer's scores, so that a negative may
+    combine different items.
     """
 
     gated: ClassVar[bool] = False
-    """Whether it scores and learns: `build` returns `Gates`."""
+    """Whether `build` returns `Gates`, which score items and have parameters."""
     kind: str
 
     @abstractmethod
     def build(self, like: Tensor, rng: Generator) -> Maker:
-        """Make it ready for rows like these (..., D): their width, type and device."""
+        """Return a maker for embeddings of the width, type and device of `like` (...,
+        D)."""
 
 
 def gate(like: Tensor, rng: Generator) -> nn.Parameter:
-    """Return a square matrix of the rows' width, drawn as Glorot and Bengio have it."""
+    """Return a Glorot-initialised square matrix of the embeddings' width: (D, D)."""
     width = like.shape[-1]
     weights_DD = torch.empty(width, width)
     nn.init.xavier_uniform_(weights_DD, generator=rng)

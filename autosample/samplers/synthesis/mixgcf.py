@@ -1,8 +1,8 @@
 """MixGCF (Huang et al., KDD 2021, doi:10.1145/3447548.3467408).
 
-The paper mixes each candidate with the positive before it picks the hardest; as the
-share is the same for all candidates of a pair, the pick is the hardest unmixed one,
-so only winners are mixed.
+The paper mixes every item of the pool with the positive and then picks the hardest. As
+the share is the same for all items of a pair, that is the item that was hardest before,
+so only the chosen items are mixed here.
 """
 
 from __future__ import annotations
@@ -12,11 +12,16 @@ from typing import ClassVar, Literal
 import torch
 from torch import Generator, Tensor
 
-from autosample.samplers.synthesis.base import Ingredients, Made, Maker, Synthesis
+from autosample.samplers.synthesis.base import (
+    Ingredients,
+    Maker,
+    Synthesis,
+    SyntheticRows,
+)
 
 
 class MixGCF(Synthesis):
-    """In each layer, a random share of the positive and the rest of the chosen item."""
+    """The chosen item in each layer, mixed with a random share of the positive."""
 
     paper: ClassVar[str] = "Huang et al., KDD 2021, doi:10.1145/3447548.3467408"
     kind: Literal["mixgcf"] = "mixgcf"
@@ -26,11 +31,11 @@ class MixGCF(Synthesis):
 
 
 class Mixer(Maker):
-    def embed(self, parts: Ingredients, rng: Generator) -> Made:
-        chosen_BNLD, positives_BLD = parts.chosen_BNLD, parts.positives_BLD
+    def embed(self, ingredients: Ingredients, rng: Generator) -> SyntheticRows:
+        chosen_BNLD, positives_BLD = ingredients.chosen_BNLD, ingredients.positives_BLD
         batch, _, layers, _ = chosen_BNLD.shape
         share_B1L1 = torch.rand(
             (batch, 1, layers, 1), generator=rng, device=chosen_BNLD.device
         )
         mixed = chosen_BNLD + share_B1L1 * (positives_BLD[:, None] - chosen_BNLD)
-        return Made(mixed.mean(2))  # (B, N, D)
+        return SyntheticRows(mixed.mean(2))  # (B, N, D)

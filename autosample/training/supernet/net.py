@@ -161,10 +161,10 @@ class Supernet:
         positive, negatives = gather(step, chosen)
         if self.relaxation is Relaxation.INSTANCE:
             scored = [_mixed_instance(negatives, weights)]
-            losses_B = self.loss.mixture(positive.scores_B, scored, weights.new_ones(1))
+            losses_B = self.loss.mix(positive.scores_B, scored, weights.new_ones(1))
         else:
             scored = [each.scored for each in negatives]
-            losses_B = self.loss.mixture(positive.scores_B, scored, weights)
+            losses_B = self.loss.mix(positive.scores_B, scored, weights)
         for weight, each in zip(weights, negatives, strict=True):
             if each.auxiliary_B is not None:
                 losses_B = losses_B + weight * each.auxiliary_B

@@ -72,7 +72,7 @@ def expected(parts: Parts) -> str | None:
     if choice == "importance" and proposal in lawless:
         return "how likely each item was"
     if choice == "high_variance" and proposal != "variance":
-        return "scores of past passes"
+        return "scores of past epochs"
     if choice == "first_violator" and parts.synthesis is not None:
         return "by its rank"
     return None

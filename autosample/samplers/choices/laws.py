@@ -1,7 +1,7 @@
-"""Choices that are a law over the pool: drawn from, or used whole as weights.
+"""Choices by a distribution over the pool: draw from it, or use it as weights.
 
 Softmax-v: Shi et al., WWW 2023, arXiv:2302.03472. Importance resampling: Chen et al.,
-WWW 2022, doi:10.1145/3485447.3512075; as weights, PRIS: Lian et al., WWW 2020,
+WWW 2022, doi:10.1145/3485447.3512075. As weights (PRIS): Lian et al., WWW 2020,
 doi:10.1145/3366423.3380187.
 """
 
@@ -16,21 +16,25 @@ from torch import Generator, Tensor
 from torch.nn.functional import softplus
 
 from autosample.samplers.choices.base import Choice, Chosen, softmax
-from autosample.samplers.inversion import drawn
+from autosample.samplers.multinomial import draw_columns
 from autosample.samplers.pool import ScoredPool
 from autosample.samplers.ranges import Between
 
 
-class Drawn(Choice, ABC):
-    """A law over the pool; drawing from it and weighing by it agree on average."""
+class LawChoice(Choice, ABC):
+    """A choice by a distribution over the pool.
+
+    Drawing from the distribution and weighting by it give the same loss on average.
+    """
 
     whole: bool = False
-    """Use the whole pool with the law as weights, instead of drawing `keep` from it
-    with replacement: less noise, dearer steps."""
+    """Use all items of the pool, weighted by the distribution, instead of drawing
+    `keep` of them with replacement: less noise, but dearer steps."""
 
     @abstractmethod
     def law(self, pool: ScoredPool) -> Tensor:
-        """Return the law: (B, M); a row sums to one, or to zero if none is allowed."""
+        """Return the distribution: (B, M). A row sums to 1, or to 0 if no item is
+        allowed."""
 
     def kept_of(self, pool: int) -> int:
         return pool if self.whole else self.keep
@@ -40,17 +44,18 @@ class Drawn(Choice, ABC):
         if self.whole:
             slots_M = torch.arange(law_BM.shape[1], device=law_BM.device)
             return Chosen(slots_M[None], law_BM)
-        slots_BN = drawn(law_BM, self.keep, rng)
+        slots_BN = draw_columns(law_BM, self.keep, rng)
         return Chosen(slots_BN, pool.equal_weights(slots_BN))
 
 
-class SoftmaxV(Drawn):
-    """softmax(l_j / tau) of the BPR losses l_j; tau follows how much they vary."""
+class SoftmaxV(LawChoice):
+    """Items drawn with probability softmax(l_j / tau) of their BPR losses l_j, where
+    tau follows the variance of the losses."""
 
     paper: ClassVar[str] = "Shi et al., WWW 2023, arXiv:2302.03472"
     kind: Literal["softmax_v"] = "softmax_v"
     rho: PositiveFloat = Field(1.0, json_schema_extra=Between(0.01, 100, log=True))
-    """Hardness: tau = sqrt(Var(l) / (2 rho)), worked out for each pair."""
+    """Hardness: tau = sqrt(Var(l) / (2 rho)), computed for each pair."""
 
     def law(self, pool: ScoredPool) -> Tensor:
         assert pool.scores is not None
@@ -65,15 +70,16 @@ class SoftmaxV(Drawn):
         return softmax(pool, loss_BM / tau_B1)
 
 
-class Importance(Drawn):
-    """softmax(score / tau - log q): what scores ask for, whatever the pool's law."""
+class Importance(LawChoice):
+    """Items drawn with probability softmax(score / tau - log q), which corrects for how
+    likely (q) the proposal drew them."""
 
     needs_log_q: ClassVar[bool] = True
 
     paper: ClassVar[str] = "Chen et al., WWW 2022, doi:10.1145/3485447.3512075"
     kind: Literal["importance"] = "importance"
     tau: PositiveFloat = Field(1.0, json_schema_extra=Between(0.1, 10, log=True))
-    """Temperature in units of a score."""
+    """Temperature, in units of a score; the smaller, the harder."""
 
     def law(self, pool: ScoredPool) -> Tensor:
         assert pool.scores is not None

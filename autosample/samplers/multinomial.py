@@ -1,4 +1,4 @@
-"""Draws from laws of a batch's rows, each by inverting its cumulative law."""
+"""Draws of columns by the weights in each row of a matrix."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import torch
 from torch import Generator, Tensor
 
 
-def drawn(weights_BM: Tensor, count: int, rng: Generator) -> Tensor:
-    """Draw so many columns of each row, by weight and with replacement: (B, N).
+def draw_columns(weights_BM: Tensor, count: int, rng: Generator) -> Tensor:
+    """Draw `count` columns of each row by weight, with replacement: (B, N).
 
-    Weights need not sum to one; a column of none is never drawn, unless its row has no
-    other. Several times cheaper than `multinomial`, which goes over all of it thrice.
+    Weights need not sum to 1. A column of weight 0 is drawn only if its whole row is 0.
+    Inverting the cumulative sum is several times cheaper than `torch.multinomial`,
+    which reads the matrix three times.
     """
     cumulative_BM = weights_BM.cumsum(1)
     total_B1 = cumulative_BM[:, -1:]
@@ -18,7 +19,7 @@ def drawn(weights_BM: Tensor, count: int, rng: Generator) -> Tensor:
     chance_BN = torch.rand(
         shape, dtype=weights_BM.dtype, generator=rng, device=weights_BM.device
     )
-    # Rounding must not reach the total, behind which stands the last column.
+    # Rounding up to the total would pick the last column, whatever its weight.
     below_B1 = torch.nextafter(total_B1, torch.zeros_like(total_B1))
     places_BN = torch.minimum(chance_BN * total_B1, below_B1)
     slots_BN = torch.searchsorted(cumulative_BM, places_BN, right=True)
