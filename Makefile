@@ -5,7 +5,7 @@ DATA ?=
 TEST ?=
 KEEP ?=
 
-.PHONY: demo test test-fast check browser format bench bench-search bench-rungs peers catalogue openapi laws rooms screenshot drill fuzz install clean
+.PHONY: demo same-bytes test test-fast check browser format bench bench-search bench-rungs peers catalogue openapi laws rooms screenshot drill fuzz install clean
 
 install: .venv/installed
 
@@ -86,6 +86,10 @@ bench-search: install
 # Replay races of many shapes from the curves that bench-search recorded.
 bench-rungs: install
 	$(BIN)/python -m benchmarks.rungs
+
+# Whether searches give the same bytes as at another commit: BEFORE=<commit>.
+same-bytes: install
+	$(BIN)/python -m benchmarks.same_bytes --before $(BEFORE)
 
 # Other libraries, for benchmarks.speed to stand beside.
 peers:
