@@ -21,7 +21,7 @@ import torch
 from hypothesis import settings
 
 from tests.order import FileScheduling, place_of
-from workers.drill.databases import Borrowed
+from workers.drill.databases import BorrowedPostgres
 
 if TYPE_CHECKING:
     from xdist.remote import Producer
@@ -63,7 +63,7 @@ def postgres_url() -> Iterator[str]:
     """A database on the Postgres AUTOSAMPLE_TEST_DATABASE_URL, or on one of our own."""
     given = os.environ.get("AUTOSAMPLE_TEST_DATABASE_URL")
     if given:
-        borrowed = Borrowed(given)  # a database of this process alone
+        borrowed = BorrowedPostgres(given)  # a database of this process alone
         yield borrowed.url
         borrowed.stop()
         return

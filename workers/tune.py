@@ -1,4 +1,4 @@
-"""Studies on Ray Tune: ASHA stops trainings, Optuna proposes where to look next."""
+"""Studies on Ray Tune: ASHA stops trainings early, Optuna proposes the next ones."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 import optuna
 import torch
 from optuna.samplers import TPESampler
-from optuna.trial import Trial as Asked
+from optuna.trial import Trial as OptunaTrial
 from ray import tune
 from ray.tune.experiment import Trial as TuneTrial
 from ray.tune.schedulers import ASHAScheduler
@@ -34,12 +34,12 @@ from autosample.trials.study import (
     Tried,
 )
 
-BREATH = 1.0
-"""Seconds that a training goes on before it tells how far it is."""
+REPORT_EVERY = 1.0
+"""Seconds of training after which a trial reports its epochs."""
 DEATHS = 3
-"""Times that a training may lose its process and go on from its checkpoint."""
+"""Processes that one training may lose; each time it continues from its checkpoint."""
 
-# Tune would write logs of its own for each trial, and take Ctrl-C for itself.
+# Otherwise Tune writes log files for each trial, and handles Ctrl-C itself.
 for _name, _value in {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TUNE_DISABLE_SIGINT_HANDLER": "1",
@@ -50,33 +50,36 @@ for _name, _value in {
 
 
 class StudyTrial(tune.Trainable):
-    """One training of a study, told of at milestones and now and then between."""
+    """One training of a study; it reports at milestones and every few epochs."""
 
     def setup(self, config: dict[str, Any], **given: Any) -> None:
-        """Begin; what is not in the config comes from `tune.with_parameters`."""
+        """Prepare the training that `config` describes.
+
+        `given` are the arguments of `tune.with_parameters`: study, split, checkpoints.
+        """
         torch.set_num_threads(1)
         self.study: Study = given["study"]
         self.split: Split = given["split"]
-        self.kept: Checkpoints = given["kept"]
+        self.checkpoints: Checkpoints = given["checkpoints"]
         self._begin(config)
 
     def _begin(self, point: Point) -> None:
         self.run: TrialRun | None = None
-        self.told = 0
+        self.num_reported = 0
         try:
             trial = self.study.trial(point)
         except ValueError:
-            return  # settings that do not go together: there is nothing to train
-        self.run = TrialRun(Request(trial), self.split, self.kept)
+            return  # these settings exclude each other, so there is nothing to train
+        self.run = TrialRun(Request(trial), self.split, self.checkpoints)
         self.epochs: Iterator[Epoch] = self.run.epochs()
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        """Take on another training without starting another process."""
+        """Prepare another training in the same process."""
         self._begin(new_config)
         return True
 
     def step(self) -> dict[str, Any]:
-        """Train for a while, to the next milestone at most."""
+        """Train for `REPORT_EVERY` seconds, at most to the next milestone."""
         if self.run is None:
             return {
                 "best": 0.0,
@@ -85,39 +88,41 @@ class StudyTrial(tune.Trainable):
                 "over": True,
                 "done": True,
             }
-        over = self._go_on(self.run)
+        over = self._train(self.run)
         history = self.run.history
         if over or len(history) in self.study.milestones:
-            self.run.keep(done=over)  # it may be stopped here
-        told, self.told = history[self.told :], len(history)
+            self.run.keep(done=over)  # ASHA may stop it here
+        unreported = history[self.num_reported :]
+        self.num_reported = len(history)
         return {
             "best": max([0.0, *(epoch.best for epoch in history[-1:])]),
             "total_epochs": len(history),
-            "epochs": [asdict(epoch) for epoch in told],
+            "epochs": [asdict(epoch) for epoch in unreported],
             "over": over,
             "done": over,
         }
 
-    def _go_on(self, run: TrialRun) -> bool:
+    def _train(self, run: TrialRun) -> bool:
+        """Train for a step; returns whether the training has ended."""
         began = time.monotonic()
         for _ in self.epochs:
             if len(run.history) in self.study.milestones:
                 return False
-            if time.monotonic() - began > BREATH:
+            if time.monotonic() - began > REPORT_EVERY:
                 run.now_and_then()
                 return False
         return True
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
-        """Keep nothing for Tune: checkpoints are where those of all trials are."""
+        """Save nothing for Tune: the training keeps its own checkpoints."""
 
     def load_checkpoint(self, checkpoint: dict[str, Any] | None) -> None:
-        """Have nothing to load; `setup` goes on from the checkpoint there is."""
+        """Load nothing: `setup` continues from the training's own checkpoint."""
 
 
 @dataclass
-class Listener(tune.Callback):
-    """Tells of passes as they come; remembers what stops the study."""
+class EpochCallback(tune.Callback):
+    """Reports epochs to the runner's listener; remembers the error that it raises."""
 
     study: Study
     on_epoch: OnEpoch
@@ -126,8 +131,11 @@ class Listener(tune.Callback):
     total_epochs: int = 0
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave all behind: Tune pickles callbacks for a restore, which nobody asks
-        for, and what these call holds locks and sockets."""
+        """Return nothing to pickle.
+
+        Tune pickles callbacks so that it can restore a study, which nothing here does,
+        and the listeners hold locks and sockets, which cannot be pickled.
+        """
         return {}
 
     def on_trial_result(
@@ -138,99 +146,101 @@ class Listener(tune.Callback):
         result: dict[str, Any],
         **info: Any,
     ) -> None:
-        described = trial_at(self.study, trial.config)
-        if described is None:
+        training = trial_at(self.study, trial.config)
+        if training is None:
             return
-        for told in result["epochs"]:
-            epoch = Epoch(**(told | {"weights": tuple(told["weights"])}))
+        for values in result["epochs"]:
+            epoch = Epoch(**(values | {"weights": tuple(values["weights"])}))
             self.total_epochs += 1
-            self._or_stop(self.on_epoch, described, epoch)
+            self._call(self.on_epoch, training, epoch)
 
     def on_step_end(self, iteration: int, trials: list[TuneTrial], **info: Any) -> None:
-        self._or_stop(self.tick)
+        self._call(self.tick)
 
-    def _or_stop(self, call: Callable[..., None], *given: Any) -> None:
+    def _call(self, listener: Callable[..., None], *values: Any) -> None:
+        """Call a listener; an error is kept too, as Tune wraps what callbacks raise."""
         try:
-            call(*given)
+            listener(*values)
         except BaseException as error:
             self.raised = error
             raise
 
 
-class Limit(tune.Stopper):
-    """Ends a study that has had its passes."""
+class EpochLimit(tune.Stopper):
+    """Stops a study once all its trainings together have made enough epochs."""
 
-    def __init__(self, most: int, listener: Listener) -> None:
-        self.most, self.listener = most, listener
+    def __init__(self, most: int, callback: EpochCallback) -> None:
+        self.most, self.callback = most, callback
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
         return self.stop_all()
 
     def stop_all(self) -> bool:
-        return self.listener.total_epochs >= self.most
+        return self.callback.total_epochs >= self.most
 
 
 def run_study(
     study: Study,
     split: Split,
-    kept: Checkpoints,
+    checkpoints: Checkpoints,
     on_epoch: OnEpoch,
     tick: Callable[[], None],
     *,
     gpus: float = 0.0,
 ) -> list[Tried]:
-    """Run a study on the Ray that is connected; raises what the listeners raise.
+    """Run a study on the connected Ray; raises what `on_epoch` and `tick` raise.
 
-    Trainings keep checkpoints as all trials do, so that a study run again after its
-    driver was killed goes through what is done in no time.
+    Trainings keep checkpoints as all trials do, so a study that is run again after its
+    driver was killed does not repeat what is finished.
     """
-    listener = Listener(study, on_epoch, tick)
+    callback = EpochCallback(study, on_epoch, tick)
     trainable = tune.with_resources(
-        tune.with_parameters(StudyTrial, study=study, split=split, kept=kept),
+        tune.with_parameters(
+            StudyTrial, study=study, split=split, checkpoints=checkpoints
+        ),
         {"cpu": 1, "gpu": gpus},
     )
+    limit = EpochLimit(study.total_epochs, callback) if study.total_epochs else None
     with tempfile.TemporaryDirectory(prefix="autosample-") as folder:
         tuner = tune.Tuner(
             trainable,
-            param_space=_listed(study.space),
-            tune_config=_how(study),
+            param_space=_grid(study.space),
+            tune_config=_tune_config(study),
             run_config=tune.RunConfig(
                 storage_path=folder,
                 name="study",
                 verbose=0,
-                callbacks=[listener],
-                stop=Limit(study.total_epochs, listener)
-                if study.total_epochs
-                else None,
+                callbacks=[callback],
+                stop=limit,
                 failure_config=tune.FailureConfig(max_failures=DEATHS),
             ),
         )
         try:
             results = tuner.fit()
         except BaseException:
-            if listener.raised is not None:
-                raise listener.raised from None
+            if callback.raised is not None:
+                raise callback.raised from None
             raise
-    if listener.raised is not None:
-        raise listener.raised
-    found = [_tried(study, results[at], kept) for at in range(len(results))]
-    tried = [each for each in found if each is not None]
-    if not tried:
-        told = "; ".join(str(error) for error in results.errors[:3])
-        raise SearchFailed(f"no training of the study came to its first pass ({told})")
-    return tried
+    if callback.raised is not None:
+        raise callback.raised
+    outcomes = [_read(study, results[at], checkpoints) for at in range(len(results))]
+    trainings = [training for training in outcomes if training is not None]
+    if not trainings:
+        reasons = "; ".join(str(error) for error in results.errors[:3])
+        raise SearchFailed(f"no training of the study ended an epoch ({reasons})")
+    return trainings
 
 
-def _how(study: Study) -> tune.TuneConfig:
+def _tune_config(study: Study) -> tune.TuneConfig:
     searcher, samples = None, 1
     if not study.space.is_list:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         searcher = OptunaSearch(
-            partial(_ask, study.space),  # Tune pickles it
+            partial(_suggest_point, study.space),  # not a lambda: Tune pickles it
             metric="best",
             mode="max",
             sampler=TPESampler(seed=study.template.training.seed),
-            points_to_evaluate=_usual(study),
+            points_to_evaluate=_default_points(study),
         )
         samples = study.samples
     return tune.TuneConfig(
@@ -242,39 +252,41 @@ def _how(study: Study) -> tune.TuneConfig:
         reuse_actors=True,
         scheduler=ASHAScheduler(
             time_attr="total_epochs",
-            max_t=study.template.training.epochs + 1,  # its end is its own to find
+            # One more than a training can make, so that it always ends by itself.
+            max_t=study.template.training.epochs + 1,
             grace_period=study.grace,
             reduction_factor=study.reduction,
         ),
     )
 
 
-def _listed(space: Space) -> dict[str, Any] | None:
+def _grid(space: Space) -> dict[str, Any] | None:
+    """Return the candidates as a grid if they are all there is to search."""
     if not space.is_list:
         return None
     return {SAMPLER: tune.grid_search(list(range(len(space.samplers))))}
 
 
-def _ask(space: Space, asked: Asked) -> None:
-    """Let Optuna set a candidate and its hyperparameters."""
+def _suggest_point(space: Space, trial: OptunaTrial) -> None:
+    """Let Optuna choose a candidate and the values of its hyperparameters."""
     at = 0
     if len(space.samplers) > 1:
-        at = asked.suggest_categorical(SAMPLER, list(range(len(space.samplers))))
+        at = trial.suggest_categorical(SAMPLER, list(range(len(space.samplers))))
     else:
-        asked.suggest_int(SAMPLER, 0, 0)
+        trial.suggest_int(SAMPLER, 0, 0)
     for name, bounds in space.hyperparameters(at).items():
-        _suggest(asked, name, bounds)
+        _suggest_value(trial, name, bounds)
 
 
-def _suggest(asked: Asked, name: str, bounds: Hyperparameter) -> None:
+def _suggest_value(trial: OptunaTrial, name: str, bounds: Hyperparameter) -> None:
     if bounds.integer:
-        asked.suggest_int(name, round(bounds.low), round(bounds.high), log=bounds.log)
+        trial.suggest_int(name, round(bounds.low), round(bounds.high), log=bounds.log)
     else:
-        asked.suggest_float(name, bounds.low, bounds.high, log=bounds.log)
+        trial.suggest_float(name, bounds.low, bounds.high, log=bounds.log)
 
 
-def _usual(study: Study) -> list[dict[str, Any]]:
-    """Return the candidates as they are listed, where that is inside the space."""
+def _default_points(study: Study) -> list[dict[str, Any]]:
+    """Return the candidates with the values as listed, if the space includes them."""
     training = study.template.training
     points = []
     for at, sampler in enumerate(study.space.samplers):
@@ -284,29 +296,29 @@ def _usual(study: Study) -> list[dict[str, Any]]:
             for name in study.space.own[at]
         }
         point = {SAMPLER: at, **rates, **own}
-        allowed = study.space.hyperparameters(at).items()
-        if all(bounds.low <= point[name] <= bounds.high for name, bounds in allowed):
+        ranges = study.space.hyperparameters(at).items()
+        if all(bounds.low <= point[name] <= bounds.high for name, bounds in ranges):
             points.append(point)
     return points[: study.samples]
 
 
 def trial_at(study: Study, point: Point) -> Trial | None:
-    """Return the training at a place, None where settings do not go together."""
+    """Return the training at a point; None if its settings exclude each other."""
     try:
         return study.trial(point)
     except ValueError:
         return None
 
 
-def _tried(study: Study, result: Any, kept: Checkpoints) -> Tried | None:
-    """Return what became of a trial; None where there is nothing of it."""
-    if result.config is None:  # a limit was met before its turn
+def _read(study: Study, result: Any, checkpoints: Checkpoints) -> Tried | None:
+    """Return the training that Tune reports; None if nothing of it can be used."""
+    if result.config is None:  # the study ended before its turn
         return None
-    trial, told = trial_at(study, result.config), result.metrics or {}
-    if trial is None or not told.get("total_epochs"):
+    trial, metrics = trial_at(study, result.config), result.metrics or {}
+    if trial is None or not metrics.get("total_epochs"):
         return None
-    if kept.load(trial.digest) is None:  # a limit ended it before a milestone
+    if checkpoints.load(trial.digest) is None:  # the study ended before its milestone
         return None
     base = study.space.samplers[result.config[SAMPLER]]
-    found = stored(trial.digest, kept).kept_in(kept)
-    return Tried(base, found, bool(told.get("over")))
+    kept = stored(trial.digest, checkpoints).kept_in(checkpoints)
+    return Tried(base, kept, bool(metrics.get("over")))

@@ -11,15 +11,17 @@ import pytest
 
 from autosample.errors import SpecError
 from workers.drill.cases import Case, Outcome, all_cases
-from workers.drill.command import chosen, result, summary
+from workers.drill.command import result, select_cases, summary
 
 pytestmark = pytest.mark.slow
 
 
-def test_the_matrix_is_every_target_by_action_by_moment() -> None:
+def test_the_matrix_is_every_target_by_action_by_phase() -> None:
     assert len(all_cases(database=True)) == len(set(all_cases(database=True))) == 60
     assert len(all_cases(database=False)) == 45
-    names = [case.name for case in chosen(all_cases(database=True), "kill publishing")]
+    names = [
+        case.name for case in select_cases(all_cases(database=True), "kill publishing")
+    ]
     assert names == [
         "kill api while publishing",
         "kill worker while publishing",
@@ -27,7 +29,7 @@ def test_the_matrix_is_every_target_by_action_by_moment() -> None:
         "kill database while publishing",
     ]
     with pytest.raises(SpecError, match="no case has 'maim' in its name"):
-        chosen(all_cases(database=True), "maim")
+        select_cases(all_cases(database=True), "maim")
 
 
 def test_a_case_passes_only_if_nothing_broke() -> None:

@@ -1,1 +1,1 @@
-"""Drills: what becomes of jobs when processes are killed and frozen."""
+"""Drills: kill and freeze processes of a service and check that no job is harmed."""

@@ -1,4 +1,4 @@
-"""`autosample drill`: kills and freezes parts of a service, and tells what broke."""
+"""`autosample drill`: kill and freeze parts of a service, and report what broke."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from autosample.data.synthetic import Synthetic
 from autosample.errors import SpecError
 from autosample.jobs.settings import Settings
 from workers.drill.cases import Case, Drill, Outcome, all_cases
-from workers.drill.databases import Borrowed, Database, OwnPostgres, Sqlite
+from workers.drill.databases import BorrowedPostgres, Database, OwnPostgres, Sqlite
 from workers.drill.installation import Installation
 
 LEASE, PAUSE = 3.0, 0.7
@@ -41,128 +41,134 @@ def drill(
     only: Annotated[
         str | None,
         typer.Option(
-            help="Cases whose name holds all these words, as in `kill worker`."
+            help="Run only cases named with all these words, as in `kill worker`."
         ),
     ] = None,
     postgres: Annotated[
-        bool, typer.Option(help="On a Postgres of the drill's own, which is hit too.")
+        bool, typer.Option(help="Use a Postgres of the drill's own, and hit it too.")
     ] = False,
     out: Annotated[
-        Path | None, typer.Option(help="File for the result as JSON.")
+        Path | None, typer.Option(help="Write the result to this file, as JSON.")
     ] = None,
 ) -> None:
-    """Run small jobs on this installation, kill and freeze its parts, and tell.
+    """Run small jobs, kill and freeze parts of the service, and report what broke.
 
-    Starts an API and two workers of its own, in a folder of their own; where
-    AUTOSAMPLE_DATABASE_URL names a Postgres, on a database of their own there. Nothing
-    that runs already is touched. Exit code 1 if a case failed.
+    The drill starts an API and two workers of its own in a temporary folder. If
+    AUTOSAMPLE_DATABASE_URL names a Postgres, it makes a database of its own there.
+    Nothing that already runs is touched. The exit code is 1 if a case failed.
     """
     console = Console()
     with tempfile.TemporaryDirectory(prefix="autosample-drill-") as folder:
         database = database_for(Path(folder), own=postgres)
-        cases = chosen(all_cases(database=bool(database.processes())), only)
+        cases = select_cases(all_cases(database=bool(database.processes())), only)
         outcomes = run_cases(Path(folder), database, cases, console)
     show(console, outcomes)
-    told = result(outcomes)
+    counts = result(outcomes)
     if out is not None:
-        out.write_text(json.dumps(told, indent=1) + "\n")
-    console.print(summary(told), highlight=False)
-    if told["passed"] < told["cases"]:
+        out.write_text(json.dumps(counts, indent=1) + "\n")
+    console.print(summary(counts), highlight=False)
+    if counts["passed"] < counts["cases"]:
         raise typer.Exit(1)
 
 
 def database_for(folder: Path, *, own: bool) -> Database:
-    """Return where the drill's jobs are kept."""
+    """Return the database for the drill's jobs; `own` starts a Postgres."""
     if own:
         data = folder / "postgres"
         data.mkdir()
         folder.chmod(0o755)
         return OwnPostgres(data)
     url = Settings().database_url
-    return Sqlite(folder) if url.startswith("sqlite") else Borrowed(url)
+    return Sqlite(folder) if url.startswith("sqlite") else BorrowedPostgres(url)
 
 
-def chosen(cases: Sequence[Case], only: str | None) -> list[Case]:
-    """Return the cases that are asked for; raises SpecError where there is none."""
+def select_cases(cases: Sequence[Case], only: str | None) -> list[Case]:
+    """Return the cases named with all words of `only`; raises SpecError if none is."""
     words = (only or "").split()
-    found = [case for case in cases if all(w in case.name.split() for w in words)]
-    if not found:
+    selected = [
+        case for case in cases if all(word in case.name.split() for word in words)
+    ]
+    if not selected:
         raise SpecError(f"no case has {only!r} in its name; one is {cases[0].name!r}")
-    return found
+    return selected
 
 
 def run_cases(
     folder: Path, database: Database, cases: Sequence[Case], console: Console
 ) -> list[Outcome]:
-    """Run cases one after the other on an installation of their own."""
+    """Run cases one after the other on a new installation; prints each outcome."""
     home = folder / "home"
     home.mkdir()
-    place = Installation(home, database, LEASE, PAUSE)
+    installation = Installation(home, database, LEASE, PAUSE)
     try:
-        made = DATA.build().dataset
-        place.datasets.add("drill", "drill.csv", made, ReadOptions())
-        place.complete()
-        found = Drill(place, "drill", SPEC)
-        found.undisturbed()
+        dataset = DATA.build().dataset
+        installation.datasets.add("drill", "drill.csv", dataset, ReadOptions())
+        installation.complete()
+        drill = Drill(installation, "drill", SPEC)
+        drill.run_undisturbed()
         outcomes = []
         for at, case in enumerate(cases, start=1):
-            outcome = found.run(case)
+            outcome = drill.run(case)
             mark = "ok" if outcome.passed else f"FAILED: {'; '.join(outcome.problems)}"
             console.print(
                 f"{at}/{len(cases)} {case.name}: {mark} ({outcome.seconds:.1f} s)",
                 highlight=False,
             )
             outcomes.append(outcome)
-            place.complete()
+            installation.complete()
         return outcomes
     finally:
-        place.stop()
+        installation.stop()
         database.stop()
 
 
 def show(console: Console, outcomes: Sequence[Outcome]) -> None:
-    """Print a row for each case."""
+    """Print one row per case."""
     table = Table("case", "", "lost", "twice", "stale", "orphans", "seconds")
-    for each in outcomes:
+    for outcome in outcomes:
         table.add_row(
-            each.case.name,
-            "pass" if each.passed else "[bold red]FAIL",
-            *(str(int(n)) for n in (each.lost, each.published_twice)),
-            str(each.stale_writes),
-            str(each.orphans),
-            f"{each.seconds:.1f}",
+            outcome.case.name,
+            "pass" if outcome.passed else "[bold red]FAIL",
+            str(int(outcome.lost)),
+            str(int(outcome.published_twice)),
+            str(outcome.stale_writes),
+            str(outcome.orphans),
+            f"{outcome.seconds:.1f}",
         )
     console.print(table)
 
 
 def result(outcomes: Sequence[Outcome]) -> dict[str, Any]:
-    """Return the counts, and a row for each case."""
+    """Return counts over all cases, and one row per case."""
     return {
         "date": datetime.now(UTC).date().isoformat(),
         "lease_s": LEASE,
         "cases": len(outcomes),
-        "passed": sum(each.passed for each in outcomes),
-        "jobs_lost": sum(each.lost for each in outcomes),
-        "published_twice": sum(each.published_twice for each in outcomes),
-        "stale_writes_accepted": sum(each.stale_writes for each in outcomes),
-        "orphans": sum(each.orphans for each in outcomes),
-        "worst_recovery_s": round(max(each.seconds for each in outcomes), 2),
+        "passed": sum(outcome.passed for outcome in outcomes),
+        "jobs_lost": sum(outcome.lost for outcome in outcomes),
+        "published_twice": sum(outcome.published_twice for outcome in outcomes),
+        "stale_writes_accepted": sum(outcome.stale_writes for outcome in outcomes),
+        "orphans": sum(outcome.orphans for outcome in outcomes),
+        "worst_recovery_s": round(max(outcome.seconds for outcome in outcomes), 2),
         "rows": [
             {
-                **each.case._asdict(),
-                "passed": each.passed,
-                "seconds": round(each.seconds, 2),
-                "problems": each.problems,
+                **outcome.case._asdict(),
+                "passed": outcome.passed,
+                "seconds": round(outcome.seconds, 2),
+                "problems": outcome.problems,
             }
-            for each in outcomes
+            for outcome in outcomes
         ],
     }
 
 
-def summary(told: dict[str, Any]) -> str:
+def summary(counts: dict[str, Any]) -> str:
+    """Return the counts as one sentence."""
     return (
-        f"{told['passed']} of {told['cases']} cases passed; {told['jobs_lost']} jobs"
-        f" lost, {told['published_twice']} published twice,"
-        f" {told['stale_writes_accepted']} stale writes accepted, {told['orphans']}"
-        f" orphans; at worst {told['worst_recovery_s']} s until a job went on"
+        f"{counts['passed']} of {counts['cases']} cases passed;"
+        f" {counts['jobs_lost']} jobs lost,"
+        f" {counts['published_twice']} published twice,"
+        f" {counts['stale_writes_accepted']} stale writes accepted,"
+        f" {counts['orphans']} orphans;"
+        f" at worst {counts['worst_recovery_s']} s until a job went on"
     )

