@@ -1,7 +1,7 @@
 # One image for the API, the workers and the migration.
 FROM python:3.11-slim
 
-# A wheel index for torch's CPU build, or for another CUDA, goes here (see README).
+# Index of wheels for torch: for its CPU build, or for another CUDA (see README).
 ARG TORCH_INDEX=""
 
 RUN useradd --create-home --uid 10001 autosample \

@@ -1,1 +1,1 @@
-"""The REST service; it meets the workers in the job table alone."""
+"""The REST service; it shares only the database and the files with the workers."""

@@ -1,4 +1,4 @@
-"""No body larger than its limit is read, whatever its headers say."""
+"""Refuses request bodies that are too large, whatever their headers say."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from api.errors import problem
 from autosample.errors import TooLarge
 
 UPLOADS = "/v1/datasets"
-OTHER = 1 << 20  # bytes: a spec is a few KiB
+OTHER = 1 << 20
+"""Largest body in bytes of any other request: a spec has a few KiB."""
 
 
 class BodyLimit:
-    """Refuses a body by its declared length, or while it is read."""
+    """Middleware that refuses a body by its declared length, or while it is read."""
 
     def __init__(self, app: ASGIApp, max_upload: int) -> None:
         self.app, self.max_upload = app, max_upload
@@ -24,16 +25,17 @@ class BodyLimit:
         limit = self.max_upload if scope["path"].startswith(UPLOADS) else OTHER
         declared = dict(scope["headers"]).get(b"content-length", b"0")
         if declared.isdigit() and int(declared) > limit:
-            told = f"a body of {int(declared)} bytes is over the limit of {limit}"
-            await problem(413, "too-large", told)(scope, receive, send)
+            detail = f"a body of {int(declared)} bytes is over the limit of {limit}"
+            await problem(413, "too-large", detail)(scope, receive, send)
             return
-        await self.app(scope, _counted(receive, limit), send)
+        await self.app(scope, _limit(receive, limit), send)
 
 
-def _counted(receive: Receive, limit: int) -> Receive:
+def _limit(receive: Receive, limit: int) -> Receive:
+    """Return a `receive` that raises TooLarge once it has read more than the limit."""
     read = 0
 
-    async def counted() -> Message:
+    async def receive_counted() -> Message:
         nonlocal read
         message = await receive()
         read += len(message.get("body", b""))
@@ -41,4 +43,4 @@ def _counted(receive: Receive, limit: int) -> Receive:
             raise TooLarge(f"the body is over the limit of {limit} bytes")
         return message
 
-    return counted
+    return receive_counted

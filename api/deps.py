@@ -1,4 +1,4 @@
-"""What routes may ask for."""
+"""Dependencies of the routes: stores, settings, and what a path's id refers to."""
 
 from __future__ import annotations
 
@@ -35,25 +35,30 @@ def app_settings(request: Request) -> Settings:
     return settings
 
 
-def require_room(request: Request) -> None:
-    """Raise DiskFull where files have too little room left to take on more."""
-    request.app.state.room.check()
+def require_disk_space(request: Request) -> None:
+    """Raise DiskFull if there is too little space for more files."""
+    request.app.state.disk_space.check()
 
 
-Room = Depends(require_room)
+NeedsDiskSpace = Depends(require_disk_space)
 
 Jobs = Annotated[SqlJobStore, Depends(job_store)]
 Datasets = Annotated[SqlDatasetStore, Depends(dataset_store)]
-Stored = Annotated[Files, Depends(file_store)]
+StoredFiles = Annotated[Files, Depends(file_store)]
 AppSettings = Annotated[Settings, Depends(app_settings)]
 
 
-def find_job(id: UUID, jobs: Jobs, asking: Reader) -> Job:
-    return jobs.get(id, only_owner=asking.only_owner)
+def find_job(id: UUID, jobs: Jobs, caller: Reader) -> Job:
+    """Return the job of a path; raises UnknownJob, also if it is another owner's."""
+    return jobs.get(id, only_owner=caller.only_owner)
 
 
-def find_dataset(id: str, datasets: Datasets, asking: Reader) -> DatasetInfo:
-    return datasets.get(id, only_owner=asking.only_owner)
+def find_dataset(id: str, datasets: Datasets, caller: Reader) -> DatasetInfo:
+    """Return the data set of a path.
+
+    Raises UnknownDataset, also if it is another owner's.
+    """
+    return datasets.get(id, only_owner=caller.only_owner)
 
 
 FoundJob = Annotated[Job, Depends(find_job)]

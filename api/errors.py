@@ -1,4 +1,4 @@
-"""Problems: RFC 9457 `application/problem+json` with a stable `type`."""
+"""Answers every error with RFC 9457 `application/problem+json` and a stable `type`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _log = logging.getLogger(__name__)
 MEDIA = "application/problem+json"
 TYPE = "urn:autosample:problem:"
 
-STATUS: Mapping[type[Exception], tuple[int, str]] = {
+STATUS: Mapping[type[Exception], tuple[int, str]] = {  # HTTP status, end of `type`
     errors.DataError: (422, "data"),
     errors.SpecError: (422, "spec"),
     errors.UnknownDataset: (404, "unknown-dataset"),
@@ -42,31 +42,36 @@ STATUS: Mapping[type[Exception], tuple[int, str]] = {
 }
 
 
-AGAIN: Mapping[type[Exception], str] = {errors.DiskFull: "60", errors.NotFinished: "5"}
-"""Seconds after which it is worth asking again."""
+RETRY_AFTER: Mapping[type[Exception], str] = {
+    errors.DiskFull: "60",
+    errors.NotFinished: "5",
+}
+"""Seconds after which a client should ask again."""
 
 
 class Problem(Config):
-    """What every error is answered with, RFC 9457."""
+    """The answer to a request that failed, as in RFC 9457."""
 
     type: str
-    """A stable name, `urn:autosample:problem:...`."""
+    """Kind of problem as a stable name, `urn:autosample:problem:...`."""
     title: str
+    """Name of the HTTP status."""
     status: int
+    """HTTP status of the answer."""
     detail: str
-    """A sentence for people: what was wrong with which value."""
+    """What was wrong with which value, as a sentence for people."""
     errors: tuple[dict[str, str], ...] = ()
-    """Each field that was wrong: `pointer` (RFC 6901, or a place and a name) and
-    `detail`."""
+    """One entry per wrong field, if there are any: `pointer` says which field (as in
+    RFC 6901 in the body, else its place and name), `detail` what is wrong."""
 
 
-ANY: dict[int | str, dict[str, Any]] = {
+PROBLEMS: dict[int | str, dict[str, Any]] = {
     "default": {
         "description": "A problem",
         "content": {MEDIA: {"schema": Problem.model_json_schema()}},
     }
 }
-"""How the schema tells of problems, on every route."""
+"""Describes problems in the schema; for the `responses` of every route."""
 
 
 def problem(
@@ -77,7 +82,7 @@ def problem(
     errors: Sequence[Mapping[str, Any]] = (),
     headers: Mapping[str, str] | None = None,
 ) -> JSONResponse:
-    """Return a problem as a response."""
+    """Return a response that describes a problem."""
     body: dict[str, Any] = {
         "type": TYPE + kind,
         "title": HTTPStatus(status).phrase,
@@ -90,62 +95,64 @@ def problem(
 
 
 def install(app: FastAPI) -> None:
-    """Make every error of the app a problem."""
-    app.add_exception_handler(errors.AutoSampleError, _own)
-    app.add_exception_handler(RequestValidationError, _validation)
-    app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(OperationalError, _busy)
-    app.add_exception_handler(Exception, _unforeseen)
+    """Make the app answer every error with a problem."""
+    app.add_exception_handler(errors.AutoSampleError, _answer_own_error)
+    app.add_exception_handler(RequestValidationError, _answer_invalid_request)
+    app.add_exception_handler(HTTPException, _answer_http_error)
+    app.add_exception_handler(OperationalError, _answer_database_error)
+    app.add_exception_handler(Exception, _answer_unexpected_error)
 
 
-def _own(_: Request, error: Exception) -> JSONResponse:
-    status, kind = next(STATUS[each] for each in type(error).__mro__ if each in STATUS)
+def _answer_own_error(_: Request, error: Exception) -> JSONResponse:
+    status, kind = next(STATUS[cls] for cls in type(error).__mro__ if cls in STATUS)
     headers: dict[str, str] = {}
     if status == HTTPStatus.UNAUTHORIZED:
         headers = {"WWW-Authenticate": "Bearer"}
     if isinstance(error, errors.LimitReached):
         headers = {"Retry-After": str(ceil(error.after))}
     if isinstance(error, errors.DiskFull | errors.NotFinished):
-        headers = {"Retry-After": AGAIN[type(error)]}
+        headers = {"Retry-After": RETRY_AFTER[type(error)]}
     return problem(status, kind, str(error), headers=headers)
 
 
-def _validation(_: Request, error: Exception) -> JSONResponse:
+def _answer_invalid_request(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    found = [
-        {"pointer": _pointer(each["loc"]), "detail": _message(each)}
-        for each in error.errors()
+    fields = [
+        {"pointer": _pointer(field["loc"]), "detail": _message(field)}
+        for field in error.errors()
     ]
-    told = "; ".join(f"{each['pointer']}: {each['detail']}" for each in found)
-    return problem(422, "validation", told, errors=found)
+    detail = "; ".join(f"{field['pointer']}: {field['detail']}" for field in fields)
+    return problem(422, "validation", detail, errors=fields)
 
 
-def _pointer(where: Sequence[str | int]) -> str:
-    """RFC 6901 for the body, the place and name for anything else."""
-    place, *rest = where
+def _pointer(location: Sequence[str | int]) -> str:
+    """Return where a wrong value stands: in the body as RFC 6901, else `place:name`."""
+    place, *rest = location
     path = "/".join(str(part).replace("~", "~0").replace("/", "~1") for part in rest)
     return f"#/{path}" if place == "body" else f"{place}:{path}"
 
 
-def _message(each: Mapping[str, Any]) -> str:
-    return str(each["msg"]).removeprefix("Value error, ")
+def _message(field: Mapping[str, Any]) -> str:
+    return str(field["msg"]).removeprefix("Value error, ")
 
 
-def _http(request: Request, error: Exception) -> JSONResponse:
+def _answer_http_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
-    if isinstance(error.__cause__, errors.TooLarge):  # met while a body was parsed
-        return _own(request, error.__cause__)
+    if isinstance(error.__cause__, errors.TooLarge):  # raised while the body was parsed
+        return _answer_own_error(request, error.__cause__)
     kind = HTTPStatus(error.status_code).phrase.lower().replace(" ", "-")
     return problem(error.status_code, kind, str(error.detail), headers=error.headers)
 
 
-def _busy(_: Request, error: Exception) -> JSONResponse:
-    """The database is away, or somebody holds it: nothing was written."""
-    _log.warning("the database could not be asked: %s", error)
-    told = "the database cannot be asked at the moment; try again"
-    return problem(503, "database", told, headers={"Retry-After": "2"})
+def _answer_database_error(_: Request, error: Exception) -> JSONResponse:
+    """Answer that the database is unavailable or locked; nothing was written."""
+    _log.warning("the database is unavailable: %s", error)
+    detail = "the database is unavailable at the moment; try again"
+    return problem(503, "database", detail, headers={"Retry-After": "2"})
 
 
-def _unforeseen(_: Request, error: Exception) -> JSONResponse:
-    """The server logs the traceback; a client learns nothing from it."""
-    return problem(500, "internal", "something went wrong here, and has been logged")
+def _answer_unexpected_error(_: Request, error: Exception) -> JSONResponse:
+    """Answer without the traceback, which the server logs and a client must not see."""
+    return problem(
+        500, "internal", "an unexpected error occurred; the service has logged it"
+    )

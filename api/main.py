@@ -1,4 +1,4 @@
-"""The web app, and the command that serves it with a worker beside it."""
+"""The web app, and `autosample serve`, which runs it and a worker."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from api import errors, pages
 from api.body_limit import BodyLimit
-from api.disk_space import Room
-from api.metrics import Metrics, Timed
-from api.rate_limit import Rates
+from api.disk_space import DiskSpace
+from api.metrics import Metrics, RequestTimer
+from api.rate_limit import RateLimit
 from api.routes import artifacts, catalogue, datasets, events, health, jobs
-from api.security import check_bind, needs
+from api.security import check_bind, require_scope
 from api.webhooks import call_all
 from api.worker_process import WorkerProcess
 from autosample.jobs.datasets import SqlDatasetStore
@@ -38,7 +38,7 @@ _log = logging.getLogger(__name__)
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """Build the app; on SQLite the schema is brought up to date first."""
+    """Build the app; a SQLite database is migrated first."""
     if settings.embedded:
         upgrade(settings.database_url)
     engine, files = connect(settings.database_url), Files(settings.artifacts)
@@ -58,12 +58,12 @@ def create_app(settings: Settings) -> FastAPI:
             threading.Thread(target=_reap, args=(store, settings, stop)),
             threading.Thread(target=call_all, args=calls, daemon=True),
         )
-        for each in threads:
-            each.start()
+        for thread in threads:
+            thread.start()
         yield
         stop.set()
-        for each in threads:
-            each.join()
+        for thread in threads:
+            thread.join()
         engine.dispose()
 
     app = FastAPI(
@@ -72,36 +72,38 @@ def create_app(settings: Settings) -> FastAPI:
         summary="Finds the negative sampler that fits a recommender and its data.",
         version=version("autosample"),
         lifespan=lifespan,
-        responses=errors.ANY,
+        responses=errors.PROBLEMS,
     )
     app.state.settings, app.state.jobs, app.state.files = settings, store, files
     app.state.datasets = SqlDatasetStore(engine, files, settings.bytes_per_owner)
     app.state.keys = SqlKeyStore(engine)
-    app.state.room = Room(files, settings)
-    app.state.rates = Rates(settings.rate, settings.burst)
+    app.state.disk_space = DiskSpace(files, settings)
+    app.state.rate_limit = RateLimit(settings.rate, settings.burst)
     app.state.metrics = Metrics(engine, files.free)
     errors.install(app)
     app.add_middleware(BodyLimit, max_upload=settings.max_upload)
-    app.add_middleware(Timed, metrics=app.state.metrics)
+    app.add_middleware(RequestTimer, metrics=app.state.metrics)
     app.include_router(health.router)
     app.include_router(pages.router)
-    for part in (datasets, events, artifacts, jobs, catalogue):
-        app.include_router(part.router, dependencies=[Depends(needs(Scope.READ))])
+    for routes in (datasets, events, artifacts, jobs, catalogue):
+        app.include_router(
+            routes.router, dependencies=[Depends(require_scope(Scope.READ))]
+        )
     return app
 
 
 def _reap(store: SqlJobStore, settings: Settings, stop: threading.Event) -> None:
-    """Take jobs from lost workers, until told to stop."""
+    """Take jobs from lost workers, until `stop` is set."""
     while not stop.wait(min(settings.lease / 4, 5.0)):
         try:
             for id in store.reap():
-                _log.warning("job %s was lost by its worker", id)
+                _log.warning("the worker of job %s was lost", id)
         except SQLAlchemyError:
-            _log.exception("the database cannot be asked; trying again")
+            _log.exception("the database cannot be reached; trying again")
 
 
 def serve(
-    port: Annotated[int, typer.Option(help="Port; 0 takes a free one.")] = 8000,
+    port: Annotated[int, typer.Option(help="Port; 0 uses a free one.")] = 8000,
     host: Annotated[str, typer.Option(help="Address to bind to.")] = "127.0.0.1",
     worker: Annotated[bool, typer.Option(help="Run a worker beside the API.")] = True,
 ) -> None:
@@ -114,7 +116,7 @@ def serve(
     try:
         if beside:
             beside.start()
-        # Its own configuration of logs would stand beside ours.
+        # None: uvicorn must not replace the format of the logs.
         uvicorn.run(app, host=host, port=port, log_config=None, access_log=False)
     finally:
         if beside:

@@ -1,4 +1,4 @@
-"""Figures for Prometheus: of the queue from the database, of requests from here."""
+"""Metrics for Prometheus: of the queue in the database, and of this API process."""
 
 from __future__ import annotations
 
@@ -17,55 +17,58 @@ BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0)
 
 
 class Metrics:
-    """What `/metrics` tells."""
+    """Collects what `/metrics` returns."""
 
     def __init__(self, engine: Engine, free: Callable[[], int | None]) -> None:
         self.registry = CollectorRegistry()
-        self.registry.register(_Queue(engine, free))
+        self.registry.register(_QueueCollector(engine, free))
         self.latency = Histogram(
             "autosample_request_seconds",
-            "Time to answer, by route and status.",
+            "Seconds to answer a request, by method, route and status.",
             ["method", "route", "status"],
             buckets=BUCKETS,
             registry=self.registry,
         )
 
     def text(self) -> bytes:
+        """Return all metrics in Prometheus' text format."""
         return generate_latest(self.registry)
 
 
-class _Queue(Collector):
-    """Asks the database whenever it is asked."""
+class _QueueCollector(Collector):
+    """Reads the database each time metrics are collected."""
 
     def __init__(self, engine: Engine, free: Callable[[], int | None]) -> None:
         self.engine, self.free = engine, free
 
     def describe(self) -> Iterable[GaugeMetricFamily]:
-        return []  # nothing is asked of the database before somebody looks
+        return []  # without it, registering would read the database
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
-        found = figures(self.engine)
-        yield _by("autosample_jobs", "Jobs.", "state", found.jobs)
-        yield _by("autosample_attempts", "Attempts.", "outcome", found.attempts)
+        now = figures(self.engine)
+        yield _by_label("autosample_jobs", "Jobs by state.", "state", now.jobs)
+        yield _by_label(
+            "autosample_attempts", "Attempts by outcome.", "outcome", now.attempts
+        )
         for name, help, value in (
             (
                 "oldest_wait_seconds",
-                "Wait of the oldest queued job.",
-                found.oldest_wait,
+                "Seconds that the oldest queued job has waited.",
+                now.oldest_wait,
             ),
-            ("workers", "Workers that showed themselves of late.", found.workers),
+            ("workers", "Workers with a recent heartbeat.", now.workers),
             (
                 "training_pairs_per_second",
-                "Training pairs a second of one trial, over the last passes.",
-                found.pairs_per_second,
+                "Training pairs per second of one trial, over the latest epochs.",
+                now.pairs_per_second,
             ),
-            ("free_bytes", "Room where files are kept.", self.free()),
+            ("free_bytes", "Free bytes on the disk with the files.", self.free()),
         ):
             if value is not None:
                 yield GaugeMetricFamily(f"autosample_{name}", help, value=float(value))
 
 
-def _by(
+def _by_label(
     name: str, help: str, label: str, counts: Mapping[str, int]
 ) -> GaugeMetricFamily:
     family = GaugeMetricFamily(name, help, labels=[label])
@@ -74,8 +77,8 @@ def _by(
     return family
 
 
-class Timed:
-    """Measures every request, by its route's pattern and not by its path."""
+class RequestTimer:
+    """Middleware that measures each request under its route, not under its path."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self.app, self.metrics = app, metrics
@@ -86,14 +89,14 @@ class Timed:
             return
         began, status = time.perf_counter(), 500
 
-        async def noted(message: Message) -> None:
+        async def send_timed(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
                 self._observe(scope, status, time.perf_counter() - began)
             await send(message)
 
-        await self.app(scope, receive, noted)
+        await self.app(scope, receive, send_timed)
 
     def _observe(self, scope: Scope, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", "none")

@@ -1,6 +1,6 @@
-"""The API's schema as a file: `python -m api.openapi docs/openapi.json`.
+"""Writes the API's schema to a file: `python -m api.openapi docs/openapi.json`.
 
-Clients are built from it; a test compares, so that it changes on purpose alone.
+Clients are built from it. A test compares it, so that it changes only on purpose.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from autosample.jobs.settings import Settings
 
 
 def schema() -> str:
-    """Return the schema, sorted, as text."""
+    """Return the schema as sorted JSON."""
     with tempfile.TemporaryDirectory() as folder:
         app = create_app(Settings(home=Path(folder)))
-        told = app.openapi()
-    told["info"]["version"] = "1"  # of the paths, not of the package
-    return json.dumps(told, indent=1, sort_keys=True) + "\n"
+        document = app.openapi()
+    document["info"]["version"] = "1"  # the version of the paths, not of the package
+    return json.dumps(document, indent=1, sort_keys=True) + "\n"
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from api.deps import AppSettings, Datasets, Jobs
-from api.security import COOKIE, caller, known
+from api.security import COOKIE, authenticate, caller_of
 from autosample.errors import NotAllowed, NotFound
 from autosample.experiment.report import Report
 from autosample.jobs.datasets import SqlDatasetStore
@@ -66,7 +66,7 @@ MOST = 8
 def viewer(request: Request) -> Caller:
     """Return who looks; who has no key yet is asked for it."""
     try:
-        return caller(request, None)
+        return authenticate(request, None)
     except NotAllowed as error:
         back = quote(request.url.path, safe="/")
         to = {"Location": f"/login?next={back}"}
@@ -242,9 +242,9 @@ def log_in(
     next: Annotated[str, Form()] = "/",
 ) -> Response:
     """Keep a key that is good in a cookie that scripts cannot read."""
-    request.app.state.rates.take("login")
+    request.app.state.rate_limit.take("login")
     try:
-        known(settings, request.app.state.keys, key.strip())
+        caller_of(settings, request.app.state.keys, key.strip())
     except NotAllowed:
         told = "This key is not known here, or has expired or been revoked."
         return page("login.html", None, status=401, next=_local(next), told=told)

@@ -1,4 +1,4 @@
-"""How often one key may ask: a bucket of requests that fills at a steady rate."""
+"""Limits the requests of each key by a token bucket, which fills at a steady rate."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from collections.abc import Callable
 from autosample.errors import LimitReached
 
 MANY = 10_000
-"""Buckets, after which full ones are forgotten."""
+"""Buckets above which those that are full again are dropped."""
 
 
-class Rates:
-    """A bucket for each key, in this process alone."""
+class RateLimit:
+    """One bucket per key; other API processes have buckets of their own."""
 
     def __init__(
         self, rate: float, burst: int, clock: Callable[[], float] = time.monotonic
@@ -25,20 +25,25 @@ class Rates:
     def take(self, key: str) -> None:
         """Count a request; raises LimitReached with the seconds to wait."""
         with self._lock:
-            at = self.clock()
-            left, before = self._left.get(key, (float(self.burst), at))
-            left = min(left + (at - before) * self.rate, self.burst)
+            now = self.clock()
+            left, last = self._left.get(key, (float(self.burst), now))
+            left = min(left + (now - last) * self.rate, self.burst)
             if left < 1:
                 wait = (1 - left) / self.rate
                 raise LimitReached(
-                    f"more than {self.rate:g} requests a second; try again in"
+                    f"more than {self.rate:g} requests per second; try again in"
                     f" {wait:.1f} s",
                     after=wait,
                 )
-            self._left[key] = (left - 1, at)
+            self._left[key] = (left - 1, now)
             if len(self._left) > MANY:
-                self._forget(at)
+                self._drop_full(now)
 
-    def _forget(self, at: float) -> None:
-        full = self.burst / self.rate
-        self._left = {k: v for k, v in self._left.items() if at - v[1] < full}
+    def _drop_full(self, now: float) -> None:
+        """Drop buckets that have filled up: a new one is full, too."""
+        seconds = self.burst / self.rate
+        self._left = {
+            key: (left, last)
+            for key, (left, last) in self._left.items()
+            if now - last < seconds
+        }

@@ -1,5 +1,5 @@
-"""Who may ask for what: a key from the database or the environment; without any, this
-machine alone."""
+"""Authentication and scopes: keys come from the database or the environment; while
+there are none, only this machine can connect, and it may do everything."""
 
 from __future__ import annotations
 
@@ -12,49 +12,55 @@ from typing import Annotated
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from api.rate_limit import Rates
+from api.rate_limit import RateLimit
 from autosample.errors import NotAllowed, NotPermitted, SpecError
 from autosample.jobs.keys import LOCAL, Caller, Scope, SqlKeyStore
 from autosample.jobs.settings import Settings
 
-bearer = HTTPBearer(auto_error=False, description="A key of `autosample keys create`")
+bearer = HTTPBearer(
+    auto_error=False, description="A key that `autosample keys create` made."
+)
 
 COOKIE = "autosample_key"
-"""Where a browser keeps the key that its user gave; sent to this site alone."""
+"""Cookie with the key that the user of a browser entered."""
 
 ADMIN = Caller("admin", Scope.ADMIN, "admin")
-"""Who has the key from the environment."""
+"""The caller with the key from AUTOSAMPLE_ADMIN_KEY."""
 
 
-def caller(
+def authenticate(
     request: Request,
     sent: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
 ) -> Caller:
-    """Return who asks; raises NotAllowed, and LimitReached where they ask too often."""
+    """Return who makes a request.
+
+    Raises NotAllowed without a valid key, NotPermitted for a change from another site's
+    page, and LimitReached after too many requests.
+    """
     _check_site(request)
     key = sent.credentials if sent else request.cookies.get(COOKIE)
-    found = known(request.app.state.settings, request.app.state.keys, key)
-    rates: Rates = request.app.state.rates
-    rates.take(found.key)
-    return found
+    caller = caller_of(request.app.state.settings, request.app.state.keys, key)
+    rate_limit: RateLimit = request.app.state.rate_limit
+    rate_limit.take(caller.key)
+    return caller
 
 
 def _check_site(request: Request) -> None:
-    """Refuse what another site's page lets a browser change here."""
+    """Raise NotPermitted if another site's page made the browser send a change."""
     site = request.headers.get("Sec-Fetch-Site", "none")
     if request.method not in ("GET", "HEAD") and site not in ("same-origin", "none"):
         raise NotPermitted(f"a page of another site ({site}) may not change anything")
 
 
-def known(settings: Settings, keys: SqlKeyStore, key: str | None) -> Caller:
-    """Return whose key it is; raises NotAllowed."""
+def caller_of(settings: Settings, keys: SqlKeyStore, key: str | None) -> Caller:
+    """Return the caller with a key, or without one; raises NotAllowed."""
     admin = settings.admin_key
     if key is None:
         if admin is None and not keys.any():
             return LOCAL
         raise NotAllowed("send a key as `Authorization: Bearer KEY`")
     if admin is not None and compare_digest(
-        _hashed(admin.get_secret_value()), _hashed(key)
+        _hash(admin.get_secret_value()), _hash(key)
     ):
         return ADMIN
     if admin is None and not keys.any():
@@ -62,29 +68,29 @@ def known(settings: Settings, keys: SqlKeyStore, key: str | None) -> Caller:
     return keys.caller(key)
 
 
-def needs(scope: Scope) -> Callable[[Caller], Caller]:
-    """Return a dependency that lets those pass whose key reaches so far."""
+def require_scope(scope: Scope) -> Callable[[Caller], Caller]:
+    """Return a dependency: the caller, or NotPermitted if their scope is too small."""
 
-    def permitted(asking: Annotated[Caller, Depends(caller)]) -> Caller:
-        if not asking.scope.allows(scope):
+    def require(caller: Annotated[Caller, Depends(authenticate)]) -> Caller:
+        if not caller.scope.allows(scope):
             raise NotPermitted(
-                f"this needs scope {scope}, and the key has {asking.scope} alone"
+                f"this needs scope {scope}, and the key has only {caller.scope}"
             )
-        return asking
+        return caller
 
-    return permitted
-
-
-Reader = Annotated[Caller, Depends(needs(Scope.READ))]
-Submitter = Annotated[Caller, Depends(needs(Scope.SUBMIT))]
+    return require
 
 
-def _hashed(key: str) -> bytes:
+Reader = Annotated[Caller, Depends(require_scope(Scope.READ))]
+Submitter = Annotated[Caller, Depends(require_scope(Scope.SUBMIT))]
+
+
+def _hash(key: str) -> bytes:
     return sha256(key.encode()).digest()
 
 
 def check_bind(host: str, settings: Settings, keys: SqlKeyStore) -> None:
-    """Raise SpecError on an address that others reach while there is no key."""
+    """Raise SpecError if others can reach the address while there is no key."""
     if settings.admin_key is not None or host == "localhost" or keys.any():
         return
     try:

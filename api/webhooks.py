@@ -1,6 +1,8 @@
-"""Signed calls at a job's end, to hosts that the operator lists, at public addresses.
+"""Makes signed webhook calls, only to hosts that the operator lists and to public
+addresses.
 
-Signed as https://www.standardwebhooks.com has it: HMAC-SHA256 over id, time and body.
+The signature is that of https://www.standardwebhooks.com: HMAC-SHA256 over the id, the
+time and the body.
 """
 
 from __future__ import annotations
@@ -26,15 +28,16 @@ from autosample.jobs.webhooks import Call, SqlWebhookStore
 
 _log = logging.getLogger(__name__)
 
-PATIENCE = 10.0  # seconds for an answer
+PATIENCE = 10.0
+"""Seconds to wait for an answer."""
 
 
 class Refused(Exception):
-    """An address that is not to be called."""
+    """An address that must not be called, or an answer that is no success."""
 
 
 def check_url(url: str, settings: Settings) -> str:
-    """Return a URL that may be called; raises SpecError saying why it may not."""
+    """Return a URL if it may be called; raises SpecError that says why it may not."""
     parts = urlsplit(url)
     hosts = [host.strip() for host in settings.webhook_hosts.split(",") if host.strip()]
     if settings.webhook_secret is None or not hosts:
@@ -54,44 +57,44 @@ def check_url(url: str, settings: Settings) -> str:
 
 
 def address_of(parts: SplitResult, settings: Settings) -> str:
-    """Return an address of the host; raises Refused if any of them is not public.
-
-    The call goes to this very address: a name that changes in between gains nothing.
-    """
+    """Return an address of the host; raises Refused if one of them is not public."""
+    # The call goes to the address that is checked here, not to the name: a name that is
+    # changed after the check cannot lead the call to a private address.
     port = parts.port or (443 if parts.scheme == "https" else 80)
     try:
-        found = socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
+        results = socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
     except OSError as error:
         raise Refused(f"{parts.hostname} has no address: {error}") from error
-    addresses = [str(each[4][0]) for each in found]
-    for each in addresses:
-        if not (settings.webhook_private or ipaddress.ip_address(each).is_global):
-            raise Refused(f"{parts.hostname} is at {each}, which is not public")
+    addresses = [str(sockaddr[0]) for *_, sockaddr in results]
+    for address in addresses:
+        if not (settings.webhook_private or ipaddress.ip_address(address).is_global):
+            raise Refused(f"{parts.hostname} is at {address}, which is not public")
     return addresses[0]
 
 
 def body_of(call: Call) -> bytes:
-    told = {
+    """Return the body of a call: the job, its final state and when it ended."""
+    fields = {
         "id": str(call.job),
         "state": call.state,
         "finished": datetime.fromtimestamp(call.finished, UTC).isoformat(),
         "job": f"/v1/jobs/{call.job}",
     }
-    return json.dumps(told).encode()
+    return json.dumps(fields).encode()
 
 
 def signature(secret: str, id: str, at: int, body: bytes) -> str:
-    """Return what whoever is called computes, too, and compares."""
+    """Return the signature, which the receiver computes as well and compares."""
     signed = f"{id}.{at}.".encode() + body
     return "v1," + b64encode(hmac(secret.encode(), signed, sha256).digest()).decode()
 
 
 def deliver(call: Call, settings: Settings) -> str:
-    """Make a call; returns the status, raises Refused or an error of the transport."""
+    """Make a call and return the status; raises Refused or httpx2.HTTPError."""
     assert settings.webhook_secret is not None
     parts, at, body = urlsplit(call.url), int(time.time()), body_of(call)
     address = address_of(parts, settings)
-    shown = f"[{address}]" if ":" in address else address
+    host = f"[{address}]" if ":" in address else address
     port = f":{parts.port}" if parts.port else ""
     query = f"?{parts.query}" if parts.query else ""
     secret = settings.webhook_secret.get_secret_value()
@@ -102,12 +105,12 @@ def deliver(call: Call, settings: Settings) -> str:
         "webhook-timestamp": str(at),
         "webhook-signature": signature(secret, call.id, at, body),
     }
-    # A redirect could lead anywhere, and so could a proxy of the environment.
+    # A redirect, or a proxy from the environment, could lead to a private address.
     with httpx2.Client(
         timeout=PATIENCE, follow_redirects=False, trust_env=False
     ) as client:
         answer = client.post(
-            f"{parts.scheme}://{shown}{port}{parts.path or '/'}{query}",
+            f"{parts.scheme}://{host}{port}{parts.path or '/'}{query}",
             content=body,
             headers=headers,
             extensions={"sni_hostname": parts.hostname},
@@ -118,20 +121,21 @@ def deliver(call: Call, settings: Settings) -> str:
 
 
 def call_all(store: SqlWebhookStore, settings: Settings, stop: threading.Event) -> None:
-    """Make the calls that are due, until told to stop."""
+    """Make the calls that are due, until `stop` is set."""
     while not stop.wait(settings.poll):
         try:
             while not stop.is_set() and (call := store.claim()) is not None:
-                _one(store, call, settings)
+                _make_call(store, call, settings)
         except SQLAlchemyError:
-            _log.exception("the database cannot be asked; trying again")
+            _log.exception("the database cannot be reached; trying again")
 
 
-def _one(store: SqlWebhookStore, call: Call, settings: Settings) -> None:
+def _make_call(store: SqlWebhookStore, call: Call, settings: Settings) -> None:
+    """Make a call and record its outcome."""
     try:
-        told = deliver(call, settings)
+        answer = deliver(call, settings)
     except (Refused, httpx2.HTTPError, ValueError) as error:
-        _log.warning("webhook of job %s: %s", call.job, error)
+        _log.warning("the webhook of job %s failed: %s", call.job, error)
         store.record_call(call, str(error)[:500], well=False)
     else:
-        store.record_call(call, told, well=True)
+        store.record_call(call, answer, well=True)

@@ -1,1 +1,1 @@
-"""The database schema, by Alembic; `python -m migrations` brings it up to date."""
+"""The database schema, kept by Alembic; `python -m migrations` updates a database."""

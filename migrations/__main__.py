@@ -1,4 +1,4 @@
-"""`python -m migrations`: bring AUTOSAMPLE_DATABASE_URL to the newest schema."""
+"""`python -m migrations`: update AUTOSAMPLE_DATABASE_URL to the newest schema."""
 
 from autosample.jobs.settings import Settings
 from migrations.upgrade import upgrade

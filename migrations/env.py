@@ -1,4 +1,4 @@
-"""What Alembic runs: migrate over the same connections that the service uses."""
+"""Alembic runs this file: it migrates over connections set up as the service's are."""
 
 from alembic import context
 

@@ -1,4 +1,4 @@
-"""`autosample migrate` and `autosample backup`: an installation moves, or is copied."""
+"""`autosample migrate` and `autosample backup`: move an installation, or copy it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from autosample.jobs.tables import events, jobs, metadata
 from migrations.upgrade import upgrade
 
 AT_ONCE = 500
-"""Rows that are copied together."""
+"""Rows that one statement copies."""
 
 
 def migrate(
@@ -27,8 +27,8 @@ def migrate(
 ) -> None:
     """Copy this installation's database to an empty one; files stay where they are.
 
-    Stop API and workers before, and start them with AUTOSAMPLE_DATABASE_URL set to the
-    new one afterwards. The old database is left as it was.
+    Stop API and workers first. Start them again with AUTOSAMPLE_DATABASE_URL set to the
+    new database. The old database is not changed.
     """
     settings = Settings()
     upgrade(settings.database_url)
@@ -39,23 +39,23 @@ def migrate(
     finally:
         source.dispose()
         target.dispose()
-    told = ", ".join(f"{count} {name}" for name, count in counts.items())
-    typer.echo(f"copied {told}")
-    typer.echo(f"from now on: AUTOSAMPLE_DATABASE_URL={_without_password(to)}")
+    rows = ", ".join(f"{count} {name}" for name, count in counts.items())
+    typer.echo(f"copied {rows}")
+    typer.echo(f"from now on, set AUTOSAMPLE_DATABASE_URL={_without_password(to)}")
 
 
 def move(source: Engine, target: Engine) -> dict[str, int]:
-    """Copy all rows, in one transaction of the target; returns how many by table.
+    """Copy all rows in one transaction of the target; returns their number by table.
 
-    Raises SpecError where jobs run, or where the target has rows already.
+    Raises SpecError if jobs are running or the target has rows already.
     """
     with reader(source).begin() as old, target.begin() as new:
-        _refuse(old, new)
+        _check(old, new)
         counts = {
             table.name: _copy(old, new, table) for table in metadata.sorted_tables
         }
         if target.dialect.name == "postgresql":
-            # Ids were given; the next one must be new.
+            # Ids were copied, so the sequence that makes new ones has not moved.
             new.execute(
                 text(
                     "SELECT setval(pg_get_serial_sequence('events', 'id'),"
@@ -65,16 +65,17 @@ def move(source: Engine, target: Engine) -> dict[str, int]:
     return counts
 
 
-def _refuse(old: Connection, new: Connection) -> None:
+def _check(old: Connection, new: Connection) -> None:
+    """Raise SpecError unless the new database is empty and no job is running."""
     for table in metadata.sorted_tables:
         if new.scalar(select(func.count()).select_from(table)):
             raise SpecError(
-                f"the new database has rows in {table.name}; give an empty one"
+                f"the new database has rows in {table.name}; name an empty one"
             )
     active = jobs.c.state.in_((JobState.RUNNING, JobState.CANCELLING))
     if count := old.scalar(select(func.count()).where(active)):
         raise SpecError(
-            f"{count} jobs are running; stop the workers, which gives them back"
+            f"{count} jobs are running; stop the workers, and they are queued again"
         )
 
 
@@ -87,11 +88,12 @@ def _copy(old: Connection, new: Connection, table: Table) -> int:
 
 
 def _pages(old: Connection, table: Table) -> Iterator[list[Mapping[str, Any]]]:
+    """Yield the rows of a table, `AT_ONCE` at a time."""
     query = select(table)
     if table is events:
         query = query.order_by(events.c.id)
-    found = old.execution_options(yield_per=AT_ONCE).execute(query).mappings()
-    for rows in found.partitions(AT_ONCE):
+    result = old.execution_options(yield_per=AT_ONCE).execute(query).mappings()
+    for rows in result.partitions(AT_ONCE):
         yield [dict(row) for row in rows]
 
 
@@ -103,11 +105,11 @@ def _without_password(url: str) -> str:
 def backup(
     folder: Annotated[Path, typer.Argument(help="New folder for the copy.")],
 ) -> None:
-    """Copy a SQLite installation while it runs; the copy is a home of its own.
+    """Copy a SQLite installation while it runs, to a new home folder.
 
-    To restore, set AUTOSAMPLE_HOME to the copy. What ran goes on from its last
-    checkpoint that was copied, or from the beginning. Of Postgres, `pg_dump` is the
-    backup; then copy the files.
+    To restore, set AUTOSAMPLE_HOME to the copy. A job that was running continues from
+    the last checkpoint that was copied, or starts again. To back up an installation on
+    Postgres, run `pg_dump`, then copy the files.
     """
     settings = Settings()
     if not settings.embedded:
@@ -118,16 +120,17 @@ def backup(
     if folder.exists() and any(folder.iterdir()):
         raise SpecError(f"{folder} is not empty; name a new folder")
     folder.mkdir(parents=True, exist_ok=True)
-    # The database first: of what it names, files are written before and stay.
+    # The database before the files: files that a row names were complete before the row
+    # was written, so they are there when they are copied afterwards.
     engine = connect(settings.database_url)
     with engine.connect() as db:
-        # Outside a transaction, which this statement is by itself.
+        # The driver is used directly: VACUUM cannot run inside a transaction.
         raw = db.connection.driver_connection
         assert raw is not None
         raw.execute("VACUUM INTO ?", (str(folder / "autosample.db"),))
     engine.dispose()
     files = Files(settings.artifacts)
-    with files.local("") as there:
-        if there.exists():
-            shutil.copytree(there, folder / "files", dirs_exist_ok=True)
+    with files.local("") as source:
+        if source.exists():
+            shutil.copytree(source, folder / "files", dirs_exist_ok=True)
     typer.echo(f"copied to {folder}; to use it: AUTOSAMPLE_HOME={folder}")

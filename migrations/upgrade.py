@@ -1,4 +1,4 @@
-"""Bring a database to the newest schema."""
+"""Update a database to the newest schema, or undo updates."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from alembic.config import Config
 
 def config(url: str) -> Config:
     """Return Alembic's configuration for a database."""
-    made = Config()
-    made.set_main_option("script_location", str(Path(__file__).parent))
-    made.set_main_option("sqlalchemy.url", url.replace("%", "%%"))
-    return made
+    options = Config()
+    options.set_main_option("script_location", str(Path(__file__).parent))
+    options.set_main_option("sqlalchemy.url", url.replace("%", "%%"))
+    return options
 
 
 def upgrade(url: str, revision: str = "head") -> None:
-    """Create or change tables; does nothing where they are up to date."""
+    """Create or change tables up to a revision; does nothing if they are there."""
     if url.startswith("sqlite:///"):
         Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
     command.upgrade(config(url), revision)
 
 
 def downgrade(url: str, revision: str = "base") -> None:
-    """Undo changes, down to nothing by default."""
+    """Undo changes down to a revision, by default all of them."""
     command.downgrade(config(url), revision)

@@ -1,4 +1,4 @@
-"""/v1/jobs/{id}/artifacts: the files of a bundle, by name, with ETag and ranges."""
+"""/v1/jobs/{id}/artifacts: download the files of a bundle, with ETag and ranges."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Response
 from fastapi.responses import StreamingResponse
 
-from api.deps import FoundJob, Jobs, Stored
+from api.deps import FoundJob, Jobs, StoredFiles
 from api.errors import problem
 from autosample.core.config import Config
 from autosample.errors import UnknownArtifact
@@ -19,12 +19,15 @@ router = APIRouter(prefix="/v1/jobs", tags=["artifacts"])
 
 
 class ArtifactList(Config):
+    """The files of a job's bundle."""
+
     artifacts: list[Artifact]
+    """The files, sorted by name."""
 
 
 @router.get("/{id}/artifacts")
 def all_artifacts(job: FoundJob, jobs: Jobs) -> ArtifactList:
-    """List the files of a finished job; 409 while it has none."""
+    """List the files of a succeeded job; 409 if the job has not succeeded."""
     return ArtifactList(artifacts=jobs.artifacts(job.id)[1])
 
 
@@ -33,34 +36,34 @@ def download(
     job: FoundJob,
     name: str,
     jobs: Jobs,
-    files: Stored,
+    files: StoredFiles,
     if_none_match: Annotated[str | None, Header()] = None,
     range: Annotated[str | None, Header()] = None,
     if_range: Annotated[str | None, Header()] = None,
 ) -> Response:
-    """Return a file, or the part of it that `Range` asks for."""
+    """Return a file, or the range of bytes that `Range` names."""
     folder, artifacts = jobs.artifacts(job.id)
-    found = next((each for each in artifacts if each.name == name), None)
-    if found is None:
-        known = ", ".join(each.name for each in artifacts)
+    artifact = next((file for file in artifacts if file.name == name), None)
+    if artifact is None:
+        known = ", ".join(file.name for file in artifacts)
         raise UnknownArtifact(f"job {job.id} has no file {name!r}, only {known}")
-    headers = _headers(found)
+    headers = _headers(artifact)
     if if_none_match is not None and _matches(if_none_match, headers["ETag"]):
         return Response(status_code=304, headers=headers)
     wanted = range if if_range in (None, headers["ETag"]) else None
-    span = _span(wanted, found.size)
+    span = _span(wanted, artifact.size)
     if span is None:
-        bad = {"Content-Range": f"bytes */{found.size}"}
-        told = f"{range!r} is outside the {found.size} bytes of {name}"
-        return problem(416, "range", told, headers=bad)
+        size = {"Content-Range": f"bytes */{artifact.size}"}
+        detail = f"{range!r} is outside the {artifact.size} bytes of {name}"
+        return problem(416, "range", detail, headers=size)
     start, end = span
     headers["Content-Length"] = str(end - start)
-    part = (start, end) != (0, found.size)
-    if part:
-        headers["Content-Range"] = f"bytes {start}-{end - 1}/{found.size}"
+    partial = (start, end) != (0, artifact.size)
+    if partial:
+        headers["Content-Range"] = f"bytes {start}-{end - 1}/{artifact.size}"
     return StreamingResponse(
         files.read(f"{folder}/{name}", start, end),
-        status_code=206 if part else 200,
+        status_code=206 if partial else 200,
         headers=headers,
         media_type=mimetypes.guess_type(name)[0] or "application/octet-stream",
     )
@@ -82,9 +85,9 @@ def _matches(sent: str, etag: str) -> bool:
 
 
 def _span(sent: str | None, size: int) -> tuple[int, int] | None:
-    """Return start and end of what is asked for; None where that is outside.
+    """Return the start and end of a requested range; None if it is outside the file.
 
-    Anything but one plain range of bytes means the whole file, as RFC 9110 allows.
+    Any header but one plain range of bytes means the whole file, as RFC 9110 allows.
     """
     match = re.fullmatch(r"bytes=(\d*)-(\d*)", sent or "")
     if match is None or not (match[1] or match[2]):

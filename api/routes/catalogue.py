@@ -1,4 +1,4 @@
-"""/v1/samplers, /v1/models, /v1/losses, /v1/strategies: what a spec may name."""
+"""/v1/samplers, /v1/models, /v1/losses, /v1/strategies: the kinds a spec may use."""
 
 from __future__ import annotations
 
@@ -13,10 +13,13 @@ router = APIRouter(prefix="/v1", tags=["catalogue"])
 
 
 class Entries(Config):
+    """All entries of one part of the catalogue."""
+
     entries: list[Entry]
+    """One entry per kind."""
 
 
 @router.get("/{part}")
 def entries(part: Literal["samplers", "models", "losses", "strategies"]) -> Entries:
-    """List what there is, with schemas and defaults."""
+    """List all samplers, models, losses or strategies, with schemas and defaults."""
     return Entries(entries=catalogue()[part])

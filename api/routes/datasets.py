@@ -1,4 +1,4 @@
-"""/v1/datasets: upload, list, look, delete."""
+"""/v1/datasets: upload, preview, list, show and delete data sets."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, File, Form, Response, UploadFile, status
 from pydantic import ValidationError
 
-from api.deps import AppSettings, Datasets, FoundDataset, Room
+from api.deps import AppSettings, Datasets, FoundDataset, NeedsDiskSpace
 from api.security import Reader, Submitter
 from autosample.core.config import Config, describe_errors
 from autosample.data.apart import preview_apart, read_apart
@@ -22,32 +22,38 @@ from autosample.jobs.scratch import make_scratch
 router = APIRouter(prefix="/v1/datasets", tags=["datasets"])
 
 UPLOADS = "autosample-upload-"
-"""How folders are named in which uploads are read."""
+"""Prefix of the temporary folders in which uploads are read."""
 SUFFIXES = (".csv", ".tsv", ".txt", ".inter", ".parquet", ".pq")
 
 
 class DatasetList(Config):
+    """Data sets, newest first."""
+
     datasets: list[DatasetInfo]
+    """The data sets that the key may use."""
 
 
-@router.post("", status_code=status.HTTP_201_CREATED, dependencies=[Room])
+@router.post("", status_code=status.HTTP_201_CREATED, dependencies=[NeedsDiskSpace])
 def upload(
     datasets: Datasets,
     response: Response,
-    asking: Submitter,
+    caller: Submitter,
     settings: AppSettings,
-    file: Annotated[UploadFile, File(description="Interactions")],
-    test_file: Annotated[UploadFile | None, File(description="Test pairs")] = None,
+    file: Annotated[UploadFile, File(description="File of interactions")],
+    test_file: Annotated[
+        UploadFile | None,
+        File(description="File of test interactions, if they are separate"),
+    ] = None,
     options: Annotated[str, Form(description="ReadOptions as JSON")] = "{}",
 ) -> DatasetInfo:
-    """Read a file of interactions and keep what is in it."""
+    """Read a file of interactions and store it as a data set."""
     read = parse_options(options)
     folder = make_scratch(UPLOADS)
     try:
         paths = [
-            _saved(each, folder, at)
-            for at, each in enumerate([file, test_file])
-            if each is not None
+            _save(upload, folder, at)
+            for at, upload in enumerate([file, test_file])
+            if upload is not None
         ]
         dataset = read_apart(
             paths,
@@ -56,60 +62,65 @@ def upload(
             memory=settings.upload_memory,
             seconds=settings.upload_seconds,
         )
-        id = dataset_id(paths, read, asking.owner)
+        id = dataset_id(paths, read, caller.owner)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     response.headers["Location"] = f"/v1/datasets/{id}"
     name = Path(file.filename or "upload").name[:255]
-    return datasets.add(id, name, dataset, read, asking.owner)
+    return datasets.add(id, name, dataset, read, caller.owner)
 
 
 @router.post("/preview")
 def preview(
     settings: AppSettings,
     _: Submitter,
-    file: Annotated[UploadFile, File(description="Interactions, or their beginning")],
+    file: Annotated[
+        UploadFile, File(description="File of interactions, or its beginning")
+    ],
 ) -> Preview:
-    """Show the first rows of a file and what its columns seem to be; nothing is kept.
+    """Show a file's first rows and what its columns seem to be; nothing is stored.
 
-    Of a text file its first 256 KiB are enough.
+    The first 256 KiB of a text file are enough.
     """
     folder = make_scratch(UPLOADS)
     try:
-        path = _saved(file, folder, 0)
+        path = _save(file, folder, 0)
         return preview_apart(path, memory=settings.upload_memory, seconds=60.0)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
 @router.get("")
-def all_datasets(datasets: Datasets, asking: Reader) -> DatasetList:
-    """List your data sets, newest first; an admin's key lists everybody's."""
-    return DatasetList(datasets=datasets.list(only_owner=asking.only_owner))
+def all_datasets(datasets: Datasets, caller: Reader) -> DatasetList:
+    """List your data sets, newest first; an admin's key lists those of all owners."""
+    return DatasetList(datasets=datasets.list(only_owner=caller.only_owner))
 
 
 @router.get("/{id}")
 def show(dataset: FoundDataset) -> DatasetInfo:
-    """Tell what is in a data set."""
+    """Return the counts and options of a data set."""
     return dataset
 
 
 @router.delete("/{id}", status_code=status.HTTP_204_NO_CONTENT)
 def delete(dataset: FoundDataset, datasets: Datasets, _: Submitter) -> None:
-    """Forget a data set that no unfinished job needs."""
+    """Delete a data set; 409 if an unfinished job needs it."""
     datasets.delete(dataset.id)
 
 
 def parse_options(text: str) -> ReadOptions:
-    """Read options; raises SpecError naming what is wrong."""
+    """Parse options; raises SpecError that names what is wrong."""
     try:
         return ReadOptions.model_validate_json(text)
     except ValidationError as error:
         raise SpecError(f"options: {describe_errors(error)}") from error
 
 
-def _saved(upload: UploadFile, folder: Path, at: int) -> Path:
-    """Copy an upload under a name of ours; a known suffix is kept of its own."""
+def _save(upload: UploadFile, folder: Path, at: int) -> Path:
+    """Copy an upload to a file named `train` or `test`; a known suffix is kept.
+
+    Raises DataError if it is empty.
+    """
     name = (upload.filename or "").lower()
     stem = "train" if at == 0 else "test"
     suffix = Path(name.removesuffix(".gz")).suffix

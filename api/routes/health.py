@@ -1,4 +1,4 @@
-"""/healthz and /readyz: alive, and able to do its work."""
+"""/healthz, /readyz and /metrics: for load balancers, operators and Prometheus."""
 
 from __future__ import annotations
 
@@ -8,32 +8,40 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from sqlalchemy.exc import SQLAlchemyError
 
 from api.deps import AppSettings, Jobs
-from api.disk_space import Room
+from api.disk_space import DiskSpace
 from api.metrics import Metrics
 from api.security import Reader
 from autosample.core.config import Config
 
 router = APIRouter(tags=["health"])
 
-SEEN_WITHIN = 30.0  # seconds
+ALIVE = 30.0
+"""Seconds since its last heartbeat for which a worker counts as alive."""
 
 
 class Health(Config):
+    """Answer of a running service."""
+
     status: str
+    """Always `alive`."""
 
 
 class Readiness(Config):
+    """Whether the service can accept and run jobs."""
+
     ready: bool
+    """Whether the database, a worker and disk space are all available."""
     database: bool
+    """Whether the database can be reached."""
     worker: bool
-    """Whether a worker showed itself of late."""
+    """Whether a worker had a recent heartbeat."""
     disk: bool
-    """Whether there is room for more."""
+    """Whether there is space for more files."""
 
 
 @router.get("/healthz")
 def live() -> Health:
-    """Answer, which is all that is asked."""
+    """Answer as long as the service runs, whatever its database and workers do."""
     return Health(status="alive")
 
 
@@ -41,15 +49,15 @@ def live() -> Health:
 def ready(
     jobs: Jobs, request: Request, settings: AppSettings, response: Response
 ) -> Readiness:
-    """Tell whether jobs can be taken and run; 503 if not."""
-    room: Room = request.app.state.room
-    disk = room.there
+    """Tell whether jobs can be accepted and run; 503 if not."""
+    disk_space: DiskSpace = request.app.state.disk_space
+    disk = disk_space.is_enough
     try:
-        ago = jobs.seconds_since_heartbeat()
+        seconds = jobs.seconds_since_heartbeat()
         database = True
     except SQLAlchemyError:
-        ago, database = None, False
-    worker = ago is not None and ago < max(SEEN_WITHIN, 3 * settings.poll)
+        seconds, database = None, False
+    worker = seconds is not None and seconds < max(ALIVE, 3 * settings.poll)
     ready = database and worker and disk
     if not ready:
         response.status_code = 503
@@ -58,6 +66,6 @@ def ready(
 
 @router.get("/metrics", response_class=PlainTextResponse)
 def metrics(request: Request, _: Reader) -> PlainTextResponse:
-    """Tell Prometheus about queue, workers, disk and requests."""
-    found: Metrics = request.app.state.metrics
-    return PlainTextResponse(found.text(), media_type=CONTENT_TYPE_LATEST)
+    """Return metrics of queue, workers, disk and requests for Prometheus."""
+    registered: Metrics = request.app.state.metrics
+    return PlainTextResponse(registered.text(), media_type=CONTENT_TYPE_LATEST)

@@ -1,4 +1,4 @@
-"""/v1/jobs: submit a search, follow it, call it off, read its result."""
+"""/v1/jobs: submit, show, cancel, retry and delete searches, and read their results."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from uuid import UUID
 from fastapi import APIRouter, Header, Query, Request, Response, status
 from pydantic import PositiveInt
 
-from api.deps import AppSettings, Datasets, FoundJob, Jobs, Room, Stored
+from api.deps import AppSettings, Datasets, FoundJob, Jobs, NeedsDiskSpace, StoredFiles
 from api.security import Reader, Submitter
 from api.webhooks import check_url
 from autosample.core.config import Config
@@ -32,24 +32,29 @@ Webhook = Annotated[str | None, Query(max_length=2048)]
 
 
 class Checked(Config):
-    """A spec that would be accepted."""
+    """A spec that would be accepted, and what it would cost."""
 
     spec: SearchSpec
-    """Written out."""
+    """The spec with all its defaults filled in."""
     forecast: Forecast
-    """Its cost, from a timed probe where the API runs, one training at a time."""
+    """Cost of the search, estimated by a timed probe on the machine of the API for one
+    training at a time."""
 
 
 class JobList(Config):
+    """A page of the list of jobs, newest first."""
+
     jobs: list[Job]
+    """The jobs of this page."""
     next_page_token: str | None
+    """Value of `page_token` for the next page; null if this is the last."""
 
 
 @router.post(
     "",
     status_code=status.HTTP_202_ACCEPTED,
     responses={200: {"model": Checked}},
-    dependencies=[Room],
+    dependencies=[NeedsDiskSpace],
 )
 def submit(
     spec: SearchSpec,
@@ -57,19 +62,20 @@ def submit(
     datasets: Datasets,
     request: Request,
     response: Response,
-    asking: Submitter,
+    caller: Submitter,
     settings: AppSettings,
     validate_only: bool = False,
     webhook: Webhook = None,
     idempotency_key: Key = None,
 ) -> Job | Checked:
-    """Queue a search; with `validate_only` check it and estimate its cost.
+    """Queue a search; with `validate_only` only check it and estimate its cost.
 
-    `webhook` is called when the job has ended, signed, where its host is allowed.
+    When the job has ended, a signed request is sent to `webhook`, whose host the
+    operator of the service must have allowed.
     """
     if webhook is not None:
         webhook = check_url(webhook, settings)
-    datasets.get(spec.dataset, only_owner=asking.only_owner)
+    datasets.get(spec.dataset, only_owner=caller.only_owner)
     split = prepare(spec, datasets.load(spec.dataset))
     if validate_only:
         response.status_code = status.HTTP_200_OK
@@ -77,8 +83,8 @@ def submit(
     job = jobs.add(
         spec.model_dump(mode="json"),
         key=idempotency_key,
-        owner=asking.owner,
-        only_owner=asking.only_owner,
+        owner=caller.owner,
+        only_owner=caller.only_owner,
         webhook=webhook,
     )
     response.headers["Location"] = request.url_for("show_job", id=str(job.id)).path
@@ -89,15 +95,15 @@ def submit(
 @router.get("")
 def all_jobs(
     jobs: Jobs,
-    asking: Reader,
+    caller: Reader,
     state: JobState | None = None,
     limit: Annotated[PositiveInt, Query(le=200)] = 50,
     page_token: str | None = None,
 ) -> JobList:
-    """List your jobs, newest first; an admin's key lists everybody's."""
+    """List your jobs, newest first; an admin's key lists those of all owners."""
     try:
         page = jobs.page(
-            state=state, limit=limit, token=page_token, only_owner=asking.only_owner
+            state=state, limit=limit, token=page_token, only_owner=caller.only_owner
         )
     except ValueError as error:
         raise SpecError(str(error)) from error
@@ -106,54 +112,57 @@ def all_jobs(
 
 @router.get("/{id}", name="show_job")
 def show(job: FoundJob) -> Job:
-    """Tell how a job is doing."""
+    """Return a job and how far it is."""
     return job
 
 
 @router.post("/{id}/cancel")
 def cancel(job: FoundJob, jobs: Jobs, _: Submitter) -> Job:
-    """Call a job off; 409 if it has already ended."""
+    """Cancel a job; 409 if it has already ended."""
     return jobs.cancel(job.id)
 
 
 @router.post("/{id}/retry")
 def retry(job: FoundJob, jobs: Jobs, _: Submitter) -> Job:
-    """Queue a failed or cancelled job again."""
+    """Queue a failed or cancelled job again; 409 in any other state."""
     return jobs.retry(job.id)
 
 
 @router.delete("/{id}", status_code=status.HTTP_204_NO_CONTENT)
-def delete(job: FoundJob, jobs: Jobs, files: Stored, _: Submitter) -> None:
-    """Forget a job that has ended, and its files."""
+def delete(job: FoundJob, jobs: Jobs, files: StoredFiles, _: Submitter) -> None:
+    """Delete a job that has ended, and its files; 409 if it has not ended."""
     jobs.delete(job.id)
     delete_job_files(files, job.id)
 
 
 class ChartList(Config):
+    """Charts of a job."""
+
     charts: list[dict[str, Any]]
-    """In Plotly's terms, each with a table of its numbers."""
+    """Charts as Plotly figures, each with a table of its numbers."""
 
 
 @router.get("/{id}/charts")
 def charts(job: FoundJob, jobs: Jobs) -> ChartList:
-    """Return what there is to see of a job, as far as it has come."""
+    """Return the charts of a job: of its report, or of its progress so far."""
     if job.state is JobState.SUCCEEDED:
-        made = of_report(Report.model_validate(jobs.result(job.id)))
+        drawn = of_report(Report.model_validate(jobs.result(job.id)))
     else:
         metric = SearchSpec.model_validate(job.spec).metric
-        told = ((each.kind, each.data) for each in _all_events(jobs, job.id))
-        made = of_story(Story.of_events(metric, told))
-    return ChartList(charts=[chart.json() for chart in made])
+        happened = ((event.kind, event.data) for event in _all_events(jobs, job.id))
+        drawn = of_story(Story.of_events(metric, happened))
+    return ChartList(charts=[chart.json() for chart in drawn])
 
 
 def _all_events(jobs: SqlJobStore, id: UUID) -> Iterator[Event]:
+    """Yield a job's events page by page, oldest first."""
     last = 0
-    while found := jobs.events(id, after=last):
-        yield from found
-        last = found[-1].id
+    while page := jobs.events(id, after=last):
+        yield from page
+        last = page[-1].id
 
 
 @router.get("/{id}/result")
 def result(job: FoundJob, jobs: Jobs) -> Report:
-    """Return the report; 409 while there is none."""
+    """Return the report of a job; 409 if the job has not succeeded."""
     return Report.model_validate(jobs.result(job.id))

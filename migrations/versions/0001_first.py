@@ -1,4 +1,4 @@
-"""The first schema: data sets, jobs, attempts, events, workers."""
+"""The first schema: tables of data sets, jobs, attempts, events and workers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keys with scopes; jobs and data sets belong to an owner, data sets have a size."""
+"""Adds keys with scopes, owners of jobs and data sets, and sizes of data sets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Webhooks: whom to call at a job's end, and how that goes."""
+"""Adds webhooks: the URL to call at a job's end, and how often it was tried."""
 
 from __future__ import annotations
 

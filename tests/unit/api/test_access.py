@@ -13,7 +13,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import update
 
 from api.main import create_app
-from api.rate_limit import Rates
+from api.rate_limit import RateLimit
 from autosample.errors import LimitReached
 from autosample.jobs.keys import Scope, SqlKeyStore
 from autosample.jobs.settings import Settings
@@ -183,7 +183,7 @@ def test_who_asks_too_often_is_told_when_to_come_back(tmp_path: Path) -> None:
 
 def test_a_bucket_fills_again_and_keys_do_not_share_it() -> None:
     at = 0.0
-    rates = Rates(rate=2.0, burst=2, clock=lambda: at)
+    rates = RateLimit(rate=2.0, burst=2, clock=lambda: at)
     for _ in range(2):
         rates.take("a")
     with pytest.raises(LimitReached) as refused:

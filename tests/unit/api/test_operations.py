@@ -143,7 +143,7 @@ def test_files_over_their_quota_refuse_new_work(tmp_path: Path) -> None:
         sent = {"file": ("a.csv", CSV.encode())}
         assert client.post("/v1/datasets", files=sent).status_code == 201
         (files / "big").write_bytes(bytes(3000))
-        client.app.state.room._counted = -1e9  # type: ignore[attr-defined]
+        client.app.state.disk_space._counted = -1e9  # type: ignore[attr-defined]
         refused = client.post("/v1/datasets", files=sent)
         is_problem(refused, 507, "disk-full")
         assert refused.headers["Retry-After"] == "60"
