@@ -27,21 +27,24 @@ class DatasetStats(Config):
     users: NonNegativeInt
     items: NonNegativeInt
     pairs: NonNegativeInt
-    """Distinct training pairs that are left."""
+    """Training pairs that are left; distinct unless `repeats` were kept."""
     test_pairs: NonNegativeInt = 0
-    """Distinct pairs of the test file that are left."""
+    """Pairs of the test file that are left; distinct unless `repeats` were kept."""
     rows: NonNegativeInt
     """Rows read, of both files."""
     below_min_rating: NonNegativeInt = 0
     """Rows dropped by `min_rating`."""
     duplicates: NonNegativeInt = 0
-    """Rows that repeated a pair."""
+    """Rows dropped because they repeated a pair of their file."""
+    repeats: NonNegativeInt = 0
+    """Rows kept although they repeat a pair of their file."""
     outside_k_core: NonNegativeInt = 0
     """Training pairs dropped by `k_core`."""
     test_dropped: NonNegativeInt = 0
-    """Test pairs dropped: also in the training file, or outside its k-core."""
+    """Test pairs dropped because they are outside the training file's k-core, or in
+    the training file while repeats are dropped."""
     density: float
-    """pairs / (users * items)."""
+    """Distinct training pairs / (users * items)."""
     ordered: bool
     """Whether a user's pairs are in time order."""
     timestamps: bool
@@ -53,10 +56,10 @@ class Dataset:
     """Interactions over compact ids, and the ids they stand for."""
 
     train: Interactions
-    """All pairs, or those of the training file."""
+    """All pairs, or those of the training file if there is a test file, too."""
 
     test: Interactions | None
-    """The pairs of the test file, if one was given."""
+    """The pairs of the test file, if one was given; in time order if that is known."""
 
     users: pa.Array
     """Original id of each user: int64 or string."""
@@ -68,7 +71,7 @@ class Dataset:
 
     @property
     def fingerprint(self) -> str:
-        """Equal pairs, in compact ids, have equal fingerprints."""
+        """A text that is equal for equal pairs in compact ids."""
         test = self.test.fingerprint if self.test else "no test file"
         return f"{self.train.fingerprint}/{test}"
 
@@ -90,15 +93,11 @@ class Dataset:
             for name in ("users", "items")
         )
         stats = DatasetStats(**json.loads((folder / "stats.json").read_text()))
-        shape = {"num_users": len(users), "num_items": len(items)}
-        ordered = {"train": stats.ordered, "test": False}
-        train, test = (
-            _read_pairs(path, ordered=ordered[path.stem], **shape)
-            if path.exists()
-            else None
-            for path in (folder / "train.parquet", folder / "test.parquet")
-        )
-        assert train is not None
+        shape = (len(users), len(items))
+        train = _read_pairs(folder / "train.parquet", shape, ordered=stats.ordered)
+        path, test = folder / "test.parquet", None
+        if path.exists():
+            test = _read_pairs(path, shape, ordered=False)
         return cls(train, test, users, items, stats)
 
 
@@ -126,21 +125,23 @@ def from_tables(tables: list[Table], options: ReadOptions) -> Dataset:
     counts["below_min_rating"] = counts["rows"] - sum(t.num_rows for t in kept)
     users_P, users = _compact([table.users for table in kept])
     items_P, items = _compact([table.items for table in kept])
+    shape = (len(users), len(items))
     parts = [
-        _pairs(
-            table, (users_P[at], items_P[at]), (len(users), len(items)), options.ordered
-        )
-        for at, table in enumerate(kept)
+        _pairs(table, codes, shape, options)
+        for table, codes in zip(kept, zip(users_P, items_P, strict=True), strict=True)
     ]
-    counts["duplicates"] = sum(t.num_rows for t in kept) - sum(
-        p.num_pairs for p in parts
-    )
+    num_pairs = sum(part.num_pairs for part in parts)
+    counts["duplicates"] = sum(table.num_rows for table in kept) - num_pairs
+    counts["repeats"] = num_pairs - sum(part.distinct.num_pairs for part in parts)
     train, test = parts[0], parts[1] if len(parts) > 1 else None
     core = k_core(train, options.k_core)
     counts["outside_k_core"] = train.num_pairs - core.num_pairs
     read_test = test.num_pairs if test else 0
     if test is not None:
-        test = test.take(~_seen(core, test) & _inside(core, test, options.k_core))
+        answers = _inside(core, test, options.k_core)
+        if options.repeats == "drop":
+            answers &= ~_seen(core, test)
+        test = test.take(answers)
     counts["test_dropped"] = read_test - (test.num_pairs if test else 0)
     return _without_gaps(core, test, (users, items), counts)
 
@@ -182,11 +183,16 @@ def _compact(columns: list[pa.DictionaryArray]) -> tuple[list[Ints], pa.Array]:
 
 
 def _pairs(
-    table: Table, codes: tuple[Ints, Ints], shape: tuple[int, int], ordered: bool
+    table: Table, codes: tuple[Ints, Ints], shape: tuple[int, int], options: ReadOptions
 ) -> Interactions:
     times = None if table.times is None else table.times.to_numpy(zero_copy_only=False)
     return Interactions.from_pairs(
-        *codes, num_users=shape[0], num_items=shape[1], times_E=times, ordered=ordered
+        *codes,
+        num_users=shape[0],
+        num_items=shape[1],
+        times_E=times,
+        ordered=options.ordered,
+        repeats=options.repeats == "keep",
     )
 
 
@@ -227,7 +233,7 @@ def _without_gaps(
         items=len(items),
         pairs=train.num_pairs,
         test_pairs=test.num_pairs if test else 0,
-        density=train.num_pairs / (len(users) * len(items)),
+        density=train.distinct.num_pairs / (len(users) * len(items)),
         ordered=train.ordered,
         timestamps=train.times_E is not None,
         **counts,
@@ -247,11 +253,12 @@ def _renumbered(part: Interactions, users: Ints, items: Ints) -> Interactions:
         num_items=len(items),
         times_E=part.times_E,
         ordered=part.ordered,
+        repeats=part.repeats,
     )
 
 
 def _refuse_full_user(train: Interactions, users: pa.Array) -> None:
-    full = np.flatnonzero(train.degrees_U >= train.num_items)
+    full = np.flatnonzero(train.distinct.degrees_U >= train.num_items)
     if len(full):
         raise DataError(
             f"user {users[int(full[0])].as_py()!r} has every one of the"
@@ -271,19 +278,21 @@ def _write_pairs(pairs: Interactions, path: Path) -> None:
     }
     if pairs.times_E is not None:
         columns["time"] = pairs.times_E
-    pq.write_table(pa.table(columns), path)
+    flags = {"ordered": str(pairs.ordered), "repeats": str(pairs.repeats)}
+    pq.write_table(pa.table(columns, metadata=flags), path)
 
 
-def _read_pairs(
-    path: Path, *, num_users: int, num_items: int, ordered: bool
-) -> Interactions:
+def _read_pairs(path: Path, shape: tuple[int, int], *, ordered: bool) -> Interactions:
+    """Read what `_write_pairs` wrote; `ordered` holds for files without that flag."""
     table = pq.read_table(path)
+    flags = table.schema.metadata or {}
     timed = "time" in table.column_names
     return Interactions.from_pairs(
         table["user"].to_numpy(),
         table["item"].to_numpy(),
-        num_users=num_users,
-        num_items=num_items,
+        num_users=shape[0],
+        num_items=shape[1],
         times_E=table["time"].to_numpy() if timed else None,
-        ordered=ordered,
+        ordered=flags.get(b"ordered", str(ordered).encode()) == b"True",
+        repeats=flags.get(b"repeats") == b"True",
     )

@@ -21,9 +21,9 @@ def at_least(table: Table, min_rating: float) -> Table:
 
 
 def k_core(pairs: Interactions, k: int) -> Interactions:
-    """Drop users and items with fewer than k pairs until none is left."""
+    """Drop users and items with fewer than k distinct pairs until none is left."""
     while k > 1:
-        keep = (pairs.degrees_U[pairs.users_E] >= k) & (
+        keep = (pairs.distinct.degrees_U[pairs.users_E] >= k) & (
             pairs.popularity_I[pairs.items_E] >= k
         )
         if np.all(keep):

@@ -1,12 +1,12 @@
 """Implicit feedback: which user touched which item, and in what order.
 
-NumPy only, so that a file can be parsed where torch is not loaded.
+Uses NumPy alone, so that a file can be parsed where torch is not loaded.
 Shape letters are those of `autosample.core.types`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import sha256
 from typing import Any
@@ -23,9 +23,9 @@ Bools = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Interactions:
-    """E distinct pairs of U users and I items, both numbered from 0, by user.
+    """E pairs of U users and I items, both numbered from 0, sorted by user.
 
-    Within a user the pairs stand in time order where `ordered`, else by item.
+    Within a user the pairs are in time order where `ordered`, else sorted by item.
     Build it with `from_pairs`, which checks and sorts; the arrays are read-only.
     """
 
@@ -37,12 +37,16 @@ class Interactions:
     num_items: int
 
     ordered: bool = False
+    """Whether each user's pairs are in time order."""
 
     times_E: Floats | None = None
     """Seconds, where the data has them; needed for a split by global time."""
 
+    repeats: bool = False
+    """Whether a pair may occur several times; False: all pairs are distinct."""
+
     @classmethod
-    def from_pairs(
+    def from_pairs(  # noqa: PLR0913
         cls,
         users_E: NDArray[Any],
         items_E: NDArray[Any],
@@ -51,11 +55,13 @@ class Interactions:
         num_items: int,
         times_E: NDArray[Any] | None = None,
         ordered: bool = False,
+        repeats: bool = False,
     ) -> Interactions:
-        """Sort pairs by user, drop repeats and keep the first of each.
+        """Sort pairs by user. Of equal pairs the first is kept, or all with `repeats`.
 
-        With times the order within a user is that of time; with `ordered` alone it
-        is that of arrival. Raises DataError on ids outside 0..num - 1.
+        With times the order within a user is that of time, with `ordered` alone that
+        of arrival; ties keep their order of arrival. Raises DataError on ids outside
+        0..num - 1.
         """
         users_E = _checked(users_E, num_users, "user")
         items_E = _checked(items_E, num_items, "item")
@@ -65,35 +71,29 @@ class Interactions:
         if times is not None and not np.isfinite(times).all():
             raise DataError("a timestamp is not a finite number")
         if times is None and not ordered:
-            return cls._by_item(users_E, items_E, num_users, num_items)
+            keys_E = users_E * num_items + items_E
+            return cls._by_item(keys_E, num_users, num_items, repeats)
         order = _order(users_E, times)
-        users_E, items_E = users_E[order], items_E[order]
+        items = items_E[order].astype(np.int32)
         times = None if times is None else times[order]
-        first = _first_of_each(users_E * num_items + items_E)
-        users_E, items_E = users_E[first], items_E[first]
         starts = np.zeros(num_users + 1, np.int64)
         np.cumsum(np.bincount(users_E, minlength=num_users), out=starts[1:])
-        return cls(
-            starts,
-            items_E.astype(np.int32),
-            num_items,
-            True,
-            None if times is None else times[first],
-        )._sealed()
+        pairs = cls(starts, items, num_items, True, times, repeats=True)
+        return (pairs if repeats else pairs.distinct)._sealed()
 
     @classmethod
     def _by_item(
-        cls, users_E: Ints, items_E: Ints, num_users: int, num_items: int
+        cls, keys_E: Ints, num_users: int, num_items: int, repeats: bool
     ) -> Interactions:
         """Sort by user and item: one sort of one key, several times cheaper than two of
         two columns."""
-        keys_E = users_E * num_items + items_E
         keys_E.sort()
-        if len(keys_E):
+        if len(keys_E) and not repeats:
             keys_E = keys_E[np.concatenate([[True], keys_E[1:] != keys_E[:-1]])]
         starts = np.searchsorted(keys_E, np.arange(num_users + 1) * num_items)
         items = (keys_E % num_items).astype(np.int32)
-        return cls(starts.astype(np.int64), items, num_items)._sealed()
+        made = cls(starts.astype(np.int64), items, num_items, repeats=repeats)
+        return made._sealed()
 
     def _sealed(self) -> Interactions:
         for array in (self.starts_U1, self.items_E, self.times_E):
@@ -111,12 +111,17 @@ class Interactions:
 
     @cached_property
     def degrees_U(self) -> Ints:
-        """Number of items each user has touched."""
+        """Number of pairs of each user; repeats count."""
         return np.diff(self.starts_U1)
 
     @cached_property
     def popularity_I(self) -> Ints:
-        """Number of users who have touched each item."""
+        """Number of users who have touched each item; repeats do not count."""
+        return np.bincount(self.distinct.items_E, minlength=self.num_items)
+
+    @cached_property
+    def counts_I(self) -> Ints:
+        """Number of pairs of each item; repeats count."""
         return np.bincount(self.items_E, minlength=self.num_items)
 
     @cached_property
@@ -126,12 +131,12 @@ class Interactions:
 
     @cached_property
     def keys_E(self) -> Ints:
-        """user * I + item of every pair, ascending: the index behind `contains`."""
+        """user * I + item of every pair, ascending, repeats included."""
         return np.sort(self.users_E * self.num_items + self.items_E)
 
     @property
     def sorted_E(self) -> NDArray[np.int32]:
-        """The items of each user, ascending; no copy where they stand so."""
+        """The items of each user, ascending; not a copy if they are stored that way."""
         if not self.ordered:
             return self.items_E
         return (self.keys_E % self.num_items).astype(np.int32)
@@ -142,8 +147,8 @@ class Interactions:
         if self.num_pairs == 0:
             return np.zeros(keys.shape, np.bool_)
         at = np.searchsorted(self.keys_E, keys).clip(max=self.num_pairs - 1)
-        found: Bools = self.keys_E[at] == keys
-        return found
+        observed: Bools = self.keys_E[at] == keys
+        return observed
 
     def items_of(self, user: int) -> NDArray[np.int32]:
         """Return one user's items, in order: (n,)."""
@@ -156,29 +161,49 @@ class Interactions:
             np.bincount(self.users_E[keep_E], minlength=self.num_users), out=starts[1:]
         )
         times = None if self.times_E is None else self.times_E[keep_E]
-        return Interactions(
-            starts, self.items_E[keep_E], self.num_items, self.ordered, times
+        return replace(
+            self, starts_U1=starts, items_E=self.items_E[keep_E], times_E=times
         )
 
+    @cached_property
+    def distinct(self) -> Interactions:
+        """The first of each user's equal pairs, in the same order."""
+        if not self.repeats:
+            return self
+        keys_E = self.users_E * self.num_items + self.items_E
+        first_E = np.zeros(self.num_pairs, np.bool_)
+        first_E[np.unique(keys_E, return_index=True)[1]] = True
+        return replace(self.take(first_E), repeats=False)
+
     def merged(self, other: Interactions) -> Interactions:
-        """Return the pairs of both, over the same users and items, unordered."""
+        """Return the pairs of both, over the same users and items.
+
+        If both are ordered the result is, too: by time where both have times, with
+        equal times and pairs without times in the order "self, then other". Repeats
+        are kept if either has them.
+        """
+        ordered = self.ordered and other.ordered
+        times_E = None
+        if ordered and self.times_E is not None and other.times_E is not None:
+            times_E = np.concatenate([self.times_E, other.times_E])
         return Interactions.from_pairs(
             np.concatenate([self.users_E, other.users_E]),
             np.concatenate([self.items_E, other.items_E]).astype(np.int64),
             num_users=self.num_users,
             num_items=self.num_items,
+            times_E=times_E,
+            ordered=ordered,
+            repeats=self.repeats or other.repeats,
         )
 
     @property
     def none(self) -> Interactions:
-        """No pairs, over the same users and items."""
-        return Interactions(
-            np.zeros_like(self.starts_U1), self.items_E[:0], self.num_items
-        )
+        """No pairs, over the same users and items, ordered and timed as these are."""
+        return self.take(np.zeros(self.num_pairs, np.bool_))
 
     @cached_property
     def fingerprint(self) -> str:
-        """Equal pairs in equal order have equal fingerprints: sha256, hex."""
+        """A sha256 in hex; equal for equal pairs in equal order."""
         digest = sha256(f"{self.num_users},{self.num_items},{self.ordered}".encode())
         for array in (self.starts_U1, self.items_E, self.times_E):
             digest.update(b"-" if array is None else np.ascontiguousarray(array).data)
@@ -202,11 +227,7 @@ def _checked(ids_E: NDArray[Any], count: int, noun: str) -> Ints:
 
 
 def _order(users_E: Ints, times: Floats | None) -> Ints:
-    """Order by user, then by time or arrival; stable: ties keep their arrival."""
+    """Return the stable order by user, then by time or arrival."""
     if times is None:
         return np.argsort(users_E, kind="stable")
     return np.lexsort((times, users_E))
-
-
-def _first_of_each(keys_E: Ints) -> Ints:
-    return np.sort(np.unique(keys_E, return_index=True)[1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Literal
 
 from pydantic import Field, NonNegativeInt
 
@@ -43,6 +44,11 @@ class ReadOptions(Config):
 
     min_rating: float | None = None
     """Rows rated below this are dropped; None keeps every row as an interaction."""
+
+    repeats: Literal["drop", "keep"] = "drop"
+    """What happens to rows that repeat a pair of user and item: drop all but the first,
+    or keep them, for models that read a user's history. A held-out pair that was also
+    trained on can only be found by a ranking that does not mask the history."""
 
     k_core: NonNegativeInt = 0
     """Users and items with fewer pairs are dropped, again and again; 0: none."""

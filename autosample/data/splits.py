@@ -1,4 +1,4 @@
-"""Parts of a data set: to train on, to decide on, and to open once at the end."""
+"""Split a data set into pairs to train on, to decide on, and to test on once."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ Share = Annotated[float, Field(gt=0, lt=1)]
 
 @dataclass(frozen=True)
 class Split:
-    """Three disjoint parts over the same users and items."""
+    """Training, validation and test pairs over the same users and items.
+
+    No row of the data is in two parts. A pair is in two only if repeats were kept.
+    """
 
     train: Interactions
     valid: Interactions
@@ -29,24 +32,25 @@ class Split:
 
     @cached_property
     def known(self) -> Interactions:
-        """Training and validation pairs: what is masked when the test is opened."""
+        """Training and validation pairs, in time order if both are: the history at the
+        time of the test, and what is masked when the test is opened."""
         return self.train.merged(self.valid)
 
     @cached_property
     def with_validation(self) -> Split:
-        """Return it with the validation pairs to train on, and none to decide by."""
+        """The split for a refit: all known pairs to train on, none to validate on."""
         return Split(self.known, self.valid.none, self.test)
 
 
 class SplitConfig(Config, ABC):
-    """A rule of splitting: what a search spec names."""
+    """Settings of a rule that splits a data set."""
 
     @abstractmethod
     def parts(self, dataset: Dataset, seed: int) -> Split:
-        """Divide the pairs; raises DataError where the data lacks what it needs."""
+        """Return the split; raises DataError if the data lacks what the rule needs."""
 
     def apply(self, dataset: Dataset, seed: int) -> Split:
-        """Divide the pairs and check that each part can serve its purpose."""
+        """Return the split; raises DataError also if a part is empty."""
         split = self.parts(dataset, seed)
         for name, part in (("validation", split.valid), ("test", split.test)):
             if part.num_pairs == 0:
@@ -81,7 +85,7 @@ class RandomSplit(SplitConfig):
 class LeaveLastOut(SplitConfig):
     """Each user's last pair for the test, the one before for validation.
 
-    Users with fewer than three pairs are trained on whole.
+    All pairs of users with fewer than three are trained on.
     """
 
     kind: Literal["leave_last_out"] = "leave_last_out"
@@ -119,7 +123,7 @@ class GlobalTime(SplitConfig):
 
 
 class GivenTest(SplitConfig):
-    """The test file is the test; validation is carved from the training file.
+    """The test file is the test; validation pairs are taken from the training file.
 
     A random share of each user's training pairs, or the last ones if ordered.
     """
@@ -147,7 +151,7 @@ SplitSpec = Annotated[
 
 
 def default_split(dataset: Dataset) -> SplitConfig:
-    """Use the test file where there is one, else a random split."""
+    """Return the split by test file where there is one, else a random split."""
     return RandomSplit() if dataset.test is None else GivenTest()
 
 
@@ -161,7 +165,7 @@ def _refuse_test_file(dataset: Dataset, split: SplitConfig) -> None:
 def _ranks(
     pairs: Interactions, key_E: np.ndarray[tuple[int], np.dtype[np.float64]]
 ) -> Ints:
-    """Rank of each pair within its user by ascending key."""
+    """Return the rank of each pair among its user's pairs, by ascending key."""
     order = np.lexsort((key_E, pairs.users_E))
     rank_E = np.empty(pairs.num_pairs, np.int64)
     rank_E[order] = np.arange(pairs.num_pairs) - pairs.starts_U1[:-1][pairs.users_E]

@@ -55,6 +55,7 @@ class Ranking:
         users: Ints | None = None,
     ) -> None:
         """Prepare for `users`, by default all with held-out items; K ranks each."""
+        held_out, masked = held_out.distinct, masked.distinct
         with_any = np.flatnonzero(held_out.degrees_U)
         self.users_U = with_any if users is None else np.intersect1d(users, with_any)
         self.held_out, self.masked = _lists(held_out), _lists(masked)

@@ -68,7 +68,7 @@ def false_negatives(result: TrialResult, model: Model, split: Split) -> FalseNeg
     share_B = np.zeros(len(users))
     for chosen, share in zip(net.choose(context, rng), shares, strict=True):
         share_B += share * _false(chosen, users, split)
-    left_B = train.num_items - train.degrees_U[users]
+    left_B = train.num_items - train.distinct.degrees_U[users]
     return FalseNegatives(
         sampler=estimate(share_B),
         uniform=float((split.valid.degrees_U[users] / left_B).mean()),

@@ -175,6 +175,7 @@ def _sparse(adjacency: Tensor) -> Sparse:
 
 def normalized_adjacency(train: Interactions) -> Tensor:
     """Return D^-1/2 A D^-1/2 over users then items, as CSR: (U + I, U + I)."""
+    train = train.distinct
     users, items = train.users_E, train.items_E.astype(np.int64)
     by_item = np.argsort(items, kind="stable")
     starts_I = np.cumsum(train.popularity_I)

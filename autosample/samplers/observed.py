@@ -26,15 +26,20 @@ class Observed:
     def __init__(self, train: Interactions, device: torch.device | str = "cpu") -> None:
         self.num_users, self.num_items = train.num_users, train.num_items
         self.device = torch.device(device)
-        self.train = train
-        self.degrees_U = torch.from_numpy(train.degrees_U.copy()).to(device)
+        self._events, self.train = train, train.distinct
+        self.degrees_U = torch.from_numpy(self.train.degrees_U.copy()).to(device)
         self.popularity_I = torch.from_numpy(train.popularity_I.copy()).to(device)
         self.starts_U = self.degrees_U.cumsum(0) - self.degrees_U
 
     @cached_property
     def history(self) -> History:
-        """The training pairs as the history that queries read."""
-        return history_of(self.train, self.device)
+        """The training pairs, repeats included, as the history that queries read."""
+        return history_of(self._events, self.device)
+
+    @cached_property
+    def counts_I(self) -> Tensor:
+        """Number of training pairs of each item; repeats count."""
+        return torch.from_numpy(self._events.counts_I.copy()).to(self.device)
 
     @property
     def kernels(self) -> bool:

@@ -49,7 +49,7 @@ class BatchColumns:
 
     def __init__(self, observed: Observed, uniform: float) -> None:
         self.observed, self.uniform = observed, uniform
-        counts_I = observed.popularity_I.double()
+        counts_I = observed.counts_I.double()
         popular_I = counts_I / counts_I.sum().clamp(min=1)
         self.law = Law(observed, (1 - uniform) * popular_I + uniform / len(counts_I))
 

@@ -34,7 +34,7 @@ class PopularityProposal(ProposalConfig):
 class Popularity:
     def __init__(self, observed: Observed, alpha: float) -> None:
         self.observed = observed
-        counts_I = observed.popularity_I.double()
+        counts_I = observed.counts_I.double()
         # An item that was never observed keeps weight 0, though 0 ** -1 is infinite.
         weights_I = (counts_I.clamp(min=1) ** alpha) * (counts_I > 0)
         self.law = Law(observed, weights_I)

@@ -124,6 +124,40 @@ def test_a_test_file_shares_the_ids_of_the_training_file(tmp_path: Path) -> None
     assert held == {(0, 2), (1, 3)}
 
 
+LOG = "user,item,timestamp\n1,7,5\n1,8,6\n1,7,7\n2,9,1\n2,8,2\n"
+LATER = "user,item,timestamp\n1,9,9\n1,7,8\n2,7,3\n2,7,4\n"
+
+
+@pytest.mark.parametrize("repeats", ["drop", "keep"])
+def test_a_saved_data_set_keeps_order_and_repeats(tmp_path: Path, repeats: str) -> None:
+    files = write(tmp_path / "a.csv", LOG), write(tmp_path / "b.csv", LATER)
+    options = ReadOptions.model_validate({"repeats": repeats})
+    dataset = load_dataset(files[0], options, test=files[1])
+    dataset.save(tmp_path / "saved")
+    again = Dataset.load(tmp_path / "saved")
+    assert again.fingerprint == dataset.fingerprint
+    assert again.stats == dataset.stats
+    assert again.test is not None
+    assert again.test.ordered
+    kept = repeats == "keep"
+    names = [again.items[item].as_py() for item in again.train.items_of(0)]
+    assert names == ([7, 8, 7] if kept else [7, 8])
+    held = [again.items[item].as_py() for item in again.test.items_of(0)]
+    assert held == ([7, 9] if kept else [9])
+    stats = again.stats
+    counted = stats.duplicates, stats.repeats, stats.pairs, stats.test_dropped
+    assert counted == ((0, 2, 5, 0) if kept else (2, 0, 4, 1))
+    assert stats.density == 4 / 6
+
+
+def test_a_test_file_in_order_without_times_is_saved_in_order(tmp_path: Path) -> None:
+    train = write(tmp_path / "train.txt", "1 10 11\n2 12 10\n")
+    test = write(tmp_path / "test.txt", "1 13 12\n2 11\n")
+    dataset = load_dataset(train, ReadOptions(ordered=True), test=test)
+    dataset.save(tmp_path / "saved")
+    assert Dataset.load(tmp_path / "saved").fingerprint == dataset.fingerprint
+
+
 BAD: dict[str, tuple[str | bytes, str]] = {
     "a.csv": ("", "is empty"),
     "b.csv": ("user,item\n", "no rows"),

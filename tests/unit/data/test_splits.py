@@ -121,3 +121,22 @@ def test_masking_for_the_test_knows_training_and_validation() -> None:
     known = split.known
     held = set(zip(known.users_E.tolist(), known.items_E.tolist(), strict=True))
     assert held == parts[0] | parts[1]
+
+
+def test_known_pairs_stay_in_time_order() -> None:
+    split = LeaveLastOut().apply(TIMED, seed=0)
+    known, valid = split.known, split.valid
+    for user in np.flatnonzero(valid.degrees_U):
+        train = split.train.items_of(int(user)).tolist()
+        assert known.items_of(int(user)).tolist() == [
+            *train,
+            *valid.items_of(int(user)),
+        ]
+    assert known.ordered
+    assert split.with_validation.known.fingerprint == known.fingerprint
+
+
+def test_known_pairs_of_unordered_data_are_sorted_by_item() -> None:
+    known = RandomSplit().apply(PLAIN, seed=0).known
+    assert not known.ordered
+    assert (np.diff(known.keys_E) > 0).all()
