@@ -23,6 +23,7 @@ from typing import Any
 import torch
 
 from autosample.core.types import Moment
+from autosample.data.order import Batch
 from autosample.data.splits import Split
 from autosample.experiment.run import prepare
 from autosample.experiment.strategies.task import Task
@@ -52,7 +53,7 @@ class Timed:
     def round(self, rows: torch.Tensor) -> None:
         """Time one choice and one step on the same pairs."""
         trainer = self.trainer
-        pairs, net = trainer.pairs(rows), trainer.supernet
+        pairs, net = trainer.pairs(Batch(rows)), trainer.supernet
         with torch.no_grad():
             scorer = trainer.model()
             queries = scorer.queries(pairs.queries)

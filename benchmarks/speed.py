@@ -39,7 +39,7 @@ from autosample.models import MF
 from autosample.samplers import DNS, Observed, Sampler, UniformSampler
 from autosample.spec import SearchSpec
 from autosample.spec.candidates import default_candidates
-from autosample.training import Trainer
+from autosample.training import FixedWeights, Trainer
 from autosample.trials import Request
 from autosample.trials.run import InProcessRunner
 from autosample.trials.run import prepare as set_up
@@ -65,13 +65,11 @@ def epochs(training: Trainer, count: int = EPOCHS) -> float:
     counted, in which kernels are loaded."""
     weights = torch.full((len(training.supernet.samplers),), 1.0)
     weights /= len(weights)
-    rows, took = torch.arange(len(training.users_E)), []
+    took = []
     for _ in range(count + 1):
-        order = rows[torch.randperm(len(rows), generator=training.order)]
+        batches = list(training.batches())
         began = time.perf_counter()
-        batch = training.steps.batches * training.settings.batch_size
-        for part in torch.split(order, batch):
-            training.steps.train(part, weights)
+        training.train_on(batches, FixedWeights(weights))
         took.append(time.perf_counter() - began)
     return statistics.median(took[1:])
 
@@ -79,11 +77,10 @@ def epochs(training: Trainer, count: int = EPOCHS) -> float:
 def lightgcn_epoch(training: Trainer) -> float:
     """Return seconds of an epoch of LightGCN, from some of its batches."""
     batch, total = training.settings.batch_size, len(training.users_E)
-    order = torch.randperm(total, generator=training.order)
-    one = torch.ones(1)
-    training.steps.train(order[:batch], one)
+    batches, one = list(training.batches()), torch.ones(1)
+    training.steps.train(batches[:1], one)
     began = time.perf_counter()
-    training.steps.train(order[: LIGHTGCN_BATCHES * batch], one)
+    training.steps.train(batches[:LIGHTGCN_BATCHES], one)
     took = (time.perf_counter() - began) / LIGHTGCN_BATCHES
     return took * -(-total // batch)
 

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 
 import torch
 
+from autosample.data.order import Batch
 from autosample.experiment.run import prepare
 from autosample.experiment.strategies.task import Task
 from autosample.losses import BPR
@@ -53,7 +54,7 @@ def main() -> None:
         rows = torch.randint(split.train.num_pairs, (size,), generator=order)
         for name, (trainer, weights) in steps.items():
             began = time.perf_counter()
-            trainer.step(trainer.pairs(rows), weights)
+            trainer.step(trainer.pairs(Batch(rows)), weights)
             if at >= 5:  # the first ones warm caches up
                 seconds[name].append(time.perf_counter() - began)
     medians = {name: statistics.median(times) for name, times in seconds.items()}

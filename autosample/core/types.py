@@ -84,6 +84,12 @@ class Pairs(NamedTuple):
 
     queries: Queries
     items_B: Tensor
+    weights_B: Tensor | None = None
+    """Weight of each pair's loss; None: all pairs weigh the same."""
+
+    def weigh(self, losses_B: Tensor) -> Tensor:
+        """Return losses times the pairs' weights."""
+        return losses_B if self.weights_B is None else losses_B * self.weights_B
 
 
 class Rows(NamedTuple):
@@ -122,20 +128,32 @@ class Scorer(Protocol):
 
 
 @runtime_checkable
-class Tabled(Protocol):
-    """A scorer whose rows stand in tables, where kernels can read them."""
+class ItemTabled(Protocol):
+    """A scorer whose items' rows are the rows of a table that kernels can read."""
 
     unit: bool
-    """Whether rows count as if of length one."""
+    """Whether the scorer divides the table's rows by their lengths."""
+
+    def item_table(self) -> Tensor | None:
+        """Return the items' rows (I, D); None: they are in no table."""
+        ...
+
+
+@runtime_checkable
+class Tabled(ItemTabled, Protocol):
+    """A scorer whose queries' rows, too, are rows of a table: those of their users."""
 
     def tables(self) -> tuple[Tensor, Tensor] | None:
-        """Return users' rows (U, D) and items' (I, D); None: they stand nowhere."""
+        """Return users' rows (U, D) and items' (I, D); None: they are in no table.
+
+        Where both are leaf parameters, these are also the free rows.
+        """
         ...
 
 
 @runtime_checkable
 class Layered(Protocol):
-    """A scorer of several layers that stand in tables, too."""
+    """A scorer whose layers are rows of tables, too."""
 
     def layer_tables(self) -> list[Tensor]:
         """Return items' rows in each layer: L of (I, D)."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from itertools import islice
 from math import ceil
 
 import torch
@@ -93,21 +94,22 @@ def _probed(spec: SearchSpec, split: Split) -> dict[str, float]:
 
 def _seconds_per_epoch(trial: Trial, split: Split) -> float:
     trainer, weights = prepare(Request(trial), split)
-    trainer.train_on(trainer.shuffled()[: trial.training.batch_size], weights)
-    order_E = trainer.shuffled()
+    trainer.train_on(islice(trainer.batches(), 1), weights)
+    batches = list(trainer.batches())
     began = time.perf_counter()
     trainer.begin()
     prepared = time.perf_counter() - began
-    at, size, spent = 0, trial.training.batch_size, 0.0
-    while at < len(order_E) and spent < ENOUGH:
+    at, size, spent = 0, 1, 0.0
+    while at < len(batches) and spent < ENOUGH:
         began = time.perf_counter()
-        trainer.train_on(order_E[at : at + size], weights)
+        trainer.train_on(batches[at : at + size], weights)
         spent += time.perf_counter() - began
         at, size = at + size, size * 2
+    timed = sum(len(batch.rows_B) for batch in batches[:at])
     began = time.perf_counter()
     trainer.evaluate()
     ranked = time.perf_counter() - began
-    return prepared + spent * len(order_E) / min(at, len(order_E)) + ranked
+    return prepared + spent * trainer.order.num_rows / timed + ranked
 
 
 class _Bill:

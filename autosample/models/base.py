@@ -10,6 +10,7 @@ from torch import Generator, Tensor, nn, optim
 from autosample.core.config import Config
 from autosample.core.types import Scorer
 from autosample.data.interactions import Interactions
+from autosample.data.order import Order, PairOrder
 
 
 class Model(nn.Module, ABC):
@@ -22,6 +23,10 @@ class Model(nn.Module, ABC):
     @abstractmethod
     def optimizer(self, learning_rate: float) -> optim.Optimizer:
         """Return the optimiser that suits how this model's gradients are shaped."""
+
+    def order(self, train: Interactions, batch_size: int) -> Order:
+        """Return the order in which this model wants to see its training pairs."""
+        return PairOrder(train.num_pairs, batch_size)
 
     @abstractmethod
     def export(self) -> dict[str, Tensor]:

@@ -9,11 +9,14 @@ from torch import Tensor, optim
 from torch.nn.functional import normalize
 
 from autosample.core.types import (
+    ItemTabled,
     Queries,
     Rows,
     Scorer,
     Tabled,
 )
+from autosample.data.interactions import Interactions
+from autosample.data.order import Order
 from autosample.models.base import Model
 
 
@@ -30,6 +33,9 @@ class CosineModel(Model):
     def optimizer(self, learning_rate: float) -> optim.Optimizer:
         return self.model.optimizer(learning_rate)
 
+    def order(self, train: Interactions, batch_size: int) -> Order:
+        return self.model.order(train, batch_size)
+
     def export(self) -> dict[str, Tensor]:
         exported = self.model.export()
         return {name: normalize(rows, dim=-1) for name, rows in exported.items()}
@@ -43,8 +49,11 @@ class CosineScorer:
     unit: bool = True
 
     def tables(self) -> tuple[Tensor, Tensor] | None:
-        """Return rows of any length, where they stand."""
+        """Return the tables of rows before they are divided by their lengths."""
         return self.inner.tables() if isinstance(self.inner, Tabled) else None
+
+    def item_table(self) -> Tensor | None:
+        return self.inner.item_table() if isinstance(self.inner, ItemTabled) else None
 
     @property
     def num_layers(self) -> int:

@@ -32,7 +32,10 @@ class GraphScorer:
     unit: bool = False
 
     def tables(self) -> tuple[Tensor, Tensor]:
-        return self.pooled[: self.num_users], self.pooled[self.num_users :]
+        return self.pooled[: self.num_users], self.item_table()
+
+    def item_table(self) -> Tensor:
+        return self.pooled[self.num_users :]
 
     def queries(self, queries: Queries) -> Rows:
         return self._rows(queries.users_B)

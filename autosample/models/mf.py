@@ -102,8 +102,11 @@ class TableScorer:
         return self.widened(self.items_ID, first=False)
 
     def tables(self) -> tuple[Tensor, Tensor] | None:
-        """Return both; with biases rows are made as they are asked for."""
+        """Return both tables; None with biases, where rows are made on demand."""
         return None if self.biases else (self.users_UD, self.items_ID)
+
+    def item_table(self) -> Tensor | None:
+        return None if self.biases else self.items_ID
 
     def widened(self, rows: Tensor, *, first: bool) -> Tensor:
         """Put a one where the other side has its bias, before or after the own one."""

@@ -10,11 +10,11 @@ from torch import Tensor
 
 from autosample.core.types import (
     START,
+    ItemTabled,
     Layered,
     Moment,
     Queries,
     Scorer,
-    Tabled,
 )
 from autosample.kernels.jit import compiles
 from autosample.kernels.scores import score
@@ -52,7 +52,7 @@ class QueryContext:
         """Score items for each query: (B, M), for items (B, M) or shared (1, M)."""
         table_ID = item_table(self.scorer)
         if table_ID is not None and len(items_BM) > 1:
-            unit = isinstance(self.scorer, Tabled) and self.scorer.unit
+            unit = isinstance(self.scorer, ItemTabled) and self.scorer.unit
             rows_BD = self.rows_BD.contiguous().numpy()
             return torch.from_numpy(
                 score(rows_BD, table_ID.detach().numpy(), items_BM.numpy(), unit)
@@ -86,8 +86,8 @@ class QueryContext:
 
 def item_table(scorer: Scorer) -> Tensor | None:
     """Return the items' rows, where kernels can read them in place: (I, D)."""
-    tables = scorer.tables() if isinstance(scorer, Tabled) else None
-    return tables[1] if tables is not None and compiles(tables[1]) else None
+    table_ID = scorer.item_table() if isinstance(scorer, ItemTabled) else None
+    return table_ID if table_ID is not None and compiles(table_ID) else None
 
 
 @torch.no_grad()

@@ -119,7 +119,9 @@ class LearnedWeights:
         for k in range(len(self.logits_K)):
             again = seeded(seed, trainer.device)
             alone = trainer.supernet.only(k)
-            losses.append(alone.step(scorer, pairs, one, again).pairs_B.mean())
+            losses.append(
+                pairs.weigh(alone.step(scorer, pairs, one, again).pairs_B).mean()
+            )
         return torch.stack(losses).cpu()
 
     def state(self) -> State:

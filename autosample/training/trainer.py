@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Protocol
 
 import numpy as np
@@ -22,13 +23,14 @@ from autosample.core.tensors import (
     optimizer_state,
 )
 from autosample.core.types import Moment, Pairs
+from autosample.data.order import Batch
 from autosample.data.splits import Split
 from autosample.errors import TrainingDiverged
 from autosample.evaluation.metrics import Metric, Values
 from autosample.evaluation.ranking import Ranking
 from autosample.models.base import Model
 from autosample.training.settings import Training
-from autosample.training.steps import Course, steps_for
+from autosample.training.steps import Setup, steps_for
 from autosample.training.supernet import Supernet
 
 
@@ -110,8 +112,9 @@ class Trainer:
         model.to(self.device)
         self.optimizer = model.optimizer(settings.learning_rate)
         self.rng = seeded(derive(settings.seed, "negatives"), self.device)
-        self.order = seeded(derive(settings.seed, "order"))
+        self.order_rng = seeded(derive(settings.seed, "order"))
         train = split.train
+        self.order = model.order(train, settings.batch_size)
         owners_E = np.repeat(
             np.arange(train.num_users, dtype=np.int32), train.degrees_U
         )
@@ -122,12 +125,13 @@ class Trainer:
             with torch.no_grad():
                 supernet.kept.build_makers(model().all_items()[:1])
         self.steps = steps_for(
-            Course(
+            Setup(
                 model,
                 supernet,
                 self.optimizer,
                 self.users_E,
                 self.items_E,
+                self.order,
                 settings.batch_size,
                 settings.l2,
                 self.rng,
@@ -161,13 +165,13 @@ class Trainer:
                 metric=float(self.values_U.mean()),
                 best=self.best,
                 seconds=time.perf_counter() - began,
-                pair_updates=len(self.users_E),
+                pair_updates=self.order.num_rows,
                 weights=tuple(weights.current().tolist()),
             )
 
     def _train_once(self, weights: MixtureWeights) -> float:
         self.begin()
-        loss = float(self.train_on(self.shuffled(), weights)) / len(self.users_E)
+        loss = float(self.train_on(self.batches(), weights)) / self.order.num_rows
         if not np.isfinite(loss):
             raise TrainingDiverged(
                 f"the loss became {loss} in epoch {self.epoch + 1} at learning rate"
@@ -181,21 +185,21 @@ class Trainer:
         with torch.no_grad():
             self.supernet.begin(moment, self.model, self.rng)
 
-    def shuffled(self) -> Tensor:
-        """Return all rows in a new order: (E,)."""
-        order_E = torch.randperm(len(self.users_E), generator=self.order)
-        return order_E.to(self.device)
+    def batches(self) -> Iterator[Batch]:
+        """Yield the batches of an epoch, in a new order."""
+        return self.order.batches(self.order_rng, self.device)
 
-    def train_on(self, order_E: Tensor, weights: MixtureWeights) -> Tensor:
-        """Train on rows, batch by batch; returns the sum of their losses."""
+    def train_on(self, batches: Iterable[Batch], weights: MixtureWeights) -> Tensor:
+        """Train on batches in order; returns the weighted sum of their losses."""
         sums: list[Tensor] = []
         weights_K = self._current(weights)
-        batches = self.steps.batches if weights.fixed else 1
-        for rows_X in torch.split(order_E, batches * self.settings.batch_size):
+        size = self.steps.batches if weights.fixed else 1
+        remaining = iter(batches)
+        while group := list(islice(remaining, size)):
             if not weights.fixed:
-                weights.observe(self, self.pairs(rows_X), self.rng)
+                weights.observe(self, self.pairs(group[0]), self.rng)
                 weights_K = self._current(weights)
-            sums.append(self.steps.train(rows_X, weights_K))
+            sums.append(self.steps.train(group, weights_K))
         return torch.stack(sums).sum()
 
     def _current(self, weights: MixtureWeights) -> Tensor:
@@ -205,9 +209,9 @@ class Trainer:
         """Train on some pairs; returns the sum of their losses."""
         return self.steps.step(pairs, weights_K)
 
-    def pairs(self, rows_B: Tensor) -> Pairs:
-        """Return training pairs by their row."""
-        return self.steps.course.pairs(rows_B)
+    def pairs(self, batch: Batch) -> Pairs:
+        """Return the training pairs of a batch of rows."""
+        return self.steps.setup.pairs(batch)
 
     def evaluate(self) -> None:
         """Rank the validation users, and keep the parameters if they are the best.
@@ -244,7 +248,7 @@ class Trainer:
         state |= optimizer_state(self.optimizer)
         state |= {f"weights.{name}": t for name, t in weights.state().items()}
         state["rng.negatives"] = self.rng.get_state()
-        state["rng.order"] = self.order.get_state()
+        state["rng.order"] = self.order_rng.get_state()
         state["counts"] = torch.tensor([self.epoch, self.stale])
         state["values"] = torch.from_numpy(self.values_U)
         state["best_values"] = torch.from_numpy(self.best_values_U.copy())
@@ -268,7 +272,7 @@ class Trainer:
         load_optimizer(self.optimizer, state)
         weights.load(under(state, "weights."))
         self.rng.set_state(state["rng.negatives"])
-        self.order.set_state(state["rng.order"])
+        self.order_rng.set_state(state["rng.order"])
         self.epoch, self.stale = state["counts"].tolist()
         self.values_U = state["values"].numpy().copy()
         self.best_values_U = state["best_values"].numpy().copy()

@@ -148,7 +148,7 @@ def prepare(request: Request, split: Split) -> tuple[Trainer, MixtureWeights]:
     )
     model = fresh_model(trial, split)
     trainer = Trainer(model, supernet, split, trial.training, Metric(trial.metric))
-    weights = _weights(trial, observed, split)
+    weights = _weights(trial, observed, trainer.order.num_rows)
     if request.start is not None:
         state = request.start.load_state()
         if trial.with_validation:
@@ -168,10 +168,10 @@ def from_best(state: State) -> State:
     return state | {f"model.{name}": tensor for name, tensor in best.items()}
 
 
-def _weights(trial: Trial, observed: Observed, split: Split) -> MixtureWeights:
+def _weights(trial: Trial, observed: Observed, num_rows: int) -> MixtureWeights:
     if trial.mixture is None:
         return FixedWeights(equal_weights(len(trial.candidates)))
-    steps = int(np.ceil(split.train.num_pairs / trial.training.batch_size))
+    steps = int(np.ceil(num_rows / trial.training.batch_size))
     return LearnedWeights(
         trial.mixture,
         len(trial.candidates),

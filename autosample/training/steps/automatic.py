@@ -10,11 +10,11 @@ from autosample.training.steps.base import Steps
 
 class AutomaticSteps(Steps):
     def step(self, pairs: Pairs, weights_K: Tensor) -> Tensor:
-        course = self.course
-        course.optimizer.zero_grad(set_to_none=True)
-        course.supernet.kept.zero_grad()
-        step = course.supernet.step(course.model(), pairs, weights_K, course.rng)
-        course.objective(step).backward()  # type: ignore[no-untyped-call]
-        course.optimizer.step()
-        course.supernet.kept.update()
-        return step.pairs_B.detach().sum()
+        setup = self.setup
+        setup.optimizer.zero_grad(set_to_none=True)
+        setup.supernet.kept.zero_grad()
+        step = setup.supernet.step(setup.model(), pairs, weights_K, setup.rng)
+        setup.objective(step, pairs).backward()  # type: ignore[no-untyped-call]
+        setup.optimizer.step()
+        setup.supernet.kept.update()
+        return pairs.weigh(step.pairs_B.detach()).sum()

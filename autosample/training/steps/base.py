@@ -1,59 +1,63 @@
-"""What a step of training is."""
+"""What all kinds of training steps have in common."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Generator, Tensor, optim
 
 from autosample.core.types import Pairs, Queries
+from autosample.data.order import Batch, Order
 from autosample.models.base import Model
 from autosample.training.supernet import StepLoss, Supernet
 
 
 @dataclass(frozen=True)
-class Course:
-    """What is trained, on what, and how."""
+class Setup:
+    """What a training's steps work on: the same from the first step to the last."""
 
     model: Model
     supernet: Supernet
     optimizer: optim.Optimizer
     users_E: Tensor
-    """Training pairs, as 32-bit ids."""
+    """User of each training pair, as a 32-bit id."""
     items_E: Tensor
+    """Item of each training pair, as a 32-bit id."""
+    order: Order
     batch_size: int
     l2: float
     rng: Generator
-    """What negatives are drawn from."""
+    """Source of chance for negatives and dropout."""
 
-    def pairs(self, rows_B: Tensor) -> Pairs:
-        """Return training pairs by their row."""
-        history = self.supernet.observed.history
-        return Pairs(Queries.of_pairs(history, rows_B), self.items_E[rows_B].long())
+    def pairs(self, batch: Batch) -> Pairs:
+        """Return the training pairs of a batch of rows."""
+        queries = Queries.of_pairs(self.supernet.observed.history, batch.rows_B)
+        items_B = self.items_E[batch.rows_B].long()
+        return Pairs(queries, items_B, batch.weights_B)
 
-    def objective(self, step: StepLoss) -> Tensor:
-        """Return the mean over pairs of loss plus l2 times penalty."""
-        return (step.pairs_B + self.l2 * step.penalty_B).mean()
+    def objective(self, step: StepLoss, pairs: Pairs) -> Tensor:
+        """Return the weighted mean over pairs of loss plus l2 times penalty."""
+        return pairs.weigh(step.pairs_B + self.l2 * step.penalty_B).mean()
 
 
 class Steps(ABC):
-    """Takes steps; which way is a matter of cost, not of meaning."""
+    """A way to take training steps; ways differ in cost, not in what they compute."""
 
     batches = 1
-    """How many batches one call had better be given."""
+    """Number of batches to pass to one call of `train` for best speed."""
 
-    def __init__(self, course: Course) -> None:
-        self.course = course
+    def __init__(self, setup: Setup) -> None:
+        self.setup = setup
 
     @abstractmethod
     def step(self, pairs: Pairs, weights_K: Tensor) -> Tensor:
-        """Train on a batch; returns the sum of its losses, without the penalty."""
+        """Train on a batch; returns the weighted sum of its losses, no penalty."""
 
-    def train(self, rows_X: Tensor, weights_K: Tensor) -> Tensor:
-        """Train on pairs by their rows, batch by batch; returns the sum of losses."""
-        batches = torch.split(rows_X, self.course.batch_size)
+    def train(self, batches: Sequence[Batch], weights_K: Tensor) -> Tensor:
+        """Train on batches in order; returns the sum of what `step` returns."""
         return torch.stack(
-            [self.step(self.course.pairs(rows_B), weights_K) for rows_B in batches]
+            [self.step(self.setup.pairs(batch), weights_K) for batch in batches]
         ).sum()

@@ -1,12 +1,15 @@
-"""BPR with one candidate that takes the first or the hardest of a pool, by one kernel
-for many batches: what most trainings of a search are."""
+"""Steps of BPR with one candidate that takes the first or the hardest item of a pool:
+one kernel call for many batches. Most trainings of a search are of this kind."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from autosample.data.order import Batch
 from autosample.kernels import bpr
 from autosample.kernels.draws import Alias
 from autosample.losses import BPR
@@ -14,7 +17,7 @@ from autosample.samplers.choices import First, Hardest
 from autosample.samplers.proposals import PopularityProposal, UniformProposal
 from autosample.samplers.proposals.base import next_seeds
 from autosample.samplers.proposals.popularity import Popularity
-from autosample.training.steps.base import Course
+from autosample.training.steps.base import Setup
 from autosample.training.steps.tables import TableSteps
 from autosample.training.supernet import Supernet
 
@@ -24,31 +27,32 @@ NO_LAW = Alias(np.zeros(0), np.zeros(0, np.int32), np.zeros(0))
 class BPRSteps(TableSteps):
     batches = 64
 
-    def __init__(self, course: Course) -> None:
-        super().__init__(course)
-        [parts] = course.supernet.leaves.parts
-        proposal, law = course.supernet.kept.proposals[parts.proposal], NO_LAW
+    def __init__(self, setup: Setup) -> None:
+        super().__init__(setup)
+        [parts] = setup.supernet.leaves.parts
+        proposal, law = setup.supernet.kept.proposals[parts.proposal], NO_LAW
         if isinstance(proposal, Popularity):
             law = proposal.law.alias
         self.plan = bpr.Plan(
-            course.users_E.numpy(),
-            course.items_E.numpy(),
-            course.batch_size,
+            setup.users_E.numpy(),
+            setup.items_E.numpy(),
+            setup.batch_size,
             parts.pool if isinstance(parts.choice, Hardest) else 1,
-            np.float32(course.l2),
-            course.supernet.observed.seen,
+            np.float32(setup.l2),
+            setup.supernet.observed.seen,
             law,
         )
 
-    def train(self, rows_X: Tensor, weights_K: Tensor) -> Tensor:
+    def train(self, batches: Sequence[Batch], weights_K: Tensor) -> Tensor:
+        rows_X = torch.cat([batch.rows_B for batch in batches])
         users, items, pace = self.rows()
-        seeds = next_seeds(-(-len(rows_X) // self.plan.batch), self.course.rng)
+        seeds = next_seeds(-(-len(rows_X) // self.plan.batch), self.setup.rng)
         loss = bpr.train(users, items, self.plan, rows_X.numpy(), seeds, pace)
         return torch.tensor(loss, dtype=torch.float32)
 
 
 def suits(supernet: Supernet) -> bool:
-    """Tell whether this is all that the candidates ask for."""
+    """Tell whether the candidates ask for nothing that the kernel does not do."""
     if len(supernet.samplers) != 1 or type(supernet.loss) is not BPR:
         return False
     moments = supernet.samplers[0].all_parts

@@ -1,33 +1,36 @@
-"""Which steps a training takes."""
+"""Choose the way in which a training takes its steps."""
 
 from __future__ import annotations
 
 from autosample.kernels.jit import compiles
 from autosample.models.cosine import CosineModel
 from autosample.models.lightgcn import LightGraphConvolution
-from autosample.models.mf import MatrixFactorization
+from autosample.models.optim import RowAdagrad
 from autosample.training.steps import bpr
 from autosample.training.steps.automatic import AutomaticSteps
-from autosample.training.steps.base import Course, Steps
+from autosample.training.steps.base import Setup, Steps
 from autosample.training.steps.graph import GraphSteps
-from autosample.training.steps.tables import TableSteps
+from autosample.training.steps.tables import TableSteps, tables_in_training
+from autosample.training.supernet import Supernet
 
 
-def steps_for(course: Course) -> Steps:
-    """Return compiled steps where the model, the samplers and the device allow them.
-
-    What is made of a graph's layers needs gradients of each of them.
-    """
-    parts = [part for each in course.supernet.samplers for part in each.all_parts]
-    model = course.model
+def steps_for(setup: Setup) -> Steps:
+    """Return compiled steps where the model, the samplers and the device allow them."""
+    model = setup.model
+    if not all(compiles(parameter) for parameter in model.parameters()):
+        return AutomaticSteps(setup)
     inner = model.model if isinstance(model, CosineModel) else model
-    makes = any(part.synthesis is not None for part in parts)
-    if not all(compiles(each) for each in model.parameters()):
-        return AutomaticSteps(course)
-    if type(inner) is LightGraphConvolution:
-        return AutomaticSteps(course) if makes else GraphSteps(course)
-    if type(inner) is not MatrixFactorization or inner.biases:
-        return AutomaticSteps(course)
-    if inner is model and bpr.suits(course.supernet):
-        return bpr.BPRSteps(course)
-    return TableSteps(course)
+    if type(inner) is LightGraphConvolution and not _synthesizes(setup.supernet):
+        return GraphSteps(setup)
+    trained = tables_in_training(model)
+    if trained is None or not isinstance(setup.optimizer, RowAdagrad):
+        return AutomaticSteps(setup)
+    if setup.order.even and not trained.unit and bpr.suits(setup.supernet):
+        return bpr.BPRSteps(setup)
+    return TableSteps(setup)
+
+
+def _synthesizes(supernet: Supernet) -> bool:
+    """Tell whether negatives are made of layers, which then need gradients each."""
+    parts = [part for sampler in supernet.samplers for part in sampler.all_parts]
+    return any(part.synthesis is not None for part in parts)

@@ -11,7 +11,7 @@ from autosample.kernels.updates import add_gradients
 from autosample.models.cosine import CosineModel, CosineScorer
 from autosample.models.graph import GraphScorer, mean_of_layers
 from autosample.models.lightgcn import LightGraphConvolution
-from autosample.training.steps.base import Course, Steps
+from autosample.training.steps.base import Setup, Steps
 from autosample.training.steps.table_links import (
     Pulls,
     TableLinks,
@@ -20,16 +20,16 @@ from autosample.training.steps.table_links import (
 
 
 class GraphSteps(Steps):
-    def __init__(self, course: Course) -> None:
-        super().__init__(course)
-        model = course.model
+    def __init__(self, setup: Setup) -> None:
+        super().__init__(setup)
+        model = setup.model
         inner = model.model if isinstance(model, CosineModel) else model
         assert isinstance(inner, LightGraphConvolution)
         self.model, self.unit = inner, model is not inner
         self._pooled = torch.zeros_like(inner.embeddings, requires_grad=False)
 
     def step(self, pairs: Pairs, weights_K: Tensor) -> Tensor:
-        course, supernet = self.course, self.course.supernet
+        setup, supernet = self.setup, self.setup.supernet
         with torch.no_grad():
             graph = self.model()
             scorer = CosineScorer(graph) if self.unit else graph
@@ -38,10 +38,10 @@ class GraphSteps(Steps):
         users, items = graph.tables()
         tables = Tables(users, items, self.unit)
         links = TableLinks(tables, pairs.queries.users_B, context.rows_BD)
-        step = supernet.mixed(context, links, weights_K, course.rng)
-        course.objective(step).backward()  # type: ignore[no-untyped-call]
+        step = supernet.mixed(context, links, weights_K, setup.rng)
+        setup.objective(step, pairs).backward()  # type: ignore[no-untyped-call]
         self._descend(graph, links)
-        return step.pairs_B.detach().sum()
+        return pairs.weigh(step.pairs_B.detach()).sum()
 
     def _descend(self, graph: GraphScorer, links: TableLinks) -> None:
         """Propagate gradients of pooled rows; l2 shrinks the parameters themselves."""
@@ -53,7 +53,7 @@ class GraphSteps(Steps):
         )
         _add(gradient, self.model.tables(), links.pulls(shrink=True))
         self.model.embeddings.grad = gradient
-        self.course.optimizer.step()
+        self.setup.optimizer.step()
 
     def _used(self, pulls: Pulls) -> Tensor:
         """Tell which rows the batch used: (U + I,)."""

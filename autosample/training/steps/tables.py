@@ -1,57 +1,80 @@
-"""Compiled steps of matrix factorisation, with any sampler.
+"""Compiled steps of models that are two tables of rows, with any sampler.
 
-Drawing, choosing and the loss are those of the supernet; gradients stop at the scores,
-and rows are changed by a kernel that reads and writes each once.
+Drawing, choosing and the loss are those of the supernet. Gradients stop at the scores;
+a kernel updates the rows, and reads and writes each of them once.
 """
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
+from typing import NamedTuple
 
-from autosample.core.types import Pairs
+import torch
+from torch import Tensor, nn
+
+from autosample.core.types import Pairs, Tabled
 from autosample.kernels.updates import Columns, Links, Rate, Rows, update
-from autosample.models.cosine import CosineModel
-from autosample.models.mf import MatrixFactorization
+from autosample.models.base import Model
 from autosample.models.optim import RowAdagrad, rate
-from autosample.training.steps.base import Course, Steps
+from autosample.training.steps.base import Setup, Steps
 from autosample.training.steps.table_links import TableLinks, Tables
 
 
+class TrainedTables(NamedTuple):
+    """Two parameters whose rows are all there is to a model's scores."""
+
+    users: nn.Parameter
+    items: nn.Parameter
+    unit: bool
+    """Whether scores are cosines."""
+
+
+def tables_in_training(model: Model) -> TrainedTables | None:
+    """Return a model's two tables if it consists of nothing else; else None.
+
+    That is so if its scorer hands out the model's only two parameters as its tables.
+    """
+    with torch.no_grad():
+        scorer = model()
+    tables = scorer.tables() if isinstance(scorer, Tabled) else None
+    parameters = list(model.parameters())
+    if tables is None or len(parameters) != 2:
+        return None
+    users, items = tables
+    if not isinstance(users, nn.Parameter) or not isinstance(items, nn.Parameter):
+        return None
+    owned = {id(users), id(items)} == {id(parameter) for parameter in parameters}
+    return TrainedTables(users, items, scorer.unit) if owned else None
+
+
 class TableSteps(Steps):
-    def __init__(self, course: Course) -> None:
-        super().__init__(course)
-        model = course.model
-        inner = model.model if isinstance(model, CosineModel) else model
-        assert isinstance(inner, MatrixFactorization)
-        assert isinstance(course.optimizer, RowAdagrad)
-        self.optimizer, self.users, self.items = (
-            course.optimizer,
-            inner.users,
-            inner.items,
-        )
-        self.unit = model is not inner
+    def __init__(self, setup: Setup) -> None:
+        super().__init__(setup)
+        trained = tables_in_training(setup.model)
+        assert trained is not None
+        assert isinstance(setup.optimizer, RowAdagrad)
+        self.optimizer = setup.optimizer
+        self.users, self.items, self.unit = trained
 
     def step(self, pairs: Pairs, weights_K: Tensor) -> Tensor:
-        course, supernet = self.course, self.course.supernet
+        setup, supernet = self.setup, self.setup.supernet
         with torch.no_grad():
-            scorer = course.model()
+            scorer = setup.model()
             queries = scorer.queries(pairs.queries)
             context = supernet.context(scorer, pairs, queries)
         supernet.kept.zero_grad()
         tables = Tables(self.users.detach(), self.items.detach(), self.unit)
         links = TableLinks(tables, pairs.queries.users_B, context.rows_BD)
-        step = supernet.mixed(context, links, weights_K, course.rng)
-        course.objective(step).backward()  # type: ignore[no-untyped-call]
+        step = supernet.mixed(context, links, weights_K, setup.rng)
+        setup.objective(step, pairs).backward()  # type: ignore[no-untyped-call]
         self._descend(*links.pulls())
         supernet.kept.update()
-        return step.pairs_B.detach().sum()
+        return pairs.weigh(step.pairs_B.detach()).sum()
 
     def _descend(self, links: Links, columns: Columns) -> None:
         users, items, pace = self.rows()
         update(users, items, links, columns, pace)
 
     def rows(self) -> tuple[Rows, Rows, Rate]:
-        """Return both tables in training, and how far their steps go."""
+        """Return both tables with their optimiser state, and the learning rate."""
         users, items = self.optimizer.rows(self.users), self.optimizer.rows(self.items)
         return users, items, rate(self.optimizer.param_groups[0])

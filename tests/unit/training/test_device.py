@@ -17,6 +17,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from autosample.core import seeds
 from autosample.core.plugins import kind_of
 from autosample.core.types import START
+from autosample.data.order import cut
 from autosample.data.splits import RandomSplit
 from autosample.data.synthetic import Synthetic
 from autosample.losses import BPR, LOSSES, Loss
@@ -24,7 +25,7 @@ from autosample.models import MF, NGCF, LightGCN, ModelConfig, TwoTower, build
 from autosample.models import graph as graph_module
 from autosample.samplers import DNS, PRESETS, Observed, Sampler, UniformSampler
 from autosample.spec.compatibility import sampler_refusal
-from autosample.training.steps import Course
+from autosample.training.steps import Setup
 from autosample.training.steps.automatic import AutomaticSteps
 from autosample.training.supernet import Supernet, equal_weights
 from autosample.training.supernet.kept import Kept
@@ -85,14 +86,15 @@ def steps(
     optimizer = model.optimizer(0.01)
     if device == "meta" and isinstance(config, LightGCN):
         optimizer = torch.optim.SGD(model.parameters(), 0.01)  # Adam's kernel is fused
-    course = Course(model, supernet, optimizer, users_E, items_E, 64, 0.01, rng)
-    return AutomaticSteps(course)
+    order = model.order(SPLIT.train, 64)
+    setup = Setup(model, supernet, optimizer, users_E, items_E, order, 64, 0.01, rng)
+    return AutomaticSteps(setup)
 
 
 def take(taken: AutomaticSteps, count: int, device: str = "cpu") -> Tensor:
     rows = torch.arange(64 * count, device=device)
-    candidates = len(taken.course.supernet.samplers)
-    return taken.train(rows, equal_weights(candidates).double().to(device))
+    candidates = len(taken.setup.supernet.samplers)
+    return taken.train(cut(rows, 64), equal_weights(candidates).double().to(device))
 
 
 @pytest.mark.usefixtures("no_kernels")

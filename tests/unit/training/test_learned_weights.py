@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from autosample.data.order import Batch
 from autosample.data.splits import RandomSplit
 from autosample.data.synthetic import Synthetic
 from autosample.evaluation.metrics import Metric
@@ -35,7 +36,7 @@ def flat(gradients: tuple[torch.Tensor, ...]) -> torch.Tensor:
 
 def check(config: ModelConfig) -> None:
     trainer, weights = set_up(config)
-    pairs = trainer.pairs(torch.arange(400))
+    pairs = trainer.pairs(Batch(torch.arange(400)))
     found = weights._slopes(trainer, pairs, torch.Generator().manual_seed(5))
     rng = torch.Generator().manual_seed(5)
     direction = torch.cat(
@@ -60,7 +61,7 @@ def test_slopes_are_inner_products_of_gradients() -> None:
 def test_learning_weights_leaves_the_parameters_as_they_are() -> None:
     trainer, weights = set_up(MF(width=8))
     before = {n: t.clone() for n, t in trainer.model.state_dict().items()}
-    weights.observe(trainer, trainer.pairs(torch.arange(300)), trainer.rng)
+    weights.observe(trainer, trainer.pairs(Batch(torch.arange(300))), trainer.rng)
     after = trainer.model.state_dict()
     assert all(torch.equal(before[name], after[name]) for name in before)
 
@@ -68,7 +69,7 @@ def test_learning_weights_leaves_the_parameters_as_they_are() -> None:
 def test_weights_stay_on_the_simplex_and_move() -> None:
     trainer, weights = set_up(MF(width=8))
     for _ in range(10):
-        weights.observe(trainer, trainer.pairs(torch.arange(300)), trainer.rng)
+        weights.observe(trainer, trainer.pairs(Batch(torch.arange(300))), trainer.rng)
     current = weights.current()
     torch.testing.assert_close(current.sum(), torch.tensor(1.0))
     assert (current > 0).all()
@@ -80,7 +81,7 @@ def test_weights_follow_the_candidate_whose_gradient_serves_validation() -> None
     trainer, weights = set_up(MF(width=8))
     weights._slopes = lambda *_: torch.tensor([-0.1, 0.3])  # type: ignore[method-assign]
     for _ in range(10):
-        weights.observe(trainer, trainer.pairs(torch.arange(10)), trainer.rng)
+        weights.observe(trainer, trainer.pairs(Batch(torch.arange(10))), trainer.rng)
     assert weights.current()[1] > 0.8
 
 
@@ -96,10 +97,10 @@ def test_the_temperature_cools_to_its_end() -> None:
 def test_learned_weights_resume_where_they_were() -> None:
     trainer, weights = set_up(MF(width=8))
     for _ in range(5):
-        weights.observe(trainer, trainer.pairs(torch.arange(300)), trainer.rng)
+        weights.observe(trainer, trainer.pairs(Batch(torch.arange(300))), trainer.rng)
     _, other = set_up(MF(width=8))
     other.load({name: tensor.clone() for name, tensor in weights.state().items()})
     for each in (weights, other):
         each._slopes = lambda *_: torch.tensor([0.2, 0.1])  # type: ignore[method-assign]
-        each.observe(trainer, trainer.pairs(torch.arange(10)), trainer.rng)
+        each.observe(trainer, trainer.pairs(Batch(torch.arange(10))), trainer.rng)
     assert torch.equal(weights.current(), other.current())

@@ -6,11 +6,25 @@ import pytest
 import torch
 
 from autosample.core.plugins import kind_of
+from autosample.core.types import Scorer
+from autosample.data.interactions import Interactions
+from autosample.data.order import Order, SequenceOrder, cut
 from autosample.data.splits import RandomSplit
 from autosample.data.synthetic import Synthetic
 from autosample.evaluation.metrics import Metric
 from autosample.losses import BPR, BSL, CCL, LOSSES, Hinge, Loss
-from autosample.models import MF, NGCF, LightGCN, ModelConfig, TwoTower, build
+from autosample.models import (
+    MF,
+    NGCF,
+    LightGCN,
+    Model,
+    ModelConfig,
+    TwoTower,
+    build,
+)
+from autosample.models.cosine import CosineModel
+from autosample.models.mf import TableScorer
+from autosample.models.optim import RowAdagrad
 from autosample.samplers import (
     DNS,
     PRESETS,
@@ -51,16 +65,19 @@ def trainer(
 
 
 def after(
-    training: Trainer, steps: type[Steps], batches: int = 4
+    training: Trainer, steps: type[Steps], batches: int = 4, *, weighted: bool = False
 ) -> list[torch.Tensor]:
     """Train on some batches; returns the loss and all parameters."""
-    training.steps = steps(training.steps.course)
+    training.steps = steps(training.steps.setup)
     order = torch.randperm(
         len(training.users_E), generator=torch.Generator().manual_seed(1)
     )
     count = len(training.supernet.samplers)
     rows = order[: batches * training.settings.batch_size]
-    loss = training.steps.train(rows, equal_weights(count))
+    taken = cut(rows, training.settings.batch_size)
+    if weighted:
+        taken = [b._replace(weights_B=b.rows_B % 3 / 2) for b in taken]
+    loss = training.steps.train(taken, equal_weights(count))
     return [loss, *(each.detach() for each in training.model.parameters())]
 
 
@@ -68,10 +85,13 @@ def assert_alike(
     compiled: type[Steps],
     samplers: list[Sampler],
     loss: Loss | None = None,
+    *,
+    weighted: bool = False,
     **kw: object,
 ) -> None:
-    ours = after(trainer(samplers, loss, **kw), compiled)  # type: ignore[arg-type]
-    theirs = after(trainer(samplers, loss, **kw), AutomaticSteps)  # type: ignore[arg-type]
+    first, second = (trainer(samplers, loss, **kw) for _ in range(2))  # type: ignore[arg-type]
+    ours = after(first, compiled, weighted=weighted)
+    theirs = after(second, AutomaticSteps, weighted=weighted)
     for mine, other in zip(ours, theirs, strict=True):
         torch.testing.assert_close(mine, other, rtol=1e-3, atol=2e-5)
 
@@ -167,10 +187,10 @@ def test_the_cheapest_steps_that_can_are_chosen(
 def test_one_call_for_many_batches_draws_what_many_calls_draw() -> None:
     """So that learned weights, which look at every batch, change no draws."""
     [whole, apart] = [trainer([UniformSampler()], batch_size=64) for _ in range(2)]
-    rows, one = torch.arange(640), equal_weights(1)
-    whole.steps.train(rows, one)
-    for batch in torch.split(rows, 64):
-        apart.steps.train(batch, one)
+    batches, one = cut(torch.arange(640), 64), equal_weights(1)
+    whole.steps.train(batches, one)
+    for batch in batches:
+        apart.steps.train([batch], one)
     for ours, theirs in zip(
         whole.model.parameters(), apart.model.parameters(), strict=True
     ):
@@ -185,3 +205,62 @@ def test_the_same_seed_gives_the_same_bytes() -> None:
         ends.append([each.detach().clone() for each in training.model.parameters()])
     for ours, theirs in zip(*ends, strict=True):
         assert torch.equal(ours, theirs)
+
+
+@pytest.mark.parametrize(
+    ("steps", "config"), [(TableSteps, MF(width=8)), (GraphSteps, LightGCN(width=8))]
+)
+def test_weights_of_pairs_mean_the_same_in_compiled_steps(
+    steps: type[Steps], config: ModelConfig
+) -> None:
+    mixed: list[Sampler] = [UniformSampler(), DNS(pool=8)]
+    assert_alike(steps, mixed, config=config, weighted=True, learning_rate=1e-3)
+
+
+class Plugin(Model):
+    """Two tables of somebody else's model, perhaps with something beside them."""
+
+    def __init__(self, *, extra: bool = False, adagrad: bool = True) -> None:
+        super().__init__()
+        rng = torch.Generator().manual_seed(0)
+        shapes = [(rows, 8) for rows in (SPLIT.train.num_users, SPLIT.train.num_items)]
+        users, items = (torch.randn(shape, generator=rng) for shape in shapes)
+        self.left, self.right = torch.nn.Parameter(users), torch.nn.Parameter(items)
+        self.extra = torch.nn.Parameter(torch.ones(1)) if extra else None
+        self.adagrad = adagrad
+
+    def forward(self) -> Scorer:
+        return TableScorer(self.left, self.right)
+
+    def optimizer(self, learning_rate: float) -> torch.optim.Optimizer:
+        kind = RowAdagrad if self.adagrad else torch.optim.SGD
+        return kind(self.parameters(), learning_rate)
+
+    def export(self) -> dict[str, torch.Tensor]:
+        return {"users": self.left.detach(), "items": self.right.detach()}
+
+
+class InSequences(Plugin):
+    def order(self, train: Interactions, batch_size: int) -> Order:
+        return SequenceOrder(train, batch_size, length=20)
+
+
+@pytest.mark.parametrize(
+    ("model", "expected"),
+    [
+        (Plugin(), BPRSteps),
+        (CosineModel(Plugin()), TableSteps),
+        (InSequences(), TableSteps),
+        (Plugin(extra=True), AutomaticSteps),
+        (Plugin(adagrad=False), AutomaticSteps),
+    ],
+)
+def test_any_model_of_two_tables_gets_compiled_steps(
+    model: Model, expected: type[Steps]
+) -> None:
+    supernet = Supernet([UniformSampler()], Observed(SPLIT.train), BPR())
+    settings = Training(epochs=2, batch_size=100, learning_rate=0.05, l2=0.01)
+    training = Trainer(model, supernet, SPLIT, settings, Metric("ndcg@10"))
+    assert type(training.steps) is expected
+    [first, _] = training.epochs(FixedWeights(equal_weights(1)))
+    assert first.pair_updates == training.order.num_rows

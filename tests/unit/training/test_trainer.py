@@ -4,12 +4,15 @@ import pytest
 import torch
 
 from autosample.core.tensors import from_bytes, to_bytes
+from autosample.data.interactions import Interactions
+from autosample.data.order import Batch, Order, SequenceOrder, WeightedOrder
 from autosample.data.splits import RandomSplit
 from autosample.data.synthetic import Synthetic
 from autosample.errors import TrainingDiverged
 from autosample.evaluation.metrics import Metric
 from autosample.losses import BPR
 from autosample.models import MF, LightGCN, ModelConfig
+from autosample.models.mf import MatrixFactorization
 from autosample.models.optim import RowAdagrad
 from autosample.samplers import (
     DNS,
@@ -78,6 +81,37 @@ def test_a_resumed_training_ends_in_the_same_bits(
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
 
 
+class Ordered(MatrixFactorization):
+    """Matrix factorisation that is trained in another order."""
+
+    sequences: bool
+
+    def order(self, train: Interactions, batch_size: int) -> Order:
+        if self.sequences:
+            return SequenceOrder(train, batch_size, length=5)
+        return WeightedOrder(torch.from_numpy(train.items_E % 3 + 1.0), batch_size)
+
+
+@pytest.mark.parametrize("kind", ["sequences", "weighted"])
+def test_a_resumed_training_goes_on_in_any_order(kind: str) -> None:
+    def training() -> Trainer:
+        again = trainer(samplers=[UniformSampler()], epochs=4)
+        assert isinstance(again.model, MatrixFactorization)
+        again.model.__class__ = Ordered
+        again.model.sequences = kind == "sequences"
+        net, settings = again.supernet, again.settings
+        return Trainer(again.model, net, SPLIT, settings, again.metric)
+
+    fixed, whole, first, second = weights(1), training(), training(), training()
+    losses = [epoch.loss for epoch in whole.epochs(fixed)]
+    assert losses[-1] < losses[0]
+    next(first.epochs(fixed))
+    second.load(from_bytes(to_bytes(first.state(fixed))), fixed)
+    assert [epoch.number for epoch in second.epochs(fixed)] == [2, 3, 4]
+    ours, theirs = second.state(fixed), whole.state(fixed)
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
 def test_a_branch_takes_what_its_sampler_learned_in_the_supernet() -> None:
     """And nothing of its neighbours, of which it has no part."""
     supernet = trainer(samplers=LASTING)
@@ -125,7 +159,7 @@ def test_a_loss_that_is_no_number_says_what_to_do() -> None:
 def test_matrix_factorisation_changes_only_rows_of_the_batch() -> None:
     training = trainer()
     before = {n: t.clone() for n, t in training.model.state_dict().items()}
-    batch = training.pairs(torch.arange(5))
+    batch = training.pairs(Batch(torch.arange(5)))
     training.step(batch, weights().current())
     changed = {
         name: (tensor != before[name]).any(1).nonzero()[:, 0].tolist()
