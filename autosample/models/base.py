@@ -17,8 +17,12 @@ class Model(nn.Module, ABC):
     """Trainable parameters, and one forward pass that turns them into a scorer."""
 
     @abstractmethod
-    def forward(self) -> Scorer:
-        """Return a scorer that holds until the parameters next change."""
+    def forward(self, rng: Generator | None = None) -> Scorer:
+        """Return a scorer that holds until the parameters next change.
+
+        With a generator the model is in training: dropout, if any, is drawn from that
+        generator and from no other. Without one the pass is deterministic.
+        """
 
     @abstractmethod
     def optimizer(self, learning_rate: float) -> optim.Optimizer:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, optim
+from torch import Generator, Tensor, optim
 from torch.nn.functional import normalize
 
 from autosample.core.types import (
@@ -27,8 +27,8 @@ class CosineModel(Model):
         super().__init__()
         self.model = model
 
-    def forward(self) -> CosineScorer:
-        return CosineScorer(self.model())
+    def forward(self, rng: Generator | None = None) -> CosineScorer:
+        return CosineScorer(self.model(rng))
 
     def optimizer(self, learning_rate: float) -> optim.Optimizer:
         return self.model.optimizer(learning_rate)

@@ -51,7 +51,7 @@ class LightGraphConvolution(Model):
         # Rebuilt from the training set, so kept out of checkpoints.
         self.register_buffer("adjacency", normalized_adjacency(train), persistent=False)
 
-    def forward(self) -> GraphScorer:
+    def forward(self, rng: Generator | None = None) -> GraphScorer:
         pooled, layers = layers_of(self.adjacency, self.embeddings, self.hops)
         return GraphScorer(
             pooled, self.embeddings, self.num_users, self.hops + 1, layers

@@ -62,7 +62,7 @@ class MatrixFactorization(Model):
         self.users, self.items = nn.Parameter(users), nn.Parameter(items)
         self.biases = biases
 
-    def forward(self) -> TableScorer:
+    def forward(self, rng: Generator | None = None) -> TableScorer:
         return TableScorer(self.users, self.items, self.biases)
 
     def optimizer(self, learning_rate: float) -> optim.Optimizer:

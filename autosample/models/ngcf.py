@@ -58,7 +58,7 @@ class NeuralGraphFiltering(Model):
         # Rebuilt from the training set, so kept out of checkpoints.
         self.register_buffer("adjacency", normalized_adjacency(train), persistent=False)
 
-    def forward(self) -> BlockScorer:
+    def forward(self, rng: Generator | None = None) -> BlockScorer:
         nodes: Tensor = self.embeddings
         blocks = [nodes]
         for hop in range(len(self.sums)):

@@ -68,7 +68,7 @@ class Towers(Model):
         super().__init__()
         self.users, self.items = users, items
 
-    def forward(self) -> TowerScorer:
+    def forward(self, rng: Generator | None = None) -> TowerScorer:
         return TowerScorer(self.users, self.items)
 
     def optimizer(self, learning_rate: float) -> optim.Optimizer:

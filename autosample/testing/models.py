@@ -104,6 +104,38 @@ class ModelContract:
         self._model()
         assert torch.equal(before, torch.get_rng_state())
 
+    def test_a_forward_pass_without_a_generator_is_deterministic(self) -> None:
+        """Whatever mode `nn.Module` thinks it is in."""
+        model = self._model()
+        rows = []
+        for mode in (True, False, True):
+            scorer = model.train(mode)()
+            users = torch.arange(toys.TRAIN.num_users)
+            queries = Queries.of_users(toys.HISTORY, users)
+            rows.append((scorer.queries(queries).scored, scorer.all_items()))
+        for users_UD, items_ID in rows[1:]:
+            assert torch.equal(users_UD, rows[0][0])
+            assert torch.equal(items_ID, rows[0][1])
+
+    def test_dropout_draws_from_the_generator_that_is_passed(self) -> None:
+        model, before = self._model(), torch.get_rng_state()
+        first, again = (
+            model(torch.Generator().manual_seed(2)).all_items() for _ in range(2)
+        )
+        assert torch.equal(first, again)
+        first.sum().backward()
+        assert torch.equal(before, torch.get_rng_state())
+
+    def test_an_epoch_in_its_order_holds_rows_of_the_training_pairs(self) -> None:
+        order = self._model().order(toys.TRAIN, 2)
+        first, again = (
+            list(order.batches(torch.Generator().manual_seed(1))) for _ in range(2)
+        )
+        rows_E = torch.cat([batch.rows_B for batch in first])
+        assert len(rows_E) == order.num_rows > 0
+        assert set(rows_E.tolist()) <= set(range(toys.TRAIN.num_pairs))
+        assert torch.equal(rows_E, torch.cat([batch.rows_B for batch in again]))
+
     def test_its_settings_survive_json(self) -> None:
         text = self.config.model_dump_json()
         assert type(self.config).model_validate_json(text) == self.config

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from autosample.core.seeds import next_seed, seeded
+from autosample.core.seeds import derive, next_seed, seeded
 from autosample.core.tensors import State
 from autosample.core.types import Pairs, Queries
 from autosample.losses import Loss
@@ -107,6 +107,7 @@ class LearnedWeights:
             ),
             torch.from_numpy(valid.items_E[at].astype(np.int64)).to(device),
         )
+        self.reference.mixer = trainer.supernet.mixer  # the loss may have a memory
         one = torch.ones(1, device=device)
         loss = self.reference.step(trainer.model(), pairs, one, rng).pairs_B.mean()
         found = torch.autograd.grad(loss, list(trainer.model.parameters()))
@@ -114,7 +115,9 @@ class LearnedWeights:
 
     def _losses(self, trainer: Trainer, pairs: Pairs, seed: int) -> Tensor:
         """Return each candidate's loss on a batch, with negatives set by a seed."""
-        scorer, one = trainer.model(), torch.ones(1, device=trainer.device)
+        # Both sides of the difference start from the same seed, for dropout as well.
+        dropout = seeded(derive(seed, "dropout"), trainer.device)
+        scorer, one = trainer.model(dropout), torch.ones(1, device=trainer.device)
         losses = []
         for k in range(len(self.logits_K)):
             again = seeded(seed, trainer.device)

@@ -7,8 +7,9 @@ from typing import Annotated
 
 from pydantic import Field
 
+from autosample.core.links import Ingredients
 from autosample.samplers.synthesis.ans import ANS
-from autosample.samplers.synthesis.base import Gates, Ingredients, Maker, Synthesis
+from autosample.samplers.synthesis.base import Gates, Maker, Synthesis
 from autosample.samplers.synthesis.dens import DENS
 from autosample.samplers.synthesis.mixgcf import MixGCF
 

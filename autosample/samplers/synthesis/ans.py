@@ -15,11 +15,11 @@ from pydantic import Field, NonNegativeFloat
 from torch import Generator, Tensor, nn
 from torch.nn.functional import normalize, softplus
 
+from autosample.core.links import Ingredients
 from autosample.samplers.context import QueryContext
 from autosample.samplers.ranges import Between
 from autosample.samplers.synthesis.base import (
     Gates,
-    Ingredients,
     Synthesis,
     SyntheticRows,
     gate,

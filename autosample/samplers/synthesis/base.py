@@ -9,17 +9,9 @@ import torch
 from torch import Generator, Tensor, nn
 
 from autosample.core.config import Config
+from autosample.core.learner import Learner
+from autosample.core.links import Ingredients
 from autosample.samplers.context import QueryContext
-
-
-class Ingredients(NamedTuple):
-    """The embeddings that negatives are made of, with gradients."""
-
-    queries_BD: Tensor
-    positives_BLD: Tensor
-    """Each layer's embedding of the positive."""
-    chosen_BNLD: Tensor
-    """Each layer's embedding of the chosen items, which may differ between layers."""
 
 
 class SyntheticRows(NamedTuple):
@@ -30,7 +22,7 @@ class SyntheticRows(NamedTuple):
     """An additional loss that trains the synthesis' parameters; None without any."""
 
 
-class Maker(nn.Module, ABC):
+class Maker(Learner, ABC):
     """A synthesis built for a training, with its parameters if it has any."""
 
     @abstractmethod

@@ -14,11 +14,11 @@ from pydantic import Field, NonNegativeFloat, PositiveInt
 from torch import Generator, Tensor
 from torch.nn.functional import softplus
 
+from autosample.core.links import Ingredients
 from autosample.samplers.context import QueryContext
 from autosample.samplers.ranges import Between
 from autosample.samplers.synthesis.base import (
     Gates,
-    Ingredients,
     Synthesis,
     SyntheticRows,
     gate,

@@ -12,8 +12,8 @@ from typing import ClassVar, Literal
 import torch
 from torch import Generator, Tensor
 
+from autosample.core.links import Ingredients
 from autosample.samplers.synthesis.base import (
-    Ingredients,
     Maker,
     Synthesis,
     SyntheticRows,

@@ -13,7 +13,7 @@ class AutomaticSteps(Steps):
         setup = self.setup
         setup.optimizer.zero_grad(set_to_none=True)
         setup.supernet.kept.zero_grad()
-        step = setup.supernet.step(setup.model(), pairs, weights_K, setup.rng)
+        step = setup.supernet.step(setup.model(setup.rng), pairs, weights_K, setup.rng)
         setup.objective(step, pairs).backward()  # type: ignore[no-untyped-call]
         setup.optimizer.step()
         setup.supernet.kept.update()

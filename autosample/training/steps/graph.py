@@ -30,8 +30,9 @@ class GraphSteps(Steps):
 
     def step(self, pairs: Pairs, weights_K: Tensor) -> Tensor:
         setup, supernet = self.setup, self.setup.supernet
+        supernet.kept.zero_grad()
         with torch.no_grad():
-            graph = self.model()
+            graph = self.model(setup.rng)
             scorer = CosineScorer(graph) if self.unit else graph
             queries = scorer.queries(pairs.queries)
             context = supernet.context(scorer, pairs, queries)
@@ -41,6 +42,7 @@ class GraphSteps(Steps):
         step = supernet.mixed(context, links, weights_K, setup.rng)
         setup.objective(step, pairs).backward()  # type: ignore[no-untyped-call]
         self._descend(graph, links)
+        supernet.kept.update()
         return pairs.weigh(step.pairs_B.detach()).sum()
 
     def _descend(self, graph: GraphScorer, links: TableLinks) -> None:

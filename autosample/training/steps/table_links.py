@@ -17,10 +17,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from autosample.core.links import Ingredients, Linked
 from autosample.kernels.scores import link
 from autosample.kernels.updates import Columns, Links
-from autosample.samplers.synthesis import Ingredients
-from autosample.training.supernet.links import Linked
 
 Floats = NDArray[np.float32]
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from autosample.core.links import Linking
 from autosample.core.types import Pairs, Tabled
 from autosample.kernels.updates import Columns, Links, Rate, Rows, update
 from autosample.models.base import Model
@@ -31,11 +32,13 @@ class TrainedTables(NamedTuple):
 def tables_in_training(model: Model) -> TrainedTables | None:
     """Return a model's two tables if it consists of nothing else; else None.
 
-    That is so if its scorer hands out the model's only two parameters as its tables.
+    That is so if its scorer returns the model's only two parameters as its tables.
     """
     with torch.no_grad():
-        scorer = model()
-    tables = scorer.tables() if isinstance(scorer, Tabled) else None
+        scorer = model(torch.Generator())
+    if not isinstance(scorer, Tabled) or isinstance(scorer, Linking):
+        return None
+    tables = scorer.tables()
     parameters = list(model.parameters())
     if tables is None or len(parameters) != 2:
         return None
@@ -58,7 +61,7 @@ class TableSteps(Steps):
     def step(self, pairs: Pairs, weights_K: Tensor) -> Tensor:
         setup, supernet = self.setup, self.setup.supernet
         with torch.no_grad():
-            scorer = setup.model()
+            scorer = setup.model(setup.rng)
             queries = scorer.queries(pairs.queries)
             context = supernet.context(scorer, pairs, queries)
         supernet.kept.zero_grad()

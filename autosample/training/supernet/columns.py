@@ -93,11 +93,11 @@ def _choose(
         if scores is not None:
             scores = scores[:, : parts.pool]
         scored = ScoredPool(pool, scores, context).without_top(parts.guard)
-        return ChosenSlots(pool, *parts.choice.choose(scored, rng), parts)
+        return ChosenSlots(pool, *kept.chooser(parts.choice).choose(scored, rng), parts)
     seed = next_seed(rng)
     layers = _layer_scores(kept, parts, columns, pool, context, seed)
     each = [
-        parts.choice.choose(
+        kept.chooser(parts.choice).choose(
             ScoredPool(pool, scores_BM, context).without_top(parts.guard), rng
         )
         for scores_BM in layers.unbind(-1)

@@ -1,54 +1,20 @@
-"""Scores of queries with items that gradients flow through."""
+"""Links that go by a scorer's rows."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol, Self
 
 import torch
 from torch import Tensor
 
-from autosample.core.types import Rows, Scorer
+from autosample.core.links import Ingredients, Linked, Linking, Links
+from autosample.core.types import Queries, Rows, Scorer
 from autosample.samplers.context import inner
-from autosample.samplers.synthesis import Ingredients
-
-
-class Linked(NamedTuple):
-    """What is known of queries and items together."""
-
-    scores: Tensor
-    """(B, X)"""
-    squares: Tensor
-    """Squared norms of the items' free rows: (B, X), or (1, X) where shared."""
-
-
-class Links(Protocol):
-    """Links a batch of queries to items."""
-
-    def own_squares(self) -> Tensor:
-        """Return squared norms of the queries' free rows: (B,)."""
-        ...
-
-    def pairs(self, items_BX: Tensor) -> Linked:
-        """Link each query to items of its own."""
-        ...
-
-    def columns(self, items_1X: Tensor) -> Linked:
-        """Link all queries to the same items."""
-        ...
-
-    def ingredients(self, positives_B: Tensor, items_BNL: Tensor) -> Ingredients:
-        """Return rows from which a synthesis makes negatives."""
-        ...
-
-    def part(self, at_X: Tensor) -> Self:
-        """Return the links of some of the queries, by position."""
-        ...
 
 
 @dataclass(frozen=True)
 class ScorerLinks:
-    """Whatever a model is, by its scorer."""
+    """Links whose scores are inner products of a scorer's rows."""
 
     scorer: Scorer
     queries: Rows
@@ -72,5 +38,12 @@ class ScorerLinks:
         return Ingredients(self.queries.scored, rows[:, 0], rows[:, 1:])
 
     def part(self, at_X: Tensor) -> ScorerLinks:
-        mine = Rows(self.queries.scored[at_X], self.queries.free[at_X])
-        return ScorerLinks(self.scorer, mine)
+        rows = Rows(self.queries.scored[at_X], self.queries.free[at_X])
+        return ScorerLinks(self.scorer, rows)
+
+
+def links_of(scorer: Scorer, queries: Queries, rows: Rows) -> Links:
+    """Return a scorer's own links, or those by inner products if it brings none."""
+    if isinstance(scorer, Linking):
+        return scorer.links(queries, rows)
+    return ScorerLinks(scorer, rows)

@@ -8,11 +8,13 @@ again with gradient, for all candidates together.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import copy
 from typing import NamedTuple, Self
 
 import torch
 from torch import Generator, Tensor
 
+from autosample.core.links import Links
 from autosample.core.types import (
     START,
     Moment,
@@ -31,7 +33,7 @@ from autosample.training.supernet.gather import (
     gather,
 )
 from autosample.training.supernet.kept import Kept
-from autosample.training.supernet.links import Links, ScorerLinks
+from autosample.training.supernet.links import links_of
 
 
 class StepLoss(NamedTuple):
@@ -74,7 +76,8 @@ class Supernet:
         parts = [part for sampler in samplers for part in sampler.all_parts]
         self.samplers, self.observed = tuple(samplers), observed
         self.loss, self.relaxation = loss, relaxation
-        self.kept = Kept(parts, observed, rng)
+        self.kept = Kept(parts, observed, rng, loss)
+        self.mixer = self.kept.mixer(loss)
         self._begin(START)
 
     def _begin(self, moment: Moment) -> None:
@@ -101,9 +104,8 @@ class Supernet:
             self.kept.prepare(scorer(), rng)
 
     def only(self, k: int) -> Self:
-        """Return one candidate by itself, with the same built parts and memory."""
-        alone = object.__new__(type(self))
-        alone.__dict__.update(self.__dict__)
+        """Return a supernet of one candidate that shares all built parts with this."""
+        alone = copy(self)
         alone.samplers = (self.samplers[k],)
         alone._begin(self.moment)
         return alone
@@ -114,7 +116,8 @@ class Supernet:
         """Return the loss of each pair under the mixture of candidates."""
         queries = scorer.queries(pairs.queries)
         context = self.context(scorer, pairs, queries)
-        return self.mixed(context, ScorerLinks(scorer, queries), weights_K, rng)
+        links = links_of(scorer, pairs.queries, queries)
+        return self.mixed(context, links, weights_K, rng)
 
     def mixed(
         self, context: QueryContext, links: Links, weights_K: Tensor, rng: Generator
@@ -161,10 +164,10 @@ class Supernet:
         positive, negatives = gather(step, chosen)
         if self.relaxation is Relaxation.INSTANCE:
             scored = [_mixed_instance(negatives, weights)]
-            losses_B = self.loss.mix(positive.scores_B, scored, weights.new_ones(1))
+            losses_B = self.mixer.mix(positive.scores_B, scored, weights.new_ones(1))
         else:
             scored = [each.scored for each in negatives]
-            losses_B = self.loss.mix(positive.scores_B, scored, weights)
+            losses_B = self.mixer.mix(positive.scores_B, scored, weights)
         for weight, each in zip(weights, negatives, strict=True):
             if each.auxiliary_B is not None:
                 losses_B = losses_B + weight * each.auxiliary_B

@@ -34,7 +34,7 @@ class Factors(Model):
         super().__init__()
         self.users, self.items = nn.Parameter(users), nn.Parameter(items)
 
-    def forward(self) -> FactorScorer:
+    def forward(self, rng: Generator | None = None) -> FactorScorer:
         return FactorScorer(softplus(self.users), softplus(self.items))
 
     def optimizer(self, learning_rate: float) -> optim.Optimizer:

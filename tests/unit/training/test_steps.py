@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import Generator
 
 from autosample.core.plugins import kind_of
 from autosample.core.types import Scorer
@@ -229,7 +230,7 @@ class Plugin(Model):
         self.extra = torch.nn.Parameter(torch.ones(1)) if extra else None
         self.adagrad = adagrad
 
-    def forward(self) -> Scorer:
+    def forward(self, rng: Generator | None = None) -> Scorer:
         return TableScorer(self.left, self.right)
 
     def optimizer(self, learning_rate: float) -> torch.optim.Optimizer:

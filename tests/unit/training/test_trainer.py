@@ -96,11 +96,11 @@ class Ordered(MatrixFactorization):
 def test_a_resumed_training_goes_on_in_any_order(kind: str) -> None:
     def training() -> Trainer:
         again = trainer(samplers=[UniformSampler()], epochs=4)
-        assert isinstance(again.model, MatrixFactorization)
-        again.model.__class__ = Ordered
-        again.model.sequences = kind == "sequences"
-        net, settings = again.supernet, again.settings
-        return Trainer(again.model, net, SPLIT, settings, again.metric)
+        model = again.model
+        model.__class__ = Ordered
+        assert isinstance(model, Ordered)
+        model.sequences = kind == "sequences"
+        return Trainer(model, again.supernet, SPLIT, again.settings, again.metric)
 
     fixed, whole, first, second = weights(1), training(), training(), training()
     losses = [epoch.loss for epoch in whole.epochs(fixed)]
