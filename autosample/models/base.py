@@ -1,4 +1,4 @@
-"""What a recommender is."""
+"""The interface of recommenders."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from autosample.data.order import Order, PairOrder
 
 
 class Model(nn.Module, ABC):
-    """Trainable parameters, and one forward pass that turns them into a scorer."""
+    """Trainable parameters, and a forward pass that turns them into a scorer."""
 
     @abstractmethod
     def forward(self, rng: Generator | None = None) -> Scorer:
@@ -38,19 +38,22 @@ class Model(nn.Module, ABC):
 
 
 class ModelConfig(Config, ABC):
-    """A model's settings: what a search spec names."""
+    """Settings of a model, as a search spec names them."""
 
     paper: ClassVar[str] = ""
+    """Source of the model, for the catalogue."""
     learning_rate: ClassVar[float]
-    """What `training.learning_rate` is where the spec leaves it open."""
+    """Default of `training.learning_rate`."""
     l2: ClassVar[float]
-    """What `training.l2` is where the spec leaves it open."""
+    """Default of `training.l2`."""
     pace: ClassVar[int] = 3
     """Passes of a race's first round where the spec leaves them open: between a
     thirtieth and a fortieth of an ordinary training."""
     refit: ClassVar[int] = 8
     """Last passes over training and validation pairs where the spec leaves them open:
     about a tenth of an ordinary training."""
+    reads_history: ClassVar[bool] = False
+    """Whether scores depend on the history of the query, not on its user alone."""
     kind: str
 
     cosine: bool | None = None
@@ -63,5 +66,8 @@ class ModelConfig(Config, ABC):
 
     @abstractmethod
     def build(self, train: Interactions, rng: Generator) -> Model:
-        """Make a model of freshly drawn parameters for one training set, whose scores
-        are inner products."""
+        """Return a model for a training set, with freshly drawn parameters.
+
+        Its scores are inner products. It must not store histories: a query brings the
+        history that it may read, which at test time includes the validation pairs.
+        """

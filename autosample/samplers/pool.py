@@ -13,7 +13,11 @@ from autosample.samplers.context import QueryContext
 
 @dataclass(frozen=True)
 class Pool:
-    """M items for each of B pairs, or M items that all pairs share."""
+    """M items for each of B pairs, or M items that all pairs share.
+
+    One set of items per sequence is not supported: it would be a third shape, (G, M),
+    with the group of each pair.
+    """
 
     items: Tensor
     """(B, M), or (1, M) where the batch shares them."""

@@ -38,6 +38,20 @@ def sampler_refusal(loss: Loss, sampler: Sampler) -> str | None:
     )
 
 
+def history_refusal(model: ModelConfig, sampler: Sampler) -> str | None:
+    """Return why that sampler cannot serve a model that reads histories, with a way
+    out; None: it can."""
+    for parts in sampler.all_parts:
+        if model.reads_history and parts.proposal.remembers_users:
+            return (
+                f"model {model.label} reads a user's history up to the pair it is"
+                f" trained on, and proposal {parts.proposal.kind} scores items by the"
+                " whole history, later pairs included; take another proposal, such as"
+                " uniform"
+            )
+    return None
+
+
 def _refusals(loss: Loss, parts: Parts) -> Iterator[str]:
     if parts.negatives < loss.least_negatives:
         yield (

@@ -22,6 +22,7 @@ from autosample.models import MF, ModelConfig, ModelSpec
 from autosample.samplers import Sampler, SamplerSpec
 from autosample.spec.candidates import default_candidates
 from autosample.spec.compatibility import (
+    history_refusal,
     model_refusal,
     relaxation_refusal,
     sampler_refusal,
@@ -141,6 +142,7 @@ class SearchSpec(Config, defer_build=False):  # FastAPI wants it whole
             raise ValueError(said)
         for sampler in self.samplers:
             said = sampler_refusal(self.loss, sampler)
+            said = said or history_refusal(self.model, sampler)
             if said is not None:
                 raise ValueError(f"candidate {sampler.label}: {said}")
         said = relaxation_refusal(self.relaxation, self.loss, self.samplers)

@@ -63,6 +63,9 @@ class ProposalConfig(Config, ABC):
     """Whether its pools have the log-probability of each item."""
     knows_spread: ClassVar[bool] = False
     """Whether its pools have the variation of each item's scores over past epochs."""
+    remembers_users: ClassVar[bool] = False
+    """Whether it scores items for each user at the end of the training history, and
+    draws by these scores; refused for models that read histories."""
     kind: str
 
     @property

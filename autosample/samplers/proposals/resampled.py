@@ -29,6 +29,7 @@ class ResampledProposal(ProposalConfig):
     """Uniform draws from the user's importance-resampled items."""
 
     knows_log_q: ClassVar[bool] = False
+    remembers_users: ClassVar[bool] = True
 
     paper: ClassVar[str] = "Chen et al., WWW 2022, doi:10.1145/3485447.3512075"
     kind: Literal["resampled"] = "resampled"

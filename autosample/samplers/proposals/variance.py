@@ -31,6 +31,7 @@ class VarianceProposal(ProposalConfig):
 
     knows_log_q: ClassVar[bool] = False
     knows_spread: ClassVar[bool] = True
+    remembers_users: ClassVar[bool] = True
 
     paper: ClassVar[str] = "Ding et al., NeurIPS 2020, arXiv:2009.03376"
     kind: Literal["variance"] = "variance"

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from itertools import product
+from typing import ClassVar
 
 import pytest
 import torch
@@ -14,7 +15,9 @@ from autosample.losses import BPR, LOSSES, InfoNCE, Loss, SampledSoftmax
 from autosample.models import MF, MODELS, NGCF, LightGCN, ModelConfig, TwoTower, build
 from autosample.samplers import (
     DNS,
+    SRNS,
     WARP,
+    AdaSIR,
     CustomSampler,
     InBatchSampler,
     MixtureSampler,
@@ -27,6 +30,7 @@ from autosample.samplers.choices import CHOICES, Choice, First, Hardest, Softmax
 from autosample.samplers.proposals import PROPOSALS, ProposalConfig, UniformProposal
 from autosample.samplers.synthesis import SYNTHESES, Synthesis
 from autosample.spec.compatibility import (
+    history_refusal,
     model_refusal,
     relaxation_refusal,
     sampler_refusal,
@@ -300,3 +304,26 @@ def test_a_loss_with_log_q_takes_what_tells_it() -> None:
     guarded = CustomSampler(pool=9, choice=First(keep=4), guard=0.2)
     assert "a guard does not tell" in (sampler_refusal(loss, guarded) or "")
     assert sampler_refusal(loss, CustomSampler(choice=Hardest())) is not None
+
+
+class Reader(MF):
+    """A toy of a model that reads histories."""
+
+    reads_history: ClassVar[bool] = True
+
+
+def test_what_remembers_users_is_refused_for_models_that_read_histories() -> None:
+    for sampler in (AdaSIR(), SRNS()):
+        mixed = MixtureSampler(samplers=(UniformSampler(), sampler))
+        for each in (sampler, mixed):
+            said = history_refusal(Reader(), each)
+            assert said is not None
+            assert "later pairs included; take another proposal" in said
+            assert history_refusal(MF(), each) is None
+    assert history_refusal(Reader(), DNS()) is None
+
+
+def test_every_proposal_that_keeps_a_row_per_user_says_so() -> None:
+    """Anything prepared for users at the end of their history would see the future."""
+    remembering = {kind_of(each) for each in PROPOSALS if each.remembers_users}
+    assert remembering == {"resampled", "variance"}
