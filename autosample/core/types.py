@@ -2,9 +2,9 @@
 
 Shapes, the same letters in every file:
     U users    I items    E observed pairs    D embedding width    L layers
-    B pairs in a batch    M items in a pool   N negatives of a pair
-    K candidate samplers  C columns shared by a batch
-A 1 in their place is a dimension of size one, kept to broadcast.
+    B pairs in a batch    M items in a pool   N negatives per pair
+    K candidate samplers  C items shared by a batch
+A 1 in place of a letter is a dimension of size one, kept to broadcast. X is any size.
 """
 
 from __future__ import annotations
@@ -16,17 +16,18 @@ from torch import Tensor
 
 
 class Moment(NamedTuple):
-    """How far a training is, for what changes as it goes on."""
+    """How far a training has come; curricula and schedules depend on it."""
 
     epoch: int = 0
-    """Passes that are over."""
+    """Number of finished epochs."""
     planned: int = 1
-    """Passes there may be at most."""
+    """Largest number of epochs of the training."""
 
     def share(self, course: int) -> float:
-        """Return how much of a course of so many passes is behind: from 0 to 1.
+        """Return the finished share of a change that takes `course` epochs: 0 to 1.
 
-        A training planned shorter, such as a rung of a race, runs the whole course.
+        In a training planned for fewer epochs, such as a rung of a race, the change is
+        complete at its end.
         """
         return min(self.epoch / min(course, self.planned), 1.0)
 
@@ -35,46 +36,46 @@ START = Moment()
 
 
 class History(NamedTuple):
-    """Every user's items in time order, which is what a query may read of."""
+    """Every user's items in time order, of which a query reads a beginning."""
 
     starts_U1: Tensor
-    """User u's items stand at starts[u] to starts[u + 1]; int64."""
+    """User u's items are items_E[starts[u] : starts[u + 1]]; int64."""
     items_E: Tensor
-    """Item of each event, repeats kept; int32."""
+    """Item of each event, repeats included; int32."""
 
 
 class Queries(NamedTuple):
-    """B things that are scored for: a user with a history up to a point.
+    """B queries: users, each with their history up to a point.
 
-    Make them with `of_pairs`, `of_users` or `at`, which say what may be read: a query
-    that is made from a training pair never reads that pair or a later one.
+    Make them with `of_pairs`, `of_users` or `at` only, which say what may be read: a
+    query that is made from a training pair never reads that pair or a later one.
     """
 
     users_B: Tensor
-    """Whose items are excluded, and whose row collaborative filters look up; int64."""
+    """User of each query, whose observed items are never negatives; int64."""
     ends_B: Tensor
     """The history of query b is history.items_E[starts_U1[users_B[b]] : ends_B[b]]."""
     history: History
 
     @classmethod
     def of_pairs(cls, history: History, rows_B: Tensor) -> Queries:
-        """Return the queries that the events at some rows of the history answer.
+        """Return the queries that are answered by the events in some rows.
 
-        Each reads what its user did before that event.
+        Each reads its user's events before that row, never that row or later ones.
         """
         users_B = torch.searchsorted(history.starts_U1, rows_B, right=True) - 1
         return cls(users_B, rows_B, history)
 
     @classmethod
     def of_users(cls, history: History, users_B: Tensor) -> Queries:
-        """Return the queries of users who have all of their history behind them."""
+        """Return queries that read the users' whole histories."""
         return cls(users_B, history.starts_U1[users_B + 1], history)
 
     @classmethod
     def at(cls, history: History, users_B: Tensor, ends_B: Tensor) -> Queries:
         """Return queries that read each user's history up to a row, which is excluded.
 
-        Used where a held-out event lies inside a history that is known.
+        Used where a held-out event has later events after it in the known history.
         """
         return cls(users_B, ends_B, history)
 
@@ -93,21 +94,22 @@ class Pairs(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """Embeddings gathered for some ids."""
+    """Embeddings of some queries or items."""
 
     scored: Tensor
-    """What scores are made of, (..., D)."""
+    """Rows whose inner products are scores: (..., D)."""
 
     free: Tensor
-    """The parameters behind it, which l2 shrinks, (..., D); the same tensor for MF."""
+    """Parameters that these rows are computed from, and that l2 shrinks: (..., D). The
+    same tensor for MF."""
 
 
 class Scorer(Protocol):
-    """One forward pass of a model; a score is the inner product of its rows."""
+    """The result of a model's forward pass: rows whose inner products are scores."""
 
     @property
     def num_layers(self) -> int:
-        """L: an item's row is the mean of so many layers."""
+        """L, the number of layers of which an item's row is the mean."""
         ...
 
     def queries(self, queries: Queries) -> Rows:
@@ -119,11 +121,11 @@ class Scorer(Protocol):
         ...
 
     def item_layers(self, items_XL: Tensor) -> Tensor:
-        """Return layer l of the item at [..., l]: (..., L, D)."""
+        """Return layer l of the item in column l: (..., L, D)."""
         ...
 
     def all_items(self) -> Tensor:
-        """Return the rows of the whole catalogue: (I, D)."""
+        """Return the rows of all items: (I, D)."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""A data set: interactions, perhaps test interactions, and the original ids."""
+"""Data sets: training pairs, test pairs if there are any, and the original ids."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from autosample.errors import DataError
 
 
 class DatasetStats(Config):
-    """What was read, what was dropped and why, and what is left."""
+    """Counts of what was read, what was dropped for which reason, and what is left."""
 
     users: NonNegativeInt
     items: NonNegativeInt
@@ -31,7 +31,7 @@ class DatasetStats(Config):
     test_pairs: NonNegativeInt = 0
     """Pairs of the test file that are left; distinct unless `repeats` were kept."""
     rows: NonNegativeInt
-    """Rows read, of both files."""
+    """Rows that were read, of the training file and the test file together."""
     below_min_rating: NonNegativeInt = 0
     """Rows dropped by `min_rating`."""
     duplicates: NonNegativeInt = 0
@@ -53,7 +53,7 @@ class DatasetStats(Config):
 
 @dataclass(frozen=True)
 class Dataset:
-    """Interactions over compact ids, and the ids they stand for."""
+    """Interactions with ids from 0, and the original ids they replace."""
 
     train: Interactions
     """All pairs, or those of the training file if there is a test file, too."""
@@ -107,7 +107,7 @@ def load_dataset(
     *,
     test: Path | str | None = None,
 ) -> Dataset:
-    """Read a file of interactions, perhaps with a test file, into a data set.
+    """Return the data set in a file of interactions and perhaps a test file.
 
     Raises DataError where a file or its content breaks a rule.
     """
@@ -119,7 +119,7 @@ def load_dataset(
 
 
 def from_tables(tables: list[Table], options: ReadOptions) -> Dataset:
-    """Build a data set from a table of pairs and perhaps one of test pairs."""
+    """Return the data set of a table of pairs and perhaps a table of test pairs."""
     counts = {"rows": sum(table.num_rows for table in tables)}
     kept = [_rated(table, options.min_rating) for table in tables]
     counts["below_min_rating"] = counts["rows"] - sum(t.num_rows for t in kept)
@@ -154,7 +154,7 @@ def from_arrays(
     ratings: Any = None,
     options: ReadOptions | None = None,
 ) -> Dataset:
-    """Build a data set from columns in memory: lists, NumPy, pandas or Arrow."""
+    """Return the data set of columns in memory: lists, NumPy, pandas or Arrow."""
     table = Table(
         id_column(pa.array(users), "users"),
         id_column(pa.array(items), "items"),
@@ -172,7 +172,7 @@ def _rated(table: Table, min_rating: float | None) -> Table:
 
 
 def _compact(columns: list[pa.DictionaryArray]) -> tuple[list[Ints], pa.Array]:
-    """Number ids in order of first appearance, over all columns together."""
+    """Return ids numbered by first appearance in all columns, and the originals."""
     decoded = [column.dictionary_decode() for column in columns]
     if len({column.type for column in decoded}) > 1:
         decoded = [column.cast(pa.string()) for column in decoded]
@@ -221,10 +221,10 @@ def _without_gaps(
     if len(users) < 2 or len(items) < 2:
         raise DataError(
             f"{len(users)} users and {len(items)} items are left, and at least two of"
-            f" each are needed ({_told(counts)})"
+            f" each are needed ({_summary(counts)})"
         )
-    whole = len(users) == train.num_users and len(items) == train.num_items
-    small = parts if whole else [_renumbered(part, users, items) for part in parts]
+    complete = len(users) == train.num_users and len(items) == train.num_items
+    small = parts if complete else [_renumbered(part, users, items) for part in parts]
     kept = (ids[0].take(pa.array(users)), ids[1].take(pa.array(items)))
     _refuse_full_user(small[0], kept[0])
     train, test = small[0], small[1] if len(small) > 1 else None
@@ -266,9 +266,9 @@ def _refuse_full_user(train: Interactions, users: pa.Array) -> None:
         )
 
 
-def _told(counts: dict[str, int]) -> str:
-    told = (f"{name.replace('_', ' ')}: {n}" for name, n in counts.items() if n)
-    return ", ".join(told) or "nothing was read"
+def _summary(counts: dict[str, int]) -> str:
+    parts = (f"{name.replace('_', ' ')}: {n}" for name, n in counts.items() if n)
+    return ", ".join(parts) or "nothing was read"
 
 
 def _write_pairs(pairs: Interactions, path: Path) -> None:

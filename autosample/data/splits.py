@@ -173,7 +173,7 @@ def _ranks(
 
 
 def _share_of_each(degrees_U: Ints, share: float, rng: np.random.Generator) -> Ints:
-    """Round share * degree up or down at random, so that no degree is favoured."""
+    """Return share * degree, rounded up or down at random so that the mean is exact."""
     counts = np.floor(share * degrees_U + rng.random(len(degrees_U))).astype(np.int64)
     return np.minimum(counts, np.maximum(degrees_U - 1, 0))
 

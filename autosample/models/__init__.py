@@ -1,4 +1,4 @@
-"""Recommenders. To add one: write its file, then name its config here."""
+"""Recommenders. To add one, write its file and name its settings in `MODELS`."""
 
 from typing import Annotated
 
@@ -23,7 +23,8 @@ ModelSpec = Annotated[ModelConfig, MODELS]
 
 
 def build(config: ModelConfig, train: Interactions, rng: Generator) -> Model:
-    """Make a model of freshly drawn parameters, with the scores its settings say."""
+    """Return a model with freshly drawn parameters, with cosines for scores if its
+    settings say so."""
     model = config.build(train, rng)
     return CosineModel(model) if config.cosine else model
 

@@ -26,7 +26,7 @@ class Model(nn.Module, ABC):
 
     @abstractmethod
     def optimizer(self, learning_rate: float) -> optim.Optimizer:
-        """Return the optimiser that suits how this model's gradients are shaped."""
+        """Return the optimiser that suits this model's gradients, sparse or dense."""
 
     def order(self, train: Interactions, batch_size: int) -> Order:
         """Return the order in which this model wants to see its training pairs."""
@@ -34,7 +34,7 @@ class Model(nn.Module, ABC):
 
     @abstractmethod
     def export(self) -> dict[str, Tensor]:
-        """Return what scores are made of: `users` (U, D) and `items` (I, D)."""
+        """Return the rows of all `users` (U, D) and all `items` (I, D)."""
 
 
 class ModelConfig(Config, ABC):
@@ -47,21 +47,21 @@ class ModelConfig(Config, ABC):
     l2: ClassVar[float]
     """Default of `training.l2`."""
     pace: ClassVar[int] = 3
-    """Passes of a race's first round where the spec leaves them open: between a
-    thirtieth and a fortieth of an ordinary training."""
+    """Default number of epochs in a race's first round: between a thirtieth and a
+    fortieth of an ordinary training."""
     refit: ClassVar[int] = 8
-    """Last passes over training and validation pairs where the spec leaves them open:
-    about a tenth of an ordinary training."""
+    """Default number of epochs of the refit on training and validation pairs: about a
+    tenth of an ordinary training."""
     reads_history: ClassVar[bool] = False
     """Whether scores depend on the history of the query, not on its user alone."""
     kind: str
 
     cosine: bool | None = None
-    """Scores are cosines, not inner products; null: where the loss asks for it."""
+    """Whether scores are cosines, not inner products. Null: as the loss needs it."""
 
     @property
     def has_cosine(self) -> bool:
-        """Whether the angle between its rows is all there is to a score."""
+        """Whether scores can be cosines; false if they have parts such as biases."""
         return True
 
     @abstractmethod

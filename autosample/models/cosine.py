@@ -1,4 +1,4 @@
-"""Any model with cosines for scores: its rows at length one."""
+"""Any model with cosines for scores, by dividing its rows by their lengths."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from autosample.models.base import Model
 
 
 class CosineModel(Model):
-    """Wraps a model; its parameters stay as they are, only scores change."""
+    """A model whose parameters are another model's, and whose scores are cosines."""
 
     def __init__(self, model: Model) -> None:
         super().__init__()
@@ -43,7 +43,7 @@ class CosineModel(Model):
 
 @dataclass(frozen=True)
 class CosineScorer:
-    """A scorer whose rows all have length one, and lie along another scorer's."""
+    """A scorer with the rows of another scorer, divided by their lengths."""
 
     inner: Scorer
     unit: bool = True
@@ -66,7 +66,7 @@ class CosineScorer:
         return _unit(self.inner.items(items))
 
     def item_layers(self, items_XL: Tensor) -> Tensor:
-        """Return layers over the length of their mean, which then has length one."""
+        """Return layers divided by the length of their mean."""
         layers_XLD = self.inner.item_layers(items_XL)
         lengths_XL1 = self.inner.items(items_XL).scored.norm(dim=-1, keepdim=True)
         return torch.div(layers_XLD, lengths_XL1.clamp(min=1e-12))

@@ -1,4 +1,4 @@
-"""What models on the graph of users and items share."""
+"""Propagation on the graph of users and items, for all models that use it."""
 
 from __future__ import annotations
 
@@ -20,15 +20,16 @@ from autosample.kernels.jit import compiles
 
 @dataclass(frozen=True)
 class GraphScorer:
-    """Rows of users, then items; an item's row is the mean of its L layers."""
+    """A scorer whose row of a user or an item is the mean of its L layers."""
 
     pooled: Tensor
+    """Rows of all users, then all items: (U + I, D)."""
     free: Tensor
-    """The parameters behind the rows."""
+    """Parameters of the same users and items: (U + I, D)."""
     num_users: int
     num_layers: int
     all_layers: Callable[[], list[Tensor]]
-    """Gives the layers one by one, which may cost another propagation."""
+    """Returns all layers, which may cost another propagation."""
     unit: bool = False
 
     def tables(self) -> tuple[Tensor, Tensor]:
@@ -45,8 +46,8 @@ class GraphScorer:
 
     def item_layers(self, items_XL: Tensor) -> Tensor:
         nodes = items_XL + self.num_users
-        found = [layer[nodes[..., at]] for at, layer in enumerate(self.layers)]
-        return torch.stack(found, dim=-2)  # (..., L, D)
+        rows = [layer[nodes[..., at]] for at, layer in enumerate(self.layers)]
+        return torch.stack(rows, dim=-2)  # (..., L, D)
 
     @cached_property
     def layers(self) -> list[Tensor]:
@@ -63,7 +64,7 @@ class GraphScorer:
 
 
 class _Propagate(torch.autograd.Function):
-    """A @ X for a symmetric A: the backward pass is the same product."""
+    """The product A @ X. As A is symmetric, the backward pass is the same product."""
 
     @staticmethod
     def forward(ctx: Any, adjacency: Tensor, nodes: Tensor) -> Tensor:
@@ -76,7 +77,10 @@ class _Propagate(torch.autograd.Function):
 
 
 class _Layers(torch.autograd.Function):
-    """The mean of all layers, and all but the first: one propagation each way."""
+    """The mean of all layers, and all layers but the first.
+
+    Costs one propagation forward and one backward.
+    """
 
     @staticmethod
     def forward(
@@ -84,55 +88,56 @@ class _Layers(torch.autograd.Function):
     ) -> tuple[Tensor, ...]:
         ctx.adjacency = adjacency
         ctx.set_materialize_grads(False)
-        found: list[Tensor] = []
+        layers: list[Tensor] = []
         total = nodes.detach().clone()
         for _ in range(hops):
-            layer = found[-1] if found else nodes
-            found.append(_product(adjacency, layer, layer.detach()[:0]))
-            total += found[-1]
-        return (total.div_(hops + 1), *found)
+            layer = layers[-1] if layers else nodes
+            layers.append(_product(adjacency, layer, layer.detach()[:0]))
+            total += layers[-1]
+        return (total.div_(hops + 1), *layers)
 
     @staticmethod
     def backward(
         ctx: Any, pooled: Tensor | None, *layers: Tensor | None
     ) -> tuple[None, Tensor | None, None]:
-        """Horner's rule: each layer hands what it got, and what came after, down."""
+        """Apply Horner's rule: each layer passes its gradient, and that of all later
+        layers, on to the layer before it."""
         mean = None if pooled is None else pooled / (len(layers) + 1)
         total: Tensor | None = None
         for layer in (*reversed(layers), None):
             if total is not None:
                 total = _product(ctx.adjacency, total, total[:0])
-            for each in (layer, mean):
-                if each is not None:
-                    total = each.clone() if total is None else total.add_(each)
+            for gradient in (layer, mean):
+                if gradient is not None:
+                    total = gradient.clone() if total is None else total.add_(gradient)
         return None, total, None
 
 
 def propagated(adjacency: Tensor, nodes: Tensor) -> Tensor:
     """Return A @ X, with a gradient for X: (U + I, D)."""
-    made: Tensor = _Propagate.apply(adjacency, nodes)  # type: ignore[no-untyped-call]
-    return made
+    product: Tensor = _Propagate.apply(adjacency, nodes)  # type: ignore[no-untyped-call]
+    return product
 
 
 def layers_of(
     adjacency: Tensor, nodes: Tensor, hops: int
 ) -> tuple[Tensor, Callable[[], list[Tensor]]]:
-    """Return the mean of X, A X, ..., A^hops X, and what gives them one by one.
+    """Return the mean of X, A X, ..., A^hops X, and a function that returns them all.
 
-    Where gradients are wanted, they are there already: a made negative needs them, and
-    plain ones have steps of their own.
+    With gradients enabled all layers are kept: this is only called so for syntheses,
+    which need them. Other negatives have compiled steps of their own.
     """
     if torch.is_grad_enabled():
         total, *rest = _Layers.apply(adjacency, nodes, hops)  # type: ignore[no-untyped-call]
         return total, lambda: [nodes, *rest]
 
-    def again() -> list[Tensor]:
-        found = [nodes]
+    def propagate_again() -> list[Tensor]:
+        layers = [nodes]
         for _ in range(hops):
-            found.append(_product(adjacency, found[-1], nodes.detach()[:0]))
-        return found
+            layers.append(_product(adjacency, layers[-1], nodes.detach()[:0]))
+        return layers
 
-    return mean_of_layers(adjacency, nodes.detach(), hops), again
+    return mean_of_layers(adjacency, nodes.detach(), hops), propagate_again
 
 
 def mean_of_layers(
@@ -140,8 +145,8 @@ def mean_of_layers(
 ) -> Tensor:
     """Return the mean of layers, (X + A(X + A(X + ...))) / L, without gradients.
 
-    `used` (U + I,) tells which rows are not zero, where few are: the first product
-    costs less then.
+    `used` (U + I,) tells which rows of X are not zero. If given, the first product
+    reads only these, which is faster where they are few.
     """
     total = nodes
     for hop in range(1, hops + 1):
@@ -149,8 +154,9 @@ def mean_of_layers(
         if hop == 1 and hops > 1 and used is not None and compiles(nodes):
             arrays = nodes.numpy(), used.numpy()
             threads = torch.get_num_threads()
-            found = product_of_few(_sparse(adjacency), *arrays, threads)
-            total = torch.from_numpy(found)
+            total = torch.from_numpy(
+                product_of_few(_sparse(adjacency), *arrays, threads)
+            )
         else:
             total = _product(adjacency, total, nodes, times)
     return total
@@ -159,11 +165,11 @@ def mean_of_layers(
 def _product(
     adjacency: Tensor, nodes: Tensor, plus: Tensor, times: float = 1.0
 ) -> Tensor:
-    """Return times (A @ X + Y); Y of no rows: nothing."""
+    """Return times * (A @ X + Y), or times * A @ X if Y has no rows."""
     nodes, plus = nodes.detach(), plus.detach()
     if not compiles(nodes) or not compiles(plus):
-        found = adjacency @ nodes
-        return (found + plus if len(plus) else found) * times
+        total = adjacency @ nodes
+        return (total + plus if len(plus) else total) * times
     arrays, threads = (nodes.numpy(), plus.numpy()), torch.get_num_threads()
     return torch.from_numpy(product(_sparse(adjacency), *arrays, threads, times))
 

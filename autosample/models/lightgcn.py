@@ -1,6 +1,6 @@
 """LightGCN (He et al., SIGIR 2020, arXiv:2002.02126).
 
-The graph is propagated once a step, for positives and all negatives together.
+The graph is propagated once per step, for positives and all negatives together.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ class LightGCN(ModelConfig):
 
     kind: Literal["lightgcn"] = "lightgcn"
     width: PositiveInt = 64
-    """Numbers in one embedding."""
+    """Dimensions of an embedding."""
     layers: PositiveInt = 3
-    """Hops of propagation."""
+    """Number of propagation steps."""
     init_std: PositiveFloat = 0.1
-    """Standard deviation of the first embeddings."""
+    """Standard deviation of the initial embeddings."""
 
     paper: ClassVar[str] = "He et al., SIGIR 2020, arXiv:2002.02126"
     learning_rate: ClassVar[float] = 0.005
@@ -48,7 +48,7 @@ class LightGraphConvolution(Model):
         self.num_users, self.hops = train.num_users, hops
         size = train.num_users + train.num_items
         self.embeddings = nn.Parameter(empty(size, width))
-        # Rebuilt from the training set, so kept out of checkpoints.
+        # Computed from the training set, so not stored in checkpoints.
         self.register_buffer("adjacency", normalized_adjacency(train), persistent=False)
 
     def forward(self, rng: Generator | None = None) -> GraphScorer:
@@ -63,7 +63,7 @@ class LightGraphConvolution(Model):
         return both[: self.num_users], both[self.num_users :]
 
     def optimizer(self, learning_rate: float) -> optim.Optimizer:
-        # Fused: the default does several passes over every parameter a step.
+        # The default, not fused, reads every parameter several times per step.
         return optim.Adam(self.parameters(), learning_rate, fused=True)
 
     @torch.no_grad()

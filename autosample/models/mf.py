@@ -1,7 +1,7 @@
 """Matrix factorisation (Koren, Bell and Volinsky, 2009, doi:10.1109/MC.2009.263).
 
-Gradients are sparse: a step costs what its batch touches, not what the catalogue holds.
-Biases are two more columns, with a one on the other side.
+Gradients are sparse, so that the cost of a step depends on its batch and not on the
+size of the catalogue. Biases are two more columns, with a one on the other side.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ class MF(ModelConfig):
 
     kind: Literal["mf"] = "mf"
     width: PositiveInt = 64
-    """Numbers in one embedding."""
+    """Dimensions of an embedding."""
     biases: bool = False
-    """Add a number for each user and item, from zero."""
+    """Whether to add a learned number per user and per item, initially zero."""
     init_std: PositiveFloat = 0.1
-    """Standard deviation of the first embeddings."""
+    """Standard deviation of the initial embeddings."""
 
     paper: ClassVar[str] = "Koren, Bell and Volinsky, 2009, doi:10.1109/MC.2009.263"
     learning_rate: ClassVar[float] = 0.1
@@ -55,7 +55,7 @@ def _table(rows: int, config: MF, rng: Generator) -> Tensor:
 
 
 class MatrixFactorization(Model):
-    """Two tables of rows; with biases the last column of each is the bias."""
+    """Two tables of rows. With biases, the last column of each table is the bias."""
 
     def __init__(self, users: Tensor, items: Tensor, *, biases: bool) -> None:
         super().__init__()
@@ -79,7 +79,7 @@ class MatrixFactorization(Model):
 
 @dataclass(frozen=True)
 class TableScorer:
-    """Rows come straight from two tables of parameters; one layer."""
+    """A scorer of one layer whose rows are rows of two tables of parameters."""
 
     users_UD: Tensor
     items_ID: Tensor
@@ -109,7 +109,10 @@ class TableScorer:
         return None if self.biases else self.items_ID
 
     def widened(self, rows: Tensor, *, first: bool) -> Tensor:
-        """Put a one where the other side has its bias, before or after the own one."""
+        """Return rows with a column of ones where the other side has its bias.
+
+        `first` puts the own bias before that column, else after it.
+        """
         if not self.biases:
             return rows
         one = torch.ones_like(rows[..., :1])

@@ -1,8 +1,8 @@
 """NGCF (Wang et al., SIGIR 2019, arXiv:1905.08108).
 
-Layers are laid side by side, so a layer of the protocol, whose mean is the row, holds
-its block L times as large and zeros elsewhere. No dropout, which the paper has: chance
-comes only from generators that are passed in, and l2 does the same work.
+A row consists of the layers side by side. As the `Scorer` protocol wants layers whose
+mean is the row, layer l there is L times its own block, and zero elsewhere. The paper's
+dropout is left out; l2 regularises in its place.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ class NGCF(ModelConfig):
 
     kind: Literal["ngcf"] = "ngcf"
     width: PositiveInt = 64
-    """Numbers in one embedding, and in each layer."""
+    """Dimensions of an embedding, and of each layer."""
     layers: PositiveInt = 3
-    """Hops of propagation."""
+    """Number of propagation steps."""
     init_std: PositiveFloat = 0.1
-    """Standard deviation of the first embeddings."""
+    """Standard deviation of the initial embeddings."""
 
     paper: ClassVar[str] = "Wang et al., SIGIR 2019, arXiv:1905.08108"
     learning_rate: ClassVar[float] = 0.001
@@ -55,7 +55,7 @@ class NeuralGraphFiltering(Model):
         self.sum_biases, self.product_biases = (
             nn.Parameter(torch.zeros(config.layers, width)) for _ in range(2)
         )
-        # Rebuilt from the training set, so kept out of checkpoints.
+        # Computed from the training set, so not stored in checkpoints.
         self.register_buffer("adjacency", normalized_adjacency(train), persistent=False)
 
     def forward(self, rng: Generator | None = None) -> BlockScorer:
@@ -79,7 +79,7 @@ class NeuralGraphFiltering(Model):
 
 
 class BlockScorer:
-    """Rows are blocks side by side, (U + I, D) each; a block is a layer."""
+    """A scorer whose rows are blocks side by side, one (U + I, D) block per layer."""
 
     def __init__(self, blocks: list[Tensor], num_users: int) -> None:
         self.blocks, self.num_users = blocks, num_users
@@ -96,13 +96,13 @@ class BlockScorer:
 
     def item_layers(self, items_XL: Tensor) -> Tensor:
         count, nodes = self.num_layers, items_XL + self.num_users
-        found = [block[nodes[..., at]] for at, block in enumerate(self.blocks)]
-        zero = torch.zeros_like(found[0])
+        parts = [block[nodes[..., at]] for at, block in enumerate(self.blocks)]
+        zero = torch.zeros_like(parts[0])
         wide = [
             torch.cat(
                 [count * rows if at == here else zero for here in range(count)], -1
             )
-            for at, rows in enumerate(found)
+            for at, rows in enumerate(parts)
         ]
         return torch.stack(wide, dim=-2)  # (..., L, L * D)
 

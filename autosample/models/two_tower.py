@@ -1,7 +1,7 @@
 """Two towers over the ids (Covington et al., RecSys 2016, doi:10.1145/2959100.2959190;
 Yi et al., RecSys 2019, doi:10.1145/3298689.3346996).
 
-An embedding and a small MLP on each side; scores are inner products of what comes out.
+Each side has an embedding and a small MLP; scores are inner products of the outputs.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from autosample.models.optim import RowAdagrad
 
 
 class TwoTower(ModelConfig):
-    """A small network on each side's embeddings."""
+    """Inner products of users' and items' embeddings after a small network each."""
 
     kind: Literal["two_tower"] = "two_tower"
     width: PositiveInt = 64
-    """Numbers in one embedding, and in what a tower gives."""
+    """Dimensions of an embedding, and of a tower's output."""
     hidden: PositiveInt = 128
-    """Units between them."""
+    """Units of a tower's hidden layer."""
     init_std: PositiveFloat = 0.1
-    """Standard deviation of the first embeddings."""
+    """Standard deviation of the initial embeddings."""
 
     paper: ClassVar[str] = "Yi et al., RecSys 2019, doi:10.1145/3298689.3346996"
     learning_rate: ClassVar[float] = 0.02
@@ -42,7 +42,7 @@ class TwoTower(ModelConfig):
 
 
 class Tower(nn.Module):
-    """Embedding, then x + W2 relu(W1 x): it begins near plain factorisation."""
+    """An embedding x, then x + W2 relu(W1 x + b), which starts near plain MF."""
 
     def __init__(self, rows: int, config: TwoTower, rng: Generator) -> None:
         super().__init__()
@@ -55,7 +55,7 @@ class Tower(nn.Module):
         nn.init.xavier_uniform_(self.outward, generator=rng)
 
     def through(self, rows: Tensor) -> Tensor:
-        """Return what becomes of embeddings: (..., D)."""
+        """Return the tower's output for embeddings: (..., D)."""
         return rows + torch.relu(rows @ self.inward + self.bias) @ self.outward
 
     def rows(self, ids: Tensor) -> Rows:
@@ -83,7 +83,7 @@ class Towers(Model):
 
 
 class TowerScorer:
-    """Runs towers on the ids that are asked for; one layer."""
+    """A scorer of one layer that runs the towers on the requested ids only."""
 
     num_layers = 1
 
@@ -97,7 +97,7 @@ class TowerScorer:
         table = self._items.table
         if torch.is_grad_enabled() or items.numel() < len(table):
             return self._items.rows(items)
-        # More draws than items: the tower runs once over all of them.
+        # More ids than items: it is cheaper to run the tower once on every item.
         return Rows(embedding(items, self._everything), embedding(items, table))
 
     @cached_property

@@ -1,4 +1,4 @@
-"""The promises every model keeps."""
+"""The contract that every model fulfils, as tests."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class ModelContract:
         assert is_one or not self.config.cosine
 
     def test_rows_of_many_items_are_the_rows_of_each(self) -> None:
-        """Whatever shortcut a model takes where more are asked for than there are."""
+        """A model may take a shortcut for more ids than there are items."""
         scorer = self._model()()
         many = torch.arange(toys.TRAIN.num_items).repeat(9)
         with torch.no_grad():
@@ -63,7 +63,7 @@ class ModelContract:
 
     def test_layers_pass_the_gradient_of_the_row_they_make(self) -> None:
         """Even where a sampler has read them first, without gradients."""
-        found = []
+        gradients = []
         for layered in (False, True):
             model = self._model()
             scorer = model()
@@ -77,8 +77,8 @@ class ModelContract:
                 else scorer.items(items).scored
             )
             (rows.square() * torch.arange(1, 1 + rows.shape[-1])).sum().backward()
-            found.append([each.grad for each in model.parameters()])
-        for ours, theirs in zip(*found, strict=True):
+            gradients.append([parameter.grad for parameter in model.parameters()])
+        for ours, theirs in zip(*gradients, strict=True):
             assert (ours is None) == (theirs is None)
             if ours is not None and theirs is not None:
                 torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-4)
@@ -158,7 +158,7 @@ class ModelContract:
 
 
 def _parity_split(dataset: Dataset) -> Split:
-    """Hold one pair of each user out; all others of its parity stay."""
+    """Hold out one random pair of each user."""
     pairs = dataset.train
     rng = np.random.default_rng(0)
     held_E = np.zeros(pairs.num_pairs, np.bool_)

@@ -1,4 +1,4 @@
-"""Small data and scorers whose right answers are known."""
+"""Small data sets and scorers for which the right answers are known."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ HISTORY = history_of(TRAIN)
 
 @dataclass(frozen=True)
 class LayeredScorer:
-    """Random embeddings of L layers; a query's row is its user's."""
+    """A scorer of L layers of embeddings, in which a query's row is its user's."""
 
     users_UD: Tensor
     layers_LID: Tensor
@@ -51,8 +51,8 @@ class LayeredScorer:
         return Rows(self.all_items()[items], self.layers_LID[0][items])
 
     def item_layers(self, items_XL: Tensor) -> Tensor:
-        found = [layer[items_XL[..., at]] for at, layer in enumerate(self.layers_LID)]
-        return torch.stack(found, dim=-2)
+        rows = [layer[items_XL[..., at]] for at, layer in enumerate(self.layers_LID)]
+        return torch.stack(rows, dim=-2)
 
     def all_items(self) -> Tensor:
         return self.layers_LID.mean(0)
@@ -65,7 +65,7 @@ def scorer(
     train: Interactions = TRAIN,
     device: str = "cpu",
 ) -> LayeredScorer:
-    """Return a scorer over the toy's users and items, with gradients."""
+    """Return a scorer with random embeddings of the toy's users and items."""
     rng = torch.Generator().manual_seed(seed)
     users = torch.randn(train.num_users, width, generator=rng, dtype=torch.double)
     items = torch.randn(
@@ -84,7 +84,7 @@ def pairs(repeat: int = 1, train: Interactions = TRAIN, device: str = "cpu") -> 
 
 
 def batch(users_B: Tensor, items_B: Tensor, train: Interactions = TRAIN) -> Pairs:
-    """Return pairs of users, with all their history behind them, and any items."""
+    """Return pairs of users with their whole histories, and any items."""
     return Pairs(Queries.of_users(history_of(train), users_B), items_B)
 
 
@@ -94,7 +94,7 @@ def context(
     train: Interactions = TRAIN,
     moment: Moment | None = None,
 ) -> QueryContext:
-    """Return what a sampler sees of a batch."""
+    """Return the context of a batch, as a sampler sees it."""
     net = Supernet([], Observed(train, batch.items_B.device), BPR())
-    found = net.context(scorer, batch, scorer.queries(batch.queries))
-    return found if moment is None else replace(found, moment=moment)
+    context = net.context(scorer, batch, scorer.queries(batch.queries))
+    return context if moment is None else replace(context, moment=moment)

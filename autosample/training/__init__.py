@@ -1,4 +1,4 @@
-"""How one model is trained: the loop, its settings, its steps and the supernet."""
+"""Train one model: the loop, its settings, its steps and the supernet."""
 
 from autosample.training.settings import Training
 from autosample.training.trainer import Epoch, FixedWeights, MixtureWeights, Trainer

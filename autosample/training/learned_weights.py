@@ -3,11 +3,12 @@
 
 A step of size r on sum_k a_k L_k changes the validation loss V by
 -r <grad V, sum_k a_k grad L_k>, so dV/da_k = -r <grad V, grad L_k>. The inner product
-is the slope of L_k along grad V, taken by a central difference on the same negatives:
-two forward passes a candidate, and nothing to know of the model.
+is the slope of L_k along grad V. It is estimated by a central difference on the same
+negatives, which takes two forward passes and works for every model.
 
-V is the loss on validation pairs against uniform negatives: a law that the weights
-cannot change, since descending on the mixture's own loss picks the easiest sampler.
+V is the loss of validation pairs against uniform negatives, a distribution that does
+not depend on the weights: descending on the mixture's own loss would choose the sampler
+with the easiest negatives.
 """
 
 from __future__ import annotations
@@ -26,11 +27,11 @@ from autosample.training.supernet import Supernet
 from autosample.training.trainer import Trainer
 
 SHIFT = 0.01
-"""Length of the step of the central difference, over the gradient's norm (as DARTS)."""
+"""Step of the central difference, as a multiple of 1 / |grad V| (as in DARTS)."""
 
 
 class LearnedWeights:
-    """softmax(logits / temperature); the logits learn every few steps, by Adam."""
+    """Weights softmax(logits / temperature), with logits updated every few steps."""
 
     fixed = False
 
@@ -50,7 +51,7 @@ class LearnedWeights:
 
     @property
     def temperature(self) -> float:
-        """Cools geometrically with the steps."""
+        """Temperature of the softmax, which falls geometrically with the steps."""
         first, last = self.settings.temperature, self.settings.final_temperature
         return first * float((last / first) ** min(self.step / self.steps, 1.0))
 
@@ -65,7 +66,7 @@ class LearnedWeights:
         scale = gain_K.abs().max()
         if not torch.isfinite(scale) or scale == 0:
             return
-        # dV/da_k = -gain_k; its size depends on step sizes and says nothing.
+        # dV/da_k = -gain_k up to a factor: its size depends on step sizes alone.
         weights_K = torch.softmax(self.logits_K / self.temperature, 0)
         self.optimizer.zero_grad()
         (-(gain_K / scale) * weights_K).sum().backward()  # type: ignore[no-untyped-call]
@@ -80,17 +81,17 @@ class LearnedWeights:
         shift = SHIFT / float(norm)
         seed = next_seed(rng)
         parameters = list(trainer.model.parameters())
-        kept = [parameter.detach().clone() for parameter in parameters]
+        bases = [parameter.detach().clone() for parameter in parameters]
         sides = []
         with torch.no_grad():
             for by in (shift, -shift):
                 for parameter, base, along in zip(
-                    parameters, kept, gradients, strict=True
+                    parameters, bases, gradients, strict=True
                 ):
                     torch.add(base, along, alpha=by, out=parameter)
                 sides.append(self._losses(trainer, pairs, seed))
-            for parameter, base in zip(parameters, kept, strict=True):
-                parameter.copy_(base)  # not shifted back, which would round
+            for parameter, base in zip(parameters, bases, strict=True):
+                parameter.copy_(base)  # shifting back would round
         return (sides[0] - sides[1]) / (2 * shift)
 
     def _valid_gradients(
@@ -110,11 +111,11 @@ class LearnedWeights:
         self.reference.mixer = trainer.supernet.mixer  # the loss may have a memory
         one = torch.ones(1, device=device)
         loss = self.reference.step(trainer.model(), pairs, one, rng).pairs_B.mean()
-        found = torch.autograd.grad(loss, list(trainer.model.parameters()))
-        return [g.coalesce().to_dense() if g.is_sparse else g for g in found]
+        gradients = torch.autograd.grad(loss, list(trainer.model.parameters()))
+        return [g.coalesce().to_dense() if g.is_sparse else g for g in gradients]
 
     def _losses(self, trainer: Trainer, pairs: Pairs, seed: int) -> Tensor:
-        """Return each candidate's loss on a batch, with negatives set by a seed."""
+        """Return each candidate's loss on a batch: (K,); chance is set by a seed."""
         # Both sides of the difference start from the same seed, for dropout as well.
         dropout = seeded(derive(seed, "dropout"), trainer.device)
         scorer, one = trainer.model(dropout), torch.ones(1, device=trainer.device)
@@ -129,8 +130,8 @@ class LearnedWeights:
 
     def state(self) -> State:
         moments = self.optimizer.state.get(self.logits_K, {})
-        kept = {"logits": self.logits_K.detach(), "step": torch.tensor(self.step)}
-        return kept | {f"adam.{name}": tensor for name, tensor in moments.items()}
+        state = {"logits": self.logits_K.detach(), "step": torch.tensor(self.step)}
+        return state | {f"adam.{name}": tensor for name, tensor in moments.items()}
 
     def load(self, state: State) -> None:
         self.logits_K.data.copy_(state["logits"])

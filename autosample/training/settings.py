@@ -16,43 +16,46 @@ from autosample.core.config import Config
 
 
 class Training(Config):
-    """How a model is trained."""
+    """Settings of one training."""
 
     epochs: PositiveInt = 200
-    """Passes over the training pairs at most."""
+    """Largest number of epochs."""
     batch_size: PositiveInt = 1024
-    """Pairs in one step."""
+    """Training pairs per step."""
     learning_rate: PositiveFloat | None = None
-    """None: what suits the model."""
+    """Learning rate of the model's optimiser. None: the model's default."""
     l2: NonNegativeFloat | None = None
-    """Shrinks the rows a pair uses, in units of its loss; None: suits the model."""
+    """Weight of the l2 penalty: half the squared norm of the embeddings that a pair
+    uses is added to its loss, times this. None: the model's default."""
     patience: PositiveInt = 20
-    """Epochs without a better validation metric before training stops."""
+    """Epochs without a better validation metric after which training stops."""
     valid_users: PositiveInt | None = 5000
-    """Validation users ranked after each epoch, a fixed random sample; None: all."""
+    """Number of validation users that are ranked after each epoch, a fixed random
+    sample. None: all of them."""
     device: Literal["cpu", "cuda"] = "cpu"
-    """Where models are trained. The same seed gives the same bytes on a CPU alone."""
+    """Device of the training. Equal seeds give equal bytes on a CPU only."""
     seed: int = Field(0, ge=0, lt=2**53)
-    """What initial parameters, order and negatives come from, in the search."""
+    """Seed of initial parameters, order of pairs and negatives during the search."""
 
 
 class Mixture(Config):
-    """Learn the mixture weights by gradient through one step; take the largest."""
+    """Train all candidates as one mixture, learn its weights by gradient, and choose
+    the candidate with the largest weight."""
 
     paper: ClassVar[str] = (
         "Lyu et al., 2023, arXiv:2311.03526; gradient: Liu et al., arXiv:1806.09055"
     )
     kind: Literal["mixture"] = "mixture"
     epochs: PositiveInt = 20
-    """Passes of the supernet."""
+    """Epochs of the mixture's training."""
     learning_rate: PositiveFloat = 0.1
-    """Adam's, for the logits of the weights."""
+    """Learning rate of Adam for the logits of the weights."""
     every: PositiveInt = 4
-    """Steps of the model to one of the weights."""
+    """Steps of the model between two steps of the weights."""
     temperature: PositiveFloat = 1.0
-    """Of the softmax over logits, at the start."""
+    """Temperature of the softmax over the logits at the start."""
     final_temperature: PositiveFloat = 0.2
-    """The same at the end; annealed geometrically."""
+    """Temperature of the softmax over the logits at the end, reached geometrically."""
 
     @model_validator(mode="after")
     def _cools(self) -> Self:

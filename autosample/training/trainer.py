@@ -1,4 +1,4 @@
-"""The one training loop: search, retraining and verification all run it."""
+"""The training loop of search, retraining and verification."""
 
 from __future__ import annotations
 
@@ -36,44 +36,49 @@ from autosample.training.supernet import Supernet
 
 @dataclass(frozen=True)
 class Epoch:
-    """One pass over the training pairs, and what it led to."""
+    """Record of one epoch."""
 
     number: int
-    """From 1."""
+    """Number of the epoch, from 1."""
     loss: float
-    """Mean loss of a pair, without the penalty."""
+    """Mean loss per pair, without the l2 penalty."""
     metric: float
-    """Mean validation metric of a user."""
+    """Mean validation metric per user, after the epoch."""
     best: float
-    """The best so far."""
+    """Best validation metric of all epochs so far."""
     seconds: float
+    """Duration of the epoch and its validation."""
     pair_updates: int
-    """Pairs trained on."""
+    """Number of pairs that were trained on."""
     weights: tuple[float, ...]
-    """Mixture weights at the end of the pass."""
+    """Mixture weights at the end of the epoch, one per candidate."""
 
 
 class MixtureWeights(Protocol):
-    """Where the mixture weights of a step come from."""
+    """Source of the mixture weights of each step."""
 
     fixed: bool
-    """Whether they stay as they are, so that nothing need be observed."""
+    """Whether the weights never change, so that `observe` need not be called."""
 
     def current(self) -> Tensor:
-        """Return the weights: (K,), on the simplex."""
+        """Return the weights, which are not negative and sum to 1: (K,)."""
         ...
 
     def observe(self, trainer: Trainer, pairs: Pairs, rng: Generator) -> None:
-        """See a batch before the step on it, perhaps learn from it."""
+        """Learn from a batch, before the model's step on it."""
         ...
 
-    def state(self) -> State: ...
+    def state(self) -> State:
+        """Return everything that a checkpoint must hold, by name."""
+        ...
 
-    def load(self, state: State) -> None: ...
+    def load(self, state: State) -> None:
+        """Load what `state` returned."""
+        ...
 
 
 class FixedWeights:
-    """Weights that stay as they are."""
+    """Mixture weights that never change."""
 
     fixed = True
 
@@ -84,17 +89,17 @@ class FixedWeights:
         return self._weights_K
 
     def observe(self, trainer: Trainer, pairs: Pairs, rng: Generator) -> None:
-        """Learn nothing."""
+        """Do nothing."""
 
     def state(self) -> State:
         return {}
 
     def load(self, state: State) -> None:
-        """Hold nothing."""
+        """Do nothing."""
 
 
 class Trainer:
-    """A model in training: all that changes from step to step, and its checkpoint."""
+    """A model in training: everything that changes from step to step."""
 
     def __init__(
         self,
@@ -147,10 +152,10 @@ class Trainer:
     def epochs(
         self, weights: MixtureWeights, *, stop_early: bool = True
     ) -> Iterator[Epoch]:
-        """Train, and yield a record after each pass.
+        """Train, and yield the record of each epoch; stop iterating to stop training.
 
-        Raises TrainingDiverged as soon as a pass ends in a loss that is no number.
-        The best parameters stay in `best_model`. Stop iterating to stop.
+        The parameters with the best validation metric are in `best_model`. Raises
+        TrainingDiverged if the loss of an epoch is not a finite number.
         """
         while self.epoch < self.settings.epochs:
             if stop_early and self.stale >= self.settings.patience:
@@ -180,13 +185,13 @@ class Trainer:
         return loss
 
     def begin(self) -> None:
-        """Begin a pass."""
+        """Prepare the samplers for the next epoch."""
         moment = Moment(self.epoch, self.settings.epochs)
         with torch.no_grad():
             self.supernet.begin(moment, self.model, self.rng)
 
     def batches(self) -> Iterator[Batch]:
-        """Yield the batches of an epoch, in a new order."""
+        """Yield the batches of an epoch, in a new order each time."""
         return self.order.batches(self.order_rng, self.device)
 
     def train_on(self, batches: Iterable[Batch], weights: MixtureWeights) -> Tensor:
@@ -206,7 +211,7 @@ class Trainer:
         return weights.current().to(self.device)
 
     def step(self, pairs: Pairs, weights_K: Tensor) -> Tensor:
-        """Train on some pairs; returns the sum of their losses."""
+        """Train on some pairs; returns the weighted sum of their losses."""
         return self.steps.step(pairs, weights_K)
 
     def pairs(self, batch: Batch) -> Pairs:
@@ -214,9 +219,9 @@ class Trainer:
         return self.steps.setup.pairs(batch)
 
     def evaluate(self) -> None:
-        """Rank the validation users, and keep the parameters if they are the best.
+        """Rank the validation users, and copy the parameters if they are the best.
 
-        Where there are none, the last parameters are the best.
+        Without validation users the latest parameters count as the best.
         """
         if len(self.ranking.users_U) == 0:
             self._keep()
@@ -237,9 +242,9 @@ class Trainer:
         self.best_sampler = _copy(self.supernet.kept.parameters())
 
     def state(self, weights: MixtureWeights) -> State:
-        """Return a checkpoint, from which training goes on bit by bit.
+        """Return a checkpoint, from which training continues to the same bytes.
 
-        Tensors are the live ones: store them before the next step changes them.
+        Its tensors are not copies: store them before the next step changes them.
         """
         state = {f"model.{name}": t for name, t in self.model.state_dict().items()}
         state |= {f"best.{name}": tensor for name, tensor in self.best_model.items()}
@@ -256,15 +261,15 @@ class Trainer:
         return state
 
     def start_from(self, state: State, *, with_optimizer: bool) -> None:
-        """Take another training's parameters, what its samplers have learned and keep,
-        and perhaps its optimiser's state."""
+        """Load another training's parameters and samplers, and its optimiser's state if
+        asked to."""
         self.model.load_state_dict(under(state, "model."))
         self.supernet.kept.load(under(state, "sampler."))
         if with_optimizer:
             load_optimizer(self.optimizer, state)
 
     def load(self, state: State, weights: MixtureWeights) -> None:
-        """Go back to a checkpoint."""
+        """Load a checkpoint."""
         self.model.load_state_dict(under(state, "model."))
         self.best_model = under(state, "best.")
         self.best_sampler = under(state, "best_sampler.")
@@ -284,15 +289,15 @@ def _copy(state: Mapping[str, Tensor]) -> State:
 
 
 def under(state: State, prefix: str) -> State:
-    """Return the tensors whose names begin so, without the prefix."""
+    """Return the tensors whose names begin with a prefix, named without it."""
     return {n.removeprefix(prefix): t for n, t in state.items() if n.startswith(prefix)}
 
 
 def valid_ranking(split: Split, settings: Training, metric: Metric) -> Ranking:
-    """Return the ranking of the validation users that training looks at."""
+    """Return the ranking of the validation users that decides when training stops."""
     users = np.flatnonzero(split.valid.degrees_U)
     if settings.valid_users is not None and len(users) > settings.valid_users:
-        # One sample whatever the seed, so that all trainings are judged on the same.
+        # The same users for every seed, so that trainings can be compared.
         rng = numpy_generator(0, "valid users")
         users = rng.choice(users, settings.valid_users, replace=False)
     return Ranking(split.valid, split.train, k=metric.k, users=users)

@@ -1,5 +1,4 @@
-"""Steps of training: by automatic gradients for any model, compiled where rows of
-tables are all there is to a score."""
+"""Training steps: by automatic gradients for any model, compiled for some models."""
 
 from autosample.training.steps.base import Setup, Steps
 from autosample.training.steps.choose import steps_for

@@ -1,5 +1,5 @@
-"""Compiled steps of LightGCN: rows are propagated once, and gradients of the rows that
-pairs use are put together by a kernel and propagated back."""
+"""Compiled steps of LightGCN: rows are propagated once, a kernel sums the gradients of
+the rows that pairs use, and these are propagated back once."""
 
 from __future__ import annotations
 
@@ -46,7 +46,8 @@ class GraphSteps(Steps):
         return pairs.weigh(step.pairs_B.detach()).sum()
 
     def _descend(self, graph: GraphScorer, links: TableLinks) -> None:
-        """Propagate gradients of pooled rows; l2 shrinks the parameters themselves."""
+        """Propagate the gradients of pooled rows to the parameters, add those of l2,
+        and take a step of the optimiser."""
         self._pooled.zero_()
         pulls = links.pulls(shrink=False)
         _add(self._pooled, graph.tables(), pulls)
@@ -58,7 +59,7 @@ class GraphSteps(Steps):
         self.setup.optimizer.step()
 
     def _used(self, pulls: Pulls) -> Tensor:
-        """Tell which rows the batch used: (U + I,)."""
+        """Return a mask of the rows that the batch used: (U + I,)."""
         used = torch.zeros(len(self._pooled), dtype=torch.bool)
         for ids in (pulls.links.items, pulls.columns.items):
             used[torch.from_numpy(ids).reshape(-1) + self.model.num_users] = True

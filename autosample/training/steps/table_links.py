@@ -1,9 +1,9 @@
-"""Links whose scores come from kernels: gradients stop at them, and what they mean for
-rows is worked out in closed form.
+"""Links whose scores come from kernels. Automatic gradients stop at the scores;
+gradients of rows follow from those of the scores in closed form.
 
-A score is s = c_u c_i <u, i>, where c is one over a row's length with cosines and one
-without. So with g = dL/ds, u gets g c_u c_i i - g s c_u^2 u (the second with cosines
-alone), and i the same with both exchanged; l2 adds to a row a multiple of itself.
+A score is s = c_u c_i <u, i>, where c is 1 / (length of the row) with cosines, else 1.
+With g = dL/ds the gradient of u is g c_u c_i i - g s c_u^2 u, where the second term is
+for cosines only; that of i has u and i exchanged. l2 adds a multiple of the row itself.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Floats = NDArray[np.float32]
 
 
 class Pulls(NamedTuple):
-    """What a block does to rows, as kernels take it."""
+    """Gradients of a batch's rows, in the form that kernels take."""
 
     links: Links
     columns: Columns
@@ -33,42 +33,43 @@ class Pulls(NamedTuple):
 
 @dataclass(frozen=True)
 class Tables:
-    """Rows that scores are made of."""
+    """Tables of the rows whose inner products are scores."""
 
     users: Tensor
     items: Tensor
     unit: bool
-    """Whether rows count as if of length one."""
+    """Whether rows are divided by their lengths."""
 
 
 @dataclass(frozen=True)
 class _Pairs:
-    """Queries linked to items of their own; scores and squares are leaves."""
+    """Queries scored with items of their own; scores and squares are leaf tensors."""
 
     items: Tensor
     scores: Tensor
     squares: Tensor
     lengths_u: Floats
-    """One over the lengths of the queries' rows."""
+    """1 / length of each query's row."""
     lengths_i: Floats
+    """1 / length of each item's row."""
 
 
 @dataclass(frozen=True)
 class _Columns:
-    """Queries linked to the same items."""
+    """Queries scored with the same items; scores and squares are leaf tensors."""
 
     items: Tensor
     rows: Tensor
-    """As they are scored: (C, D)."""
+    """The items' rows, of length one with cosines: (C, D)."""
     scores: Tensor
     squares: Tensor
     lengths: Tensor
-    """One over the lengths of the items' rows: (1, C)."""
+    """1 / length of each item's row: (1, C)."""
 
 
 @dataclass(frozen=True)
 class _Made:
-    """Rows that negatives are made of; both are leaves."""
+    """Rows that negatives are made of; both are leaf tensors."""
 
     items: Tensor
     """(B, X)"""
@@ -80,14 +81,14 @@ class _Made:
 
 @dataclass
 class TableLinks:
-    """Links of a batch; remembers them until `pulls` tells what they come to."""
+    """Links of a batch, which remember what was scored until `pulls` is called."""
 
     tables: Tables
     users_B: Tensor
     rows_BD: Tensor
-    """The users' rows as they are scored."""
+    """The users' rows, of length one with cosines."""
     parts: list[TableLinks] = field(default_factory=list)
-    """Links of parts of the batch, where it was taken apart."""
+    """Links of parts of the batch, if `part` was called."""
 
     def __post_init__(self) -> None:
         self._own = torch.zeros(len(self.users_B), requires_grad=True)
@@ -108,7 +109,7 @@ class TableLinks:
             self.tables.unit,
         )
         leaf = torch.from_numpy(scores).requires_grad_()
-        # Their values are told to nobody: only the gradient of the penalty counts.
+        # Only their gradients are used, so the values stay zero.
         squares = torch.zeros(items_BX.shape, requires_grad=True)
         self._pairs = _Pairs(items_BX, leaf, squares, lengths_u, lengths_i)
         return Linked(leaf, squares)
@@ -140,13 +141,14 @@ class TableLinks:
         return mine
 
     def pulls(self, *, shrink: bool | None = None) -> Pulls:
-        """Return gradients in closed form, after the backward pass to the leaves.
+        """Return gradients of rows, after the backward pass has reached the leaves.
 
-        `shrink`: only what l2 does to rows, or only what scores do; None: both.
+        `shrink`: True for the gradients of l2 only, False for those of scores only,
+        None for both.
         """
         linked = self.parts or [self]
-        links = [each._links(shrink) for each in linked]
-        columns = [column for each in linked for column in each._column_pulls(shrink)]
+        links = [part._links(shrink) for part in linked]
+        columns = [column for part in linked for column in part._column_pulls(shrink)]
         return Pulls(_joined_links(links), _joined_columns(columns, self.rows_BD))
 
     def _links(self, shrink: bool | None) -> Links:
@@ -172,18 +174,18 @@ class TableLinks:
         )
 
     def _extra(self, lengths_u: Floats) -> Floats:
-        """Return what columns and made negatives add to users' rows: (B, D)."""
+        """Return gradients of users' rows from columns and made negatives: (B, D)."""
         extra = torch.zeros_like(self.rows_BD)
-        for each in self._columns:
-            extra += _grad_tensor(each.scores) @ each.rows
+        for columns in self._columns:
+            extra += _grad_tensor(columns.scores) @ columns.rows
         extra *= torch.from_numpy(lengths_u)[:, None]
         for made in self._made:
             extra += _grad_tensor(made.users)
-        found: Floats = extra.numpy()
-        return found
+        gradients: Floats = extra.numpy()
+        return gradients
 
     def _column_pulls(self, shrink: bool | None) -> list[Columns]:
-        found = [
+        pulls = [
             Columns(
                 made.items.reshape(-1).numpy(),
                 np.zeros(made.items.numel(), np.float32),
@@ -191,20 +193,23 @@ class TableLinks:
             )
             for made in self._made
         ]
-        for each in self._columns:
-            own = np.zeros(len(each.items), np.float32)
-            extra = torch.zeros_like(each.rows)
+        for columns in self._columns:
+            own = np.zeros(len(columns.items), np.float32)
+            extra = torch.zeros_like(columns.rows)
             if shrink is not True:
-                extra = _grad_tensor(each.scores).T @ self.rows_BD * each.lengths.T
+                slopes_CB = _grad_tensor(columns.scores).T
+                extra = slopes_CB @ self.rows_BD * columns.lengths.T
                 if self.tables.unit:
-                    own = own - _turned(each).sum(0) * each.lengths[0].numpy() ** 2
+                    squares_C = columns.lengths[0].numpy() ** 2
+                    own = own - _turned(columns).sum(0) * squares_C
             if shrink is not False:
-                own = own + 2 * _grad(each.squares)[0]
-            found.append(Columns(each.items.numpy(), own, extra.numpy()))
-        return found
+                own = own + 2 * _grad(columns.squares)[0]
+            pulls.append(Columns(columns.items.numpy(), own, extra.numpy()))
+        return pulls
 
     @property
     def width(self) -> int:
+        """D."""
         return self.rows_BD.shape[1]
 
 
@@ -213,37 +218,40 @@ def _grad_tensor(leaf: Tensor) -> Tensor:
 
 
 def _grad(leaf: Tensor) -> Floats:
-    found: Floats = _grad_tensor(leaf).numpy()
-    return found
+    gradient: Floats = _grad_tensor(leaf).numpy()
+    return gradient
 
 
 def _turned(columns: _Columns) -> Floats:
-    found: Floats = (_grad_tensor(columns.scores) * columns.scores.detach()).numpy()
-    return found
+    """Return dL/ds times s, the part of the gradient that turns a row: (B, C)."""
+    turned: Floats = (_grad_tensor(columns.scores) * columns.scores.detach()).numpy()
+    return turned
 
 
 def _joined_links(links: list[Links]) -> Links:
-    """Put parts of a batch together; where one has fewer items, its first again, at
-    no weight."""
+    """Return the links of all parts of a batch as one.
+
+    A part with fewer items per query is filled up with its first item, at weight zero.
+    """
     if len(links) == 1:
         return links[0]
-    width = max(each.items.shape[1] for each in links)
+    width = max(part.items.shape[1] for part in links)
     extra = [
-        each.extra
-        if len(each.extra)
-        else np.zeros((len(each.users), each.extra.shape[1]), np.float32)
-        for each in links
+        part.extra
+        if len(part.extra)
+        else np.zeros((len(part.users), part.extra.shape[1]), np.float32)
+        for part in links
     ]
     return Links(
-        np.concatenate([each.users for each in links]),
+        np.concatenate([part.users for part in links]),
         np.concatenate(
-            [_widened(each.items, width, each.items[:, :1]) for each in links]
+            [_widened(part.items, width, part.items[:, :1]) for part in links]
         ),
-        np.concatenate([_widened(each.between, width, 0) for each in links]),
-        np.concatenate([each.own for each in links]),
-        np.concatenate([_widened(each.theirs, width, 0) for each in links]),
+        np.concatenate([_widened(part.between, width, 0) for part in links]),
+        np.concatenate([part.own for part in links]),
+        np.concatenate([_widened(part.theirs, width, 0) for part in links]),
         np.concatenate(extra)
-        if any(len(each.extra) for each in links)
+        if any(len(part.extra) for part in links)
         else links[0].extra,
     )
 

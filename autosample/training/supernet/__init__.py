@@ -1,4 +1,4 @@
-"""The mixed step of all candidates."""
+"""One training step for all candidates together."""
 
 from autosample.training.supernet.net import (
     StepLoss,

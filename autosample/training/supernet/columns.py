@@ -1,4 +1,4 @@
-"""Drawing and choosing: one pool a proposal, scored once, for all that share it."""
+"""Draw and score one pool per distinct proposal, then let each candidate choose."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from autosample.training.supernet.kept import Kept
 
 
 class ChosenSlots(NamedTuple):
-    """What one leaf uses of its pool."""
+    """The slots of its pool that one leaf of a sampler has chosen."""
 
     pool: Pool
     slots: Tensor
     """Columns of the pool: (B, N), (1, N) where every pair uses the same ones, or
-    (B, N, L) where each layer chooses by itself."""
+    (B, N, L) where the choice is made in each layer."""
     weights: Tensor
-    """(B, N)"""
+    """Weight of each negative in the loss: (B, N)."""
     parts: Parts
     seed: int | None = None
-    """What a synthesis draws its randomness from."""
+    """Seed of a synthesis' randomness."""
 
     @property
     def items(self) -> Tensor:
-        """The chosen items: (B, N), or (B, N, L) where each layer chooses by itself."""
+        """The chosen items: (B, N), or (B, N, L) if each layer has its own choice."""
         rows = len(self.weights)
         slots = self.slots.expand(rows, *self.slots.shape[1:])
         items_BM = self.pool.items.expand(rows, -1)
@@ -43,34 +43,34 @@ class Columns(NamedTuple):
 
     pool: Pool
     scores: Tensor | None
-    """(B, M); None where nobody asked."""
+    """(B, M); None if no leaf needs them."""
     layer_scores: Tensor | None
-    """(B, M, L); None where nobody asked."""
+    """(B, M, L); None if no leaf needs them."""
 
 
 def choose(
     kept: Kept, leaves: list[Parts], context: QueryContext, rng: Generator
 ) -> list[ChosenSlots]:
-    """Draw one pool a proposal, as wide as these need, and let each choose."""
+    """Draw one pool per distinct proposal, and let each leaf choose from its pool."""
     drawn: dict[ProposalConfig, Columns] = {}
     for parts in leaves:
         if parts.proposal not in drawn:
-            users = [each for each in leaves if each.proposal == parts.proposal]
+            sharing = [leaf for leaf in leaves if leaf.proposal == parts.proposal]
             proposal = kept.proposals[parts.proposal]
-            drawn[parts.proposal] = _draw(proposal, users, context, rng)
+            drawn[parts.proposal] = _draw(proposal, sharing, context, rng)
     return [
         _choose(kept, parts, drawn[parts.proposal], context, rng) for parts in leaves
     ]
 
 
 def _draw(
-    proposal: Proposal, users: list[Parts], context: QueryContext, rng: Generator
+    proposal: Proposal, sharing: list[Parts], context: QueryContext, rng: Generator
 ) -> Columns:
-    """Draw what the widest of its users needs, scored if any of them asks."""
-    pool = proposal.draw(context, max(parts.pool for parts in users), rng)
-    one_layer = context.scorer.num_layers == 1  # and then it is the pooled row
-    layered = any(_by_layer(parts) for parts in users)
-    asked = any(parts.needs_scores and not parts.synthesis for parts in users)
+    """Draw a pool as large as the largest that is needed, and score it if needed."""
+    pool = proposal.draw(context, max(parts.pool for parts in sharing), rng)
+    one_layer = context.scorer.num_layers == 1  # then layer scores are the scores
+    layered = any(_by_layer(parts) for parts in sharing)
+    asked = any(parts.needs_scores and not parts.synthesis for parts in sharing)
     scores = context.score(pool.items) if asked or (layered and one_layer) else None
     if not layered:
         return Columns(pool, scores, None)
@@ -80,7 +80,7 @@ def _draw(
 
 
 def _by_layer(parts: Parts) -> bool:
-    """Tell whether it chooses by plain scores of layers, not by gates of its own."""
+    """Tell whether the choice goes by plain scores of layers, not by own gates."""
     return parts.synthesis is not None and not parts.synthesis.gated
 
 
@@ -96,14 +96,14 @@ def _choose(
         return ChosenSlots(pool, *kept.chooser(parts.choice).choose(scored, rng), parts)
     seed = next_seed(rng)
     layers = _layer_scores(kept, parts, columns, pool, context, seed)
-    each = [
+    by_layer = [
         kept.chooser(parts.choice).choose(
             ScoredPool(pool, scores_BM, context).without_top(parts.guard), rng
         )
         for scores_BM in layers.unbind(-1)
     ]
-    slots_BNL = torch.stack([chosen.slots for chosen in each], -1)
-    return ChosenSlots(pool, slots_BNL, each[0].weights_BN, parts, seed)
+    slots_BNL = torch.stack([chosen.slots for chosen in by_layer], -1)
+    return ChosenSlots(pool, slots_BNL, by_layer[0].weights_BN, parts, seed)
 
 
 def _layer_scores(

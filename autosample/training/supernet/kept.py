@@ -102,9 +102,12 @@ class Kept:
 
     @property
     def followers(self) -> dict[ProposalConfig, Prepared]:
-        """Proposals that follow the model."""
-        built = self.proposals.items()
-        return {config: each for config, each in built if isinstance(each, Prepared)}
+        """The proposals that `prepare` renews from the model."""
+        return {
+            config: proposal
+            for config, proposal in self.proposals.items()
+            if isinstance(proposal, Prepared)
+        }
 
     def prepare(self, scorer: Scorer, rng: Generator) -> None:
         """Bring proposals that follow the model up to date; called at each epoch."""

@@ -1,8 +1,8 @@
 """One training step for all candidates: shared pools, one scoring, one backward pass.
 
-Proposals that coincide are drawn once, as wide as their widest user, and scored once
-without gradient; each choice reads its first columns. Only what was chosen is gathered
-again with gradient, for all candidates together.
+Candidates with the same proposal share a pool, as large as the largest that is needed.
+It is scored once, without gradients; each choice reads the first columns of it. Only
+chosen items are scored again with gradients, for all candidates together.
 """
 
 from __future__ import annotations
@@ -37,22 +37,22 @@ from autosample.training.supernet.links import links_of
 
 
 class StepLoss(NamedTuple):
-    """What one step is trained on."""
+    """The loss of one step, pair by pair."""
 
     pairs_B: Tensor
-    """Loss of each pair, without the penalty."""
+    """Loss of each pair, without the l2 penalty."""
     penalty_B: Tensor
-    """Half the squared norm of the rows each pair used, negatives by their weights."""
+    """Half the squared norm of the rows that each pair used; negatives are weighted."""
 
 
 class Leaves(NamedTuple):
-    """What draws negatives at a moment, for all candidates together: J of them."""
+    """The J leaves of all candidates, which draw negatives in the current epoch."""
 
     parts: list[Parts]
     shares_J: Tensor
-    """Share of each in its candidate's loss."""
+    """Share of each leaf in its candidate's loss."""
     owners_J: Tensor
-    """Which candidate it belongs to."""
+    """Candidate that each leaf belongs to."""
 
     def weights(self, weights: Tensor) -> Tensor:
         """Return leaves' weights (..., J) from candidates' weights (..., K)."""
@@ -60,7 +60,7 @@ class Leaves(NamedTuple):
 
 
 class Supernet:
-    """The mixed step of K candidates; of one candidate, an ordinary step."""
+    """The mixed step of K candidates. With one candidate it is an ordinary step."""
 
     def __init__(
         self,
@@ -71,7 +71,7 @@ class Supernet:
         *,
         rng: Generator | None = None,
     ) -> None:
-        """`rng` is what parameters of samplers that learn are drawn from."""
+        """`rng` is where the initial parameters of learners come from."""
         rng = rng or torch.Generator().manual_seed(0)
         parts = [part for sampler in samplers for part in sampler.all_parts]
         self.samplers, self.observed = tuple(samplers), observed
@@ -97,8 +97,8 @@ class Supernet:
     def begin(
         self, moment: Moment, scorer: Callable[[], Scorer], rng: Generator
     ) -> None:
-        """Begin a pass: curricula move on, proposals that follow the model look at it,
-        which costs a forward pass where there are any."""
+        """Begin an epoch: curricula move on, and proposals that follow the model are
+        prepared, which costs a forward pass if there are any."""
         self._begin(moment)
         if self.kept.followers:
             self.kept.prepare(scorer(), rng)
@@ -122,7 +122,7 @@ class Supernet:
     def mixed(
         self, context: QueryContext, links: Links, weights_K: Tensor, rng: Generator
     ) -> StepLoss:
-        """Return the same for a batch whose queries are linked to items in some way."""
+        """Return the loss of each pair, with scores from the links of a batch."""
         weights_J = self.leaves.weights(weights_K)
         if self.relaxation is Relaxation.SAMPLED and len(weights_J) > 1:
             return self._sampled_step(context, links, weights_J, rng)
@@ -130,7 +130,7 @@ class Supernet:
 
     @torch.no_grad()
     def context(self, scorer: Scorer, pairs: Pairs, queries: Rows) -> QueryContext:
-        """Return what samplers may know of a batch."""
+        """Return what samplers may know about a batch."""
         rows_BD = queries.scored.detach()
         positives_BD = scorer.items(pairs.items_B).scored
         return QueryContext(
@@ -147,7 +147,7 @@ class Supernet:
     def choose(
         self, context: QueryContext, rng: Generator, leaf: int | None = None
     ) -> list[ChosenSlots]:
-        """Draw and choose negatives, for all leaves or for one."""
+        """Draw and choose negatives for all leaves, or for one of them."""
         parts = self.leaves.parts if leaf is None else [self.leaves.parts[leaf]]
         return choose(self.kept, parts, context, rng)
 
@@ -158,27 +158,27 @@ class Supernet:
         chosen: list[ChosenSlots],
         weights: Tensor,
     ) -> StepLoss:
-        """Score what was chosen, with gradient, and mix its losses by the leaves'
-        weights (J,)."""
+        """Score the chosen negatives with gradients, and mix their losses by the
+        weights of the leaves (J,)."""
         step = Gathering(self.kept, context, links, self.loss.needs_log_q)
         positive, negatives = gather(step, chosen)
         if self.relaxation is Relaxation.INSTANCE:
             scored = [_mixed_instance(negatives, weights)]
             losses_B = self.mixer.mix(positive.scores_B, scored, weights.new_ones(1))
         else:
-            scored = [each.scored for each in negatives]
+            scored = [leaf.scored for leaf in negatives]
             losses_B = self.mixer.mix(positive.scores_B, scored, weights)
-        for weight, each in zip(weights, negatives, strict=True):
-            if each.auxiliary_B is not None:
-                losses_B = losses_B + weight * each.auxiliary_B
-        squares_BJ = torch.stack([each.squares_B for each in negatives], 1)
+        for weight, leaf in zip(weights, negatives, strict=True):
+            if leaf.auxiliary_B is not None:
+                losses_B = losses_B + weight * leaf.auxiliary_B
+        squares_BJ = torch.stack([leaf.squares_B for leaf in negatives], 1)
         penalty_B = positive.squares_B + (squares_BJ * weights).sum(1)
         return StepLoss(losses_B, penalty_B / 2)
 
     def _sampled_step(
         self, context: QueryContext, links: Links, weights_J: Tensor, rng: Generator
     ) -> StepLoss:
-        """Give each pair to one leaf; a leaf sees its own pairs alone."""
+        """Draw one leaf for each pair; each leaf draws negatives for its pairs only."""
         size = len(context.users_B)
         drawn_B = weights_J.multinomial(size, replacement=True, generator=rng)
         at, steps = [], []
@@ -198,17 +198,17 @@ class Supernet:
 
 
 def _mixed_instance(negatives: list[Negatives], weights: Tensor) -> Scored:
-    """Mix each leaf's weighted negative into one: s = sum_k a_k s_k, (B, 1).
+    """Return one negative per pair with score s = sum_k a_k s_k: (B, 1).
 
-    The score of the mixed embedding, as scores are linear in it.
+    As scores are linear in embeddings, this is the score of the mixed embedding.
     """
     scores_BJ = torch.stack(
-        [(each.scores * each.weights).sum(1) for each in negatives], 1
+        [(leaf.scores * leaf.weights).sum(1) for leaf in negatives], 1
     )
     mixed_B1 = (scores_BJ * weights).sum(1, keepdim=True)
     return Scored(mixed_B1, torch.ones_like(mixed_B1))
 
 
 def equal_weights(count: int) -> Tensor:
-    """Return the mixture in which all candidates weigh the same: (K,)."""
+    """Return mixture weights that are the same for all candidates: (K,)."""
     return torch.full((count,), 1 / count)
