@@ -175,6 +175,12 @@ class Interactions:
         first_E[np.unique(keys_E, return_index=True)[1]] = True
         return replace(self.take(first_E), repeats=False)
 
+    @cached_property
+    def by_item(self) -> Interactions:
+        """The same pairs, sorted by item within a user, without order and times."""
+        keys_E = self.users_E * self.num_items + self.items_E
+        return self._by_item(keys_E, self.num_users, self.num_items, self.repeats)
+
     def merged(self, other: Interactions) -> Interactions:
         """Return the pairs of both, over the same users and items.
 

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
 import torch
 
 from autosample.core.tensors import State
+from autosample.data.dataset import from_arrays
+from autosample.data.splits import LeaveLastOut
+from autosample.data.synthetic import Synthetic
 from autosample.errors import SearchFailed
+from autosample.models import MF
 from autosample.training import Epoch, Training
 from autosample.training.settings import Mixture
 from autosample.trials import Request, Start, Trial, TrialResult, load_result
@@ -162,3 +167,26 @@ def test_counts_and_values_are_read_without_the_checkpoint() -> None:
     assert fetched == []
     away.best_model(SPLIT)
     assert len(fetched) == 1
+
+
+class Reader(MF):
+    """A toy of a model that reads histories."""
+
+    reads_history: ClassVar[bool] = True
+
+
+def test_a_refit_keeps_time_order_for_models_that_read_histories() -> None:
+    data = Synthetic(users=40, items=30).build().dataset.train
+    rng = np.random.default_rng(0)
+    dataset = from_arrays(
+        data.users_E, data.items_E, times=rng.permutation(len(data.items_E))
+    )
+    split = LeaveLastOut().apply(dataset, seed=0)
+    refit = trial(with_validation=True)
+    by_item = refit.training_split(split).train
+    assert not by_item.ordered
+    assert (np.diff(by_item.keys_E) > 0).all()
+    assert by_item.fingerprint == split.known.by_item.fingerprint
+    reading = refit.model_copy(update={"model": Reader()})
+    assert reading.training_split(split).train.fingerprint == split.known.fingerprint
+    assert trial().training_split(split) is split
