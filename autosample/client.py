@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -14,6 +13,8 @@ from uuid import uuid4
 
 import httpx2
 
+from autosample.core.events import KINDS, Tick, read_event
+from autosample.core.progress import Listener, Progress, Stage, silent
 from autosample.errors import DataError, ServiceError
 
 if TYPE_CHECKING:
@@ -27,12 +28,8 @@ TRIES = 5  # of a request that did not reach the service
 LATER = (429, 503)
 """Statuses of requests that were not begun, and may be sent again."""
 LONGEST = 10.0  # seconds to wait because the service asks for it
-FINAL = ("succeeded", "failed", "cancelled")
 
 Json = dict[str, Any]
-
-Follower = Callable[[Json, list[Json]], None]
-"""Is called with a job and its new events."""
 
 
 class Client:
@@ -190,29 +187,38 @@ class Job:
             yield from found
             last = found[-1]["id"]
 
-    def wait(self, progress: bool | Follower = False) -> Self:
+    def wait(self, progress: bool | Listener = False) -> Self:
         """Wait for the end; raises ServiceError unless the job succeeded.
 
-        `progress` true shows a live bar; a function is called with the job and its new
-        events.
+        `progress` true shows a live bar; a listener, such as one that logs to
+        TensorBoard, is called with each event of the search.
         """
         if progress is True:
-            with following() as follower:
-                return self.wait(follower)
-        follow = progress or (lambda job, new: None)
-        last = 0
-        while True:
-            job = self.status()
-            new = self.events(after=last)
-            last = new[-1]["id"] if new else last
-            follow(job, new)
-            if job["state"] in FINAL:
-                break
-            time.sleep(POLL)
+            # What is shown needs rich, which a client that only asks does not.
+            from rich.console import Console  # noqa: PLC0415
+
+            from autosample.views.live import LiveProgress  # noqa: PLC0415
+
+            with LiveProgress(Console()) as live:
+                return self.wait(live.tell)
+        job = self._follow(progress or silent)
         if job["state"] != "succeeded":
             why = (job["failure"] or {}).get("detail", "no reason given")
             raise ServiceError(f"job {self.id} {job['state']}: {why}", job)
         return self
+
+    def _follow(self, listener: Listener) -> Json:
+        """Report events until the job has ended; returns the job."""
+        last = 0
+        while True:
+            job = self.status()
+            rows = self.events(after=last)
+            last = rows[-1]["id"] if rows else last
+            for progress in _progress(job, rows):
+                listener(progress)
+            if job["finished"] is not None:
+                return job
+            time.sleep(POLL)
 
     def result(self) -> Json:
         """Return the report of a finished job."""
@@ -263,22 +269,16 @@ class Job:
         return f"/v1/jobs/{self.id}{rest}"
 
 
-@contextmanager
-def following() -> Iterator[Follower]:
-    """Give what moves a live display, for `Job.wait`."""
-    # What is shown needs rich, which a client that only asks does not.
-    from rich.console import Console  # noqa: PLC0415
-
-    from autosample.views.live import LiveProgress  # noqa: PLC0415
-
-    with LiveProgress(Console()) as live:
-
-        def told(job: Json, new: list[Json]) -> None:
-            live.at(job["stage"] or job["state"], job["progress"])
-            for event in new:
-                live.event(event["kind"], event["data"])
-
-        yield told
+def _progress(job: Json, rows: list[Json]) -> Iterator[Progress]:
+    """Yield a report per event of the search, or a tick if there is none."""
+    if job["stage"] is None:
+        return
+    events = [
+        Progress(Stage(row["data"]["stage"]), job["progress"], event)
+        for row in rows
+        if (event := read_event(row["kind"], row["data"], KINDS)) is not None
+    ]
+    yield from events or [Progress(Stage(job["stage"]), job["progress"], Tick())]
 
 
 def _wait(response: httpx2.Response) -> float:

@@ -11,8 +11,7 @@ from pydantic import ValidationError
 from autosample.bundle.recommender import Recommender, load
 from autosample.bundle.write import write
 from autosample.core.config import describe_errors
-from autosample.core.progress import Report as Tell
-from autosample.core.progress import silent
+from autosample.core.progress import Listener, silent
 from autosample.data.dataset import Dataset, load_dataset
 from autosample.data.options import ReadOptions
 from autosample.errors import SpecError
@@ -60,7 +59,7 @@ def search(
     *,
     test: Path | str | None = None,
     options: ReadOptions | None = None,
-    tell: Tell = silent,
+    tell: Listener = silent,
     reuse: Path | str | None = None,
     parallel: int | None = None,
     **spec: Any,

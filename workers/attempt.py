@@ -9,17 +9,13 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy.exc import OperationalError
 
 from autosample.bundle import archive
 from autosample.bundle.write import write
-from autosample.core.progress import (
-    Progress,
-    Stage,
-    within,
-)
+from autosample.core.events import EpochEnded, StageBegan, StoredEvent, Tick
+from autosample.core.progress import Progress, Stage, within
 from autosample.data.splits import Split
 from autosample.errors import (
     AutoSampleError,
@@ -34,6 +30,7 @@ from autosample.errors import (
 )
 from autosample.experiment.run import Outcome, run
 from autosample.jobs.datasets import SqlDatasetStore
+from autosample.jobs.events import StagedEvent
 from autosample.jobs.files import Files
 from autosample.jobs.settings import Settings
 from autosample.jobs.state import Claim, Failure, JobState
@@ -91,8 +88,8 @@ class Attempt:
         )
         self.began = self.written = time.monotonic()
         self.state, self.fenced = JobState.RUNNING, False
-        self.waiting: list[tuple[str, Mapping[str, Any]]] = []
-        self.last = Progress(Stage.PREPARING, 0.0, "stage")
+        self.waiting: list[StagedEvent] = []
+        self.last = Progress(Stage.PREPARING, 0.0, StageBegan())
         self.over = threading.Event()
         self.budget: float | None = None
 
@@ -148,7 +145,7 @@ class Attempt:
     def _publish(self, outcome: Outcome) -> Callable[[], None]:
         """Store the bundle's files and return the function that makes them visible."""
         at = within(Stage.PUBLISHING, 0.0)
-        self.record(Progress(Stage.PUBLISHING, at, "stage"))
+        self.record(Progress(Stage.PUBLISHING, at, StageBegan()))
         # The folder is this attempt's own, and nobody reads it before the job's row
         # names it. So a fenced worker may copy its files at any time: what it leaves is
         # never shown, and never mixed with the files of the attempt that took over.
@@ -171,16 +168,14 @@ class Attempt:
         """Write progress, not too often; raises Fenced, Cancelled or Draining."""
         self.last = progress
         self.check()
-        if progress.kind != "tick":
-            self.waiting.append(
-                (progress.kind, {"stage": progress.stage, **progress.data})
-            )
-        now = time.monotonic()
-        if progress.kind in ("epoch", "tick") and now - self.written < WRITE_EVERY:
+        event, now = progress.event, time.monotonic()
+        if isinstance(event, StoredEvent):
+            self.waiting.append((progress.stage, event))
+        if isinstance(event, EpochEnded | Tick) and now - self.written < WRITE_EVERY:
             return
         self._flush()
         self.written = now
-        if progress.kind == "stage" and self.settings.drill_pause:
+        if isinstance(event, StageBegan) and self.settings.drill_pause:
             self._pause()
         self.check()
 

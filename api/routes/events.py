@@ -14,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 
 from api.deps import AppSettings, FoundJob, Jobs
 from autosample.core.config import Config
-from autosample.jobs.state import Event
+from autosample.jobs.events import AnyRow, EventRow
 from autosample.jobs.store import SqlJobStore
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
@@ -25,13 +25,25 @@ Last = Annotated[NonNegativeInt | None, Header(alias="Last-Event-ID")]
 
 
 class EventList(Config):
-    events: list[Event]
+    """Events of a job, oldest first."""
+
+    events: list[AnyRow]
+
+
+SENT = {
+    "description": "Each message is a row of `events`, named after its `kind`.",
+    "content": {
+        "text/event-stream": {
+            "schema": {"$ref": "#/components/schemas/EventList/properties/events/items"}
+        }
+    },
+}
 
 
 @router.get(
     "/{id}/events",
     response_model=EventList,
-    responses={200: {"content": {"text/event-stream": {}}}},
+    responses={200: SENT},
 )
 async def events(
     job: FoundJob,
@@ -43,7 +55,7 @@ async def events(
     """Stream what happens until the job ends; with `after`, return what there is."""
     if after is not None:
         found = await run_in_threadpool(jobs.events, job.id, after=after)
-        return JSONResponse(EventList(events=found).model_dump(mode="json"))
+        return JSONResponse({"events": [row.model_dump(mode="json") for row in found]})
     stream = _stream(jobs, job.id, last_event_id or 0, settings.poll)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
@@ -58,9 +70,9 @@ async def _stream(
         # Asked for first: an event written in between shows up one round later.
         ended = (await run_in_threadpool(jobs.get, id)).state.is_final
         found = await run_in_threadpool(jobs.events, id, after=after)
-        for event in found:
-            after = event.id
-            yield _rendered(event)
+        for row in found:
+            after = row.id
+            yield _render(row)
         if ended and not found:
             return
         if found:
@@ -73,5 +85,5 @@ async def _stream(
             yield ": still here\n\n"
 
 
-def _rendered(event: Event) -> str:
-    return f"id: {event.id}\nevent: {event.kind}\ndata: {event.model_dump_json()}\n\n"
+def _render(row: EventRow) -> str:
+    return f"id: {row.id}\nevent: {row.kind}\ndata: {row.model_dump_json()}\n\n"

@@ -17,7 +17,8 @@ from autosample.errors import SpecError
 from autosample.experiment.forecast import Forecast, forecast
 from autosample.experiment.report import Report
 from autosample.experiment.run import prepare
-from autosample.jobs.state import Event, Job, JobState
+from autosample.jobs.events import EventRow
+from autosample.jobs.state import Job, JobState
 from autosample.jobs.store import SqlJobStore
 from autosample.jobs.sweep import delete_job_files
 from autosample.spec import SearchSpec
@@ -149,12 +150,12 @@ def charts(job: FoundJob, jobs: Jobs) -> ChartList:
         drawn = of_report(Report.model_validate(jobs.result(job.id)))
     else:
         metric = SearchSpec.model_validate(job.spec).metric
-        happened = ((event.kind, event.data) for event in _all_events(jobs, job.id))
+        happened = ((row.stage, row.event) for row in _all_events(jobs, job.id))
         drawn = of_story(Story.of_events(metric, happened))
     return ChartList(charts=[chart.json() for chart in drawn])
 
 
-def _all_events(jobs: SqlJobStore, id: UUID) -> Iterator[Event]:
+def _all_events(jobs: SqlJobStore, id: UUID) -> Iterator[EventRow]:
     """Yield a job's events page by page, oldest first."""
     last = 0
     while page := jobs.events(id, after=last):

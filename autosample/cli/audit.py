@@ -108,7 +108,7 @@ def _audited(
     ):
         audited = run(spec, dataset, runners=runners, tell=INTERRUPTS.heeded(live.tell))
         found = audited.model_dump(mode="json")
-        live.at("done", 1.0)
+        live.move("done", 1.0)
     show(console, found)
     return found
 

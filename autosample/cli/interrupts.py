@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from autosample.core.progress import Progress, Report
+from autosample.core.progress import Listener, Progress
 
 
 class Interrupts:
@@ -31,7 +31,7 @@ class Interrupts:
         finally:
             signal.signal(signal.SIGINT, before)
 
-    def heeded(self, tell: Report) -> Report:
+    def heeded(self, tell: Listener) -> Listener:
         """Return a listener that raises KeyboardInterrupt once one was pressed."""
 
         def told(progress: Progress) -> None:

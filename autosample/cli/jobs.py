@@ -11,7 +11,9 @@ from rich.console import Console
 from rich.table import Table
 
 from autosample.client import Client
-from autosample.views.live import told_of
+from autosample.core.events import EpochEnded
+from autosample.jobs.events import EventRow, StateChanged, WebhookCalled
+from autosample.views.live import describe, describe_epoch
 from autosample.views.terminal import show_report
 
 jobs = typer.Typer(help="Jobs of a running service.", no_args_is_help=True)
@@ -94,11 +96,11 @@ def logs(
 ) -> None:
     """Print what has happened to a job."""
     with Client(url, key=key) as client:
-        for event in client.job(id).history():
+        for row in client.job(id).history():
             if as_json:
-                typer.echo(json.dumps(event))
-            elif epochs or event["kind"] != "epoch":
-                typer.echo(f"{event['time'][:19]}  {told_of(event)}")
+                typer.echo(json.dumps(row))
+            elif epochs or row["kind"] != "epoch":
+                typer.echo(f"{row['time'][:19]}  {_line(row)}")
 
 
 @jobs.command()
@@ -133,6 +135,21 @@ def download(
     """Save the bundle, or one file of it."""
     with Client(url, key=key) as client:
         typer.echo(str(client.job(id).download(out, name)))
+
+
+def _line(row: dict[str, Any]) -> str:
+    """Describe an event of a job in one line."""
+    match (stored := EventRow.model_validate(row)).event:
+        case StateChanged(state=state, failure=failure):
+            return f"{state}: {failure.detail}" if failure else state
+        case WebhookCalled(answer=answer):
+            return f"webhook: {answer}"
+        case EpochEnded() as event:
+            return describe_epoch(event)
+        case None:
+            return stored.kind
+        case event:
+            return describe(event) or stored.stage or event.kind
 
 
 def _object(text: str, option: str) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from autosample.cli.options import (
     read_options,
     read_spec,
 )
-from autosample.core.progress import Report
+from autosample.core.progress import Listener
 from autosample.data.options import Format, ReadOptions
 from autosample.errors import SpecError
 
@@ -175,7 +175,7 @@ def _search(
         folder = usual_folder() if reuse else None
         tell = INTERRUPTS.heeded(_telling(live.tell, *trackers))
         result = run(dataset, tell=tell, reuse=folder, parallel=parallel, **fields)
-        live.at("done", 1.0)
+        live.move("done", 1.0)
     result.save(target)
     report = result.report.model_dump(mode="json")
     show_report(console, report)
@@ -184,7 +184,7 @@ def _search(
         typer.echo(json.dumps(report, indent=1))
 
 
-def _telling(shown: Report, tensorboard: Path | None, mlflow: str | None) -> Report:
+def _telling(shown: Listener, tensorboard: Path | None, mlflow: str | None) -> Listener:
     """Return a listener that also logs where it was asked to."""
     from autosample.views import trackers
 

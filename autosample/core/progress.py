@@ -1,15 +1,16 @@
-"""How long work tells where it is, and is told to stop."""
+"""Progress reports of long-running work; a listener stops the work by raising."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+
+from autosample.core.events import SearchEvent
 
 
 class Stage(StrEnum):
-    """Where a running job is."""
+    """The stages of a search, in order."""
 
     PREPARING = "preparing"
     SEARCHING = "searching"
@@ -25,29 +26,29 @@ SHARE: Mapping[Stage, tuple[float, float]] = {
     Stage.EVALUATING: (0.85, 0.98),
     Stage.PUBLISHING: (0.98, 1.0),
 }
-"""What part of the whole progress each stage covers."""
+"""Overall progress, 0 to 1, at the beginning and at the end of each stage."""
 
 
 @dataclass(frozen=True)
 class Progress:
-    """One report: what happened, and how far the whole is, 0 to 1."""
+    """One report of progress."""
 
     stage: Stage
     fraction: float
-    kind: str
-    """stage, epoch, trial, rung, weights, note."""
-    data: Mapping[str, Any] = field(default_factory=dict)
+    """Overall progress, 0 to 1."""
+    event: SearchEvent
+    """What has just happened."""
 
 
-Report = Callable[[Progress], None]
-"""Is called with each report; raises Cancelled (or anything) to stop the work."""
+Listener = Callable[[Progress], None]
+"""Called with each report of progress; raises Cancelled (or any error) to stop."""
 
 
 def silent(_: Progress) -> None:
-    """Report nothing."""
+    """Ignore a report."""
 
 
 def within(stage: Stage, fraction: float) -> float:
-    """Return the whole's progress from that of a stage, both 0 to 1."""
+    """Return the overall progress at a fraction of a stage; both are 0 to 1."""
     low, high = SHARE[stage]
     return low + (high - low) * min(max(fraction, 0.0), 1.0)

@@ -14,12 +14,7 @@ import numpy as np
 from pydantic import NonNegativeFloat
 
 from autosample.core.config import Config
-from autosample.core.progress import (
-    Progress,
-    Stage,
-    silent,
-)
-from autosample.core.progress import Report as Tell
+from autosample.core.progress import Listener, Progress, Stage, silent
 from autosample.core.seeds import numpy_generator
 from autosample.data.dataset import Dataset
 from autosample.data.splits import Split
@@ -37,7 +32,7 @@ from autosample.experiment.run import (
 )
 from autosample.experiment.strategies.evidence import Cost, SearchResult
 from autosample.experiment.strategies.exhaustive import scratch
-from autosample.experiment.strategies.task import Task, epoch_data
+from autosample.experiment.strategies.task import Task, epoch_event
 from autosample.models import Model
 from autosample.samplers import Sampler
 from autosample.spec import SearchSpec
@@ -103,7 +98,7 @@ def audit(
     dataset: Dataset,
     *,
     runners: Runners = InProcessRunner,
-    tell: Tell = silent,
+    tell: Listener = silent,
 ) -> Audit:
     """Search as the spec says, train every candidate under every seed, and compare.
 
@@ -138,15 +133,19 @@ def audit(
     return _judged(spec, found, truth, values, (returned, before), cost)
 
 
-def _scaled(tell: Tell) -> Tell:
+def _scaled(tell: Listener) -> Listener:
     return lambda each: tell(replace(each, fraction=each.fraction * SEARCH))
 
 
 def _truth(
-    spec: SearchSpec, found: SearchResult, split: Split, runner: TrialRunner, tell: Tell
+    spec: SearchSpec,
+    found: SearchResult,
+    split: Split,
+    runner: TrialRunner,
+    tell: Listener,
 ) -> dict[Sampler, list[TrialResult]]:
     """Train all candidates, and the winner where the search has made it itself."""
-    task = Task(spec, split, runner, lambda *_: None)
+    task = Task(spec, split, runner, silent)
     samplers = tuple(dict.fromkeys([*spec.samplers, found.chosen]))
     seeds = spec.seeds
     requests = [scratch(task, sampler, seed) for sampler in samplers for seed in seeds]
@@ -156,7 +155,7 @@ def _truth(
         nonlocal done
         done += 1
         at = SEARCH + (1 - SEARCH) * min(done / planned, 1.0)
-        tell(Progress(Stage.EVALUATING, at, "epoch", epoch_data(trial, epoch)))
+        tell(Progress(Stage.EVALUATING, at, epoch_event(trial, epoch)))
 
     results = runner.run(requests, told)
     return {

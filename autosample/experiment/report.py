@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import NonNegativeFloat, NonNegativeInt
+from pydantic import Field, NonNegativeFloat, NonNegativeInt
 
 from autosample.core.config import Config
+from autosample.core.events import TraceEvent
 from autosample.data.dataset import DatasetStats
 from autosample.evaluation.bands import Reach
 from autosample.experiment.false_negatives import FalseNegatives
@@ -76,4 +77,5 @@ class Report(Config):
     """How each training of the search went."""
     training: Curve
     """The final training; its first epochs may be the search's."""
-    trace: tuple[dict[str, Any], ...]
+    trace: tuple[Annotated[TraceEvent, Field(discriminator="kind")], ...]
+    """What happened in the search, in order."""

@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Any
 
 import numpy as np
 
-from autosample.core.progress import (
-    Progress,
-    Stage,
-    silent,
-    within,
-)
-from autosample.core.progress import Report as Tell
+from autosample.core.events import StageBegan, Tick
+from autosample.core.progress import Listener, Progress, Stage, silent, within
 from autosample.core.tensors import State
 from autosample.data.dataset import Dataset
 from autosample.data.interactions import Interactions
@@ -41,7 +35,7 @@ from autosample.experiment.strategies.evidence import (
 )
 from autosample.experiment.strategies.exhaustive import scratch
 from autosample.experiment.strategies.run import search
-from autosample.experiment.strategies.task import Task, epoch_data
+from autosample.experiment.strategies.task import Task, epoch_event
 from autosample.experiment.verdict import Verdict, verdict
 from autosample.experiment.verification import (
     Contest,
@@ -77,7 +71,7 @@ def run(
     dataset: Dataset,
     *,
     runners: Runners = InProcessRunner,
-    tell: Tell = silent,
+    tell: Listener = silent,
 ) -> Outcome:
     """Run a search to its end.
 
@@ -85,7 +79,7 @@ def run(
     candidate survives, and whatever `tell` raises to stop.
     """
     began = time.perf_counter()
-    tell(Progress(Stage.PREPARING, 0.0, "stage"))
+    tell(Progress(Stage.PREPARING, 0.0, StageBegan()))
     split = prepare(spec, dataset)
     runner = runners(split)
     spending, predicted = None, None
@@ -102,7 +96,7 @@ def run(
     returned = refitted(final, epochs, runner, tell, seconds)
     tried = contest(spec, found) if spec.verify else Contest({}, ())
     checks = _verifying_trainings(spec, tried, split, runner, tell)
-    tell(Progress(Stage.EVALUATING, within(Stage.EVALUATING, 0.8), "stage"))
+    tell(Progress(Stage.EVALUATING, within(Stage.EVALUATING, 0.8), StageBegan()))
     evaluation = _Evaluation(spec, split, tell)
     before, model = final.best_model(split), returned.best_model(split)
     valid = evaluation.of([before], split.valid, split.train)
@@ -179,16 +173,12 @@ def prepare(spec: SearchSpec, dataset: Dataset) -> Split:
 
 
 def searched(
-    spec: SearchSpec, split: Split, runner: TrialRunner, tell: Tell
+    spec: SearchSpec, split: Split, runner: TrialRunner, tell: Listener
 ) -> SearchResult:
-    """Search, as a stage of the whole."""
-
-    def told(kind: str, fraction: float, data: Mapping[str, Any]) -> None:
-        at = within(Stage.SEARCHING, fraction)
-        tell(Progress(Stage.SEARCHING, at, kind, data))
-
-    told("stage", 0.0, {"candidates": [sampler.label for sampler in spec.samplers]})
-    return search(Task(spec, split, runner, told))
+    """Run the spec's strategy, as the searching stage of the whole."""
+    began = StageBegan(candidates=tuple(sampler.label for sampler in spec.samplers))
+    tell(Progress(Stage.SEARCHING, within(Stage.SEARCHING, 0.0), began))
+    return search(Task(spec, split, runner, tell))
 
 
 def retrained(
@@ -196,7 +186,7 @@ def retrained(
     found: SearchResult,
     split: Split,
     runner: TrialRunner,
-    tell: Tell,
+    tell: Listener,
     spending: Spending | None = None,
 ) -> TrialResult:
     """Train the winner to early stopping, from the searched parameters if warm."""
@@ -204,18 +194,12 @@ def retrained(
         return found.start
     request = found.start
     if not spec.warm_start:
-        task = Task(spec, split, runner, lambda *_: None)
+        task = Task(spec, split, runner, silent)
         request = scratch(task, found.chosen, spec.training.seed)
     if spending is not None:
         request = spending.final(request, found.cost.pair_updates)
-    tell(
-        Progress(
-            Stage.RETRAINING,
-            within(Stage.RETRAINING, 0.0),
-            "stage",
-            {"chosen": found.chosen.label},
-        )
-    )
+    began = StageBegan(chosen=found.chosen.label)
+    tell(Progress(Stage.RETRAINING, within(Stage.RETRAINING, 0.0), began))
     told = _counting(Stage.RETRAINING, (0.0, 0.9), request.trial.training.epochs, tell)
     [result] = runner.run([request], told)
     if not result.usable:
@@ -227,7 +211,7 @@ def refitted(
     final: TrialResult,
     epochs: int,
     runner: TrialRunner,
-    tell: Tell,
+    tell: Listener,
     seconds: float | None = None,
 ) -> TrialResult:
     """Let the final training see the validation pairs, now that they have served."""
@@ -243,10 +227,10 @@ def _verifying_trainings(
     tried: Contest,
     split: Split,
     runner: TrialRunner,
-    tell: Tell,
+    tell: Listener,
 ) -> dict[str, list[TrialResult]]:
-    tell(Progress(Stage.EVALUATING, within(Stage.EVALUATING, 0.0), "stage"))
-    task = Task(spec, split, runner, lambda *_: None)
+    tell(Progress(Stage.EVALUATING, within(Stage.EVALUATING, 0.0), StageBegan()))
+    task = Task(spec, split, runner, silent)
     requests = tried.requests(task)
     if not requests:
         return {}
@@ -258,7 +242,7 @@ def _verifying_trainings(
 
 
 def _counting(
-    stage: Stage, span: tuple[float, float], epochs: int, tell: Tell
+    stage: Stage, span: tuple[float, float], epochs: int, tell: Listener
 ) -> Callable[[Trial, Epoch], None]:
     """Tell of epochs, as so many of those planned; early stopping may end it sooner."""
     done = 0
@@ -267,8 +251,7 @@ def _counting(
         nonlocal done
         done += 1
         share = span[0] + (span[1] - span[0]) * min(done / max(epochs, 1), 1.0)
-        data = epoch_data(trial, epoch)
-        tell(Progress(stage, within(stage, share), "epoch", data))
+        tell(Progress(stage, within(stage, share), epoch_event(trial, epoch)))
 
     return told
 
@@ -276,7 +259,7 @@ def _counting(
 class _Evaluation:
     """Ranks models on a part of the split; `tell` may stop it between blocks."""
 
-    def __init__(self, spec: SearchSpec, split: Split, tell: Tell) -> None:
+    def __init__(self, spec: SearchSpec, split: Split, tell: Listener) -> None:
         self.metrics = _metrics(spec)
         self.k = max(metric.k for metric in self.metrics)
         self.metric = Metric(spec.metric)
@@ -289,7 +272,7 @@ class _Evaluation:
         return [ranking.hits(model(), self._tick) for model in models]
 
     def _tick(self) -> None:
-        self.tell(Progress(Stage.EVALUATING, within(Stage.EVALUATING, 0.9), "tick"))
+        self.tell(Progress(Stage.EVALUATING, within(Stage.EVALUATING, 0.9), Tick()))
 
     def means(self, hits: Sequence[Hits]) -> dict[str, float]:
         """Return each metric, averaged over users and models."""

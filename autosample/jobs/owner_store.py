@@ -25,6 +25,7 @@ from sqlalchemy.exc import IntegrityError
 
 from autosample.errors import IllegalMove, LimitReached, UnknownJob
 from autosample.jobs.engine import reader
+from autosample.jobs.events import EventRow, StateChanged
 from autosample.jobs.rows import (
     datetime_of,
     fetch_one,
@@ -39,7 +40,7 @@ from autosample.jobs.rows import (
     require_result,
     token_of,
 )
-from autosample.jobs.state import ACTIVE, Artifact, Event, Job, JobState, Page
+from autosample.jobs.state import ACTIVE, Artifact, Job, JobState, Page
 from autosample.jobs.tables import attempts, events, jobs, now
 
 
@@ -76,7 +77,8 @@ class OwnerStore:
                 self._check_quota(db, owner)
                 values = new_row(body, owner, key, request_hash, webhook)
                 row = fetch_one(db, insert(jobs).values(**values).returning(jobs))
-                log_events(db, row["id"], 0, [("state", {"state": JobState.QUEUED})])
+                queued = StateChanged(state=JobState.QUEUED)
+                log_events(db, row["id"], 0, [(None, queued)])
                 return job_of(row)
         except IntegrityError:
             # Another request with this key was faster: both get the same job.
@@ -131,14 +133,14 @@ class OwnerStore:
         next_token = token_of(last) if last else None
         return Page([job_of(row) for row in rows[:limit]], next_token)
 
-    def events(self, id: UUID, *, after: int = 0, limit: int = 500) -> list[Event]:
+    def events(self, id: UUID, *, after: int = 0, limit: int = 500) -> list[EventRow]:
         """Return the events of a job with ids above `after`, oldest first."""
         query = select(events).where(events.c.job == id, events.c.id > after)
         with self.reader.begin() as db:
             find_row(db, id)
             rows = db.execute(query.order_by(events.c.id).limit(limit)).mappings()
             return [
-                Event(
+                EventRow(
                     id=row["id"],
                     kind=row["kind"],
                     time=datetime_of(row["time"]),
@@ -224,5 +226,6 @@ class OwnerStore:
             raise IllegalMove(
                 f"job {id} is {find_row(db, id)['state']} and cannot be {to}"
             )
-        log_events(db, id, row["epoch"], [("state", {"state": row["state"]})])
+        changed = StateChanged(state=row["state"])
+        log_events(db, id, row["epoch"], [(None, changed)])
         return job_of(row)

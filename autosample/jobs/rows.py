@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from struct import error as StructError
 from struct import pack, unpack
@@ -15,6 +15,7 @@ from uuid import UUID
 from sqlalchemy import Connection, RowMapping, insert, select, update
 
 from autosample.errors import KeyReused, NotFinished, UnknownDataset, UnknownJob
+from autosample.jobs.events import StagedEvent, data_of
 from autosample.jobs.state import Failure, Job, JobState
 from autosample.jobs.tables import attempts, datasets, events, jobs, now
 
@@ -67,16 +68,20 @@ def log_events(
     db: Connection,
     job: UUID,
     epoch: int,
-    happened: Iterable[tuple[str, Mapping[str, Any]]],
+    happened: Iterable[StagedEvent],
 ) -> None:
     """Write what happened to a job; the caller's transaction must hold its row lock."""
     # Under that lock the ids of a job's events grow in the order in which they become
     # visible. A reader that asks for events after the last id it has seen would
     # otherwise miss one with a smaller id that is committed later.
-    for kind, data in happened:
+    for stage, event in happened:
         db.execute(
             insert(events).values(
-                job=job, epoch=epoch, kind=kind, time=now(), data=dict(data)
+                job=job,
+                epoch=epoch,
+                kind=event.kind,
+                time=now(),
+                data=data_of(event, stage),
             )
         )
 

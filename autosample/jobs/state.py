@@ -112,16 +112,6 @@ class Claim(NamedTuple):
         return self.job.epoch
 
 
-class Event(Config):
-    """Something that happened to a job."""
-
-    id: NonNegativeInt
-    """Number of the event, growing with time; `Last-Event-ID` and `after` take it."""
-    kind: str
-    time: datetime
-    data: dict[str, Any]
-
-
 class Artifact(Config):
     """A file of a job's bundle."""
 

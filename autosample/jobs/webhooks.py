@@ -13,6 +13,7 @@ from uuid import UUID
 
 from sqlalchemy import Engine, literal, or_, select, update
 
+from autosample.jobs.events import WebhookCalled
 from autosample.jobs.rows import fetch_optional, log_events
 from autosample.jobs.state import FINAL
 from autosample.jobs.tables import jobs, now
@@ -83,5 +84,5 @@ class SqlWebhookStore:
         with self.engine.begin() as db:
             mine = update(jobs).where(jobs.c.id == call.job)
             if db.execute(mine.values(webhook_done=done)).rowcount:
-                data = {"well": well, "told": answer, "try": call.tries}
-                log_events(db, call.job, call.epoch, [("webhook", data)])
+                called = WebhookCalled(delivered=well, answer=answer, call=call.tries)
+                log_events(db, call.job, call.epoch, [(None, called)])

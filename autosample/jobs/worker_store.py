@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine, RowMapping, func, insert, select, upd
 from autosample.core.progress import Stage
 from autosample.errors import Fenced
 from autosample.jobs.engine import reader
+from autosample.jobs.events import StagedEvent, StateChanged
 from autosample.jobs.rows import close_attempt, fetch_optional, job_of, log_events
 from autosample.jobs.state import (
     ACTIVE,
@@ -68,8 +69,8 @@ class WorkerStore:
                     job=row["id"], epoch=row["epoch"], worker=worker, started=now()
                 )
             )
-            data = {"state": JobState.RUNNING, "attempt": row["attempts"]}
-            log_events(db, row["id"], row["epoch"], [("state", data)])
+            begun = StateChanged(state=JobState.RUNNING, attempt=row["attempts"])
+            log_events(db, row["id"], row["epoch"], [(None, begun)])
             return Claim(job_of(row), worker)
 
     def renew(self, claim: Claim) -> JobState:
@@ -84,7 +85,7 @@ class WorkerStore:
         claim: Claim,
         stage: Stage,
         progress: float,
-        happened: Iterable[tuple[str, Mapping[str, Any]]] = (),
+        happened: Iterable[StagedEvent] = (),
         *,
         remaining: float | None = None,
     ) -> JobState:
@@ -159,8 +160,8 @@ class WorkerStore:
                 for row in db.execute(freed).mappings().all():
                     moved.append(row["id"])
                     close_attempt(db, row["id"], row["epoch"], "lost", lost)
-                    data = {"state": row["state"], "reason": "lost"}
-                    log_events(db, row["id"], row["epoch"], [("state", data)])
+                    changed = StateChanged(state=row["state"], reason="lost")
+                    log_events(db, row["id"], row["epoch"], [(None, changed)])
         return moved
 
     def record_heartbeat(self, worker: str) -> None:
@@ -218,7 +219,5 @@ class WorkerStore:
             held = [state for state in states_before(to) if state in ACTIVE]
             self._update_claimed(db, claim, held, **common, finished=finished, **values)
             close_attempt(db, claim.job.id, claim.epoch, to, failure)
-            data: dict[str, Any] = {"state": to}
-            if failure is not None:
-                data["failure"] = failure.model_dump()
-            log_events(db, claim.job.id, claim.epoch, [("state", data)])
+            ended = StateChanged(state=to, failure=failure)
+            log_events(db, claim.job.id, claim.epoch, [(None, ended)])

@@ -13,6 +13,7 @@ from typing import Any
 from autosample.experiment.report import Report
 from autosample.experiment.strategies.evidence import CandidateReport
 from autosample.views.chart import COLOURS, Chart, _layout, _named, short
+from autosample.views.rows import left_at
 from autosample.views.story import Story
 
 DASHES = ("solid", "dash", "dot")
@@ -75,22 +76,23 @@ def _curves(story: Story) -> Chart | None:
 
 def _lost(story: Story) -> dict[str, str]:
     """Tell at which rung each candidate left."""
-    found: dict[str, str] = {}
+    fates: dict[str, str] = {}
     for rung in story.rungs:
-        for name in rung["metrics"]:
-            if name not in rung["kept"] and name != story.chosen:
-                found.setdefault(name, f"left at rung {rung['rung']}")
-    return found
+        for name in rung.lost:
+            if name != story.chosen:
+                fates.setdefault(name, left_at(rung.rung))
+    return fates
 
 
 def _weights(story: Story) -> Chart | None:
     """Stacked shares, as they move from all alike to one."""
     told = list(story.weights)
-    unit = "passes"
-    if not told and any("weights" in rung for rung in story.rungs):
-        names = story.candidates or tuple(story.rungs[0]["weights"])
+    unit = "epochs"
+    after_rungs = [rung.weights for rung in story.rungs if rung.weights is not None]
+    if not told and after_rungs:
+        names = story.candidates or tuple(after_rungs[0])
         alike = dict.fromkeys(names, 1 / max(len(names), 1))
-        told, unit = [alike, *(r["weights"] for r in story.rungs)], "rungs"
+        told, unit = [alike, *after_rungs], "rungs"
     if len(told) < 2:
         return None
     shown = list(dict.fromkeys(name for each in told for name in each))
@@ -168,8 +170,8 @@ def _standings(story: Story) -> Chart | None:
     """Return the same as of a report, as far as the rungs have told."""
     found: dict[str, Standing] = {}
     for rung in story.rungs:
-        for name, (low, high) in rung.get("intervals", {}).items():
-            found[name] = Standing(name, rung["metrics"][name], low, high)
+        for name, (low, high) in (rung.intervals or {}).items():
+            found[name] = Standing(name, rung.metrics[name], low, high)
     if not found:
         return None
     rows = [

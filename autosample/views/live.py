@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from dataclasses import field as dataclass_field
+from dataclasses import dataclass, field, replace
 from types import TracebackType
-from typing import Any, Self
+from typing import NamedTuple, Self
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -21,21 +20,26 @@ from rich.progress import (
 from rich.progress import Progress as Bars
 from rich.table import Table
 
+from autosample.core.events import (
+    EpochEnded,
+    Event,
+    Note,
+    RungEnded,
+    StageBegan,
+    Tuned,
+    WinnerRefined,
+)
 from autosample.core.progress import Progress, Stage
-
-Json = Mapping[str, Any]
-
+from autosample.views.rows import left_at
 
 ROWS = 16
 """Candidates that are shown at once."""
-
-
-NUMBERS = ("passes", "metric", "best")
+NUMBERS = ("epochs", "metric", "best")
+"""Columns that are aligned to the right."""
 
 
 class LiveProgress:
-    """One bar for the whole, a table of the candidates, and a line for each thing worth
-    remembering."""
+    """A progress bar, a table of the candidates, and a line per notable event."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -49,9 +53,9 @@ class LiveProgress:
             console=console,
         )
         self._bar = self._bars.add_task("queued", total=1.0, note="")
-        self._field = Field()
+        self._standings = Standings()
         self._live = Live(
-            get_renderable=self._shown, console=console, refresh_per_second=4,
+            get_renderable=self._render, console=console, refresh_per_second=4,
             transient=False,
         )  # fmt: skip
 
@@ -65,80 +69,120 @@ class LiveProgress:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._field = (
-            Field()
-        )  # what there is to say of candidates comes with the result
+        self._standings = Standings()  # the result has a better table of them
         self._live.stop()
 
     def tell(self, progress: Progress) -> None:
         """Show a report of progress."""
-        self.at(progress.stage, progress.fraction)
-        self.event(progress.kind, {"stage": progress.stage, **progress.data})
+        self.move(progress.stage, progress.fraction)
+        event = progress.event
+        self._standings = self._standings.after(progress.stage, event)
+        if isinstance(event, EpochEnded):
+            self._bars.update(self._bar, note=escape(describe_epoch(event)))
+        elif line := describe(event):
+            self._console.print(f"  {escape(line)}", highlight=False)
 
-    def at(self, stage: str, fraction: float) -> None:
+    def move(self, stage: str, fraction: float) -> None:
         """Move the bar."""
         self._bars.update(self._bar, description=stage, completed=fraction)
 
-    def event(self, kind: str, data: Json) -> None:
-        """Show something that happened; `data` holds the stage."""
-        self._field = self._field.after(kind, data)
-        if kind == "epoch":
-            self._bars.update(self._bar, note=escape(_epoch(data)))
-        elif line := _line(kind, data):
-            self._console.print(f"  {escape(line)}", highlight=False)
-
-    def _shown(self) -> RenderableType:
-        # Only a terminal forgets what was drawn before.
-        if not self._console.is_terminal or not self._field.best:
+    def _render(self) -> RenderableType:
+        # Only a terminal replaces what was drawn before.
+        if not self._console.is_terminal or not self._standings.candidates:
             return self._bars
-        return Group(self._field.table(), self._bars)
+        return Group(self._standings.table(), self._bars)
+
+
+class Standing(NamedTuple):
+    """How far a candidate has come."""
+
+    epoch: int
+    metric: float
+    """Validation metric after that epoch."""
+    best: float
+    """Best validation metric so far."""
 
 
 @dataclass(frozen=True)
-class Field:
-    """The candidates in a search, as far as they have come."""
+class Standings:
+    """The candidates of a search, as far as they have come."""
 
-    best: Mapping[str, tuple[int, float, float]] = dataclass_field(default_factory=dict)
-    """Passes, last metric and best metric, by name."""
-    left: Mapping[str, int] = dataclass_field(default_factory=dict)
-    """The rung at which those went that have left."""
+    candidates: Mapping[str, Standing] = field(default_factory=dict)
+    """By name."""
+    left: Mapping[str, int] = field(default_factory=dict)
+    """The rung at which a candidate left the race, by name."""
 
-    def after(self, kind: str, data: Json) -> Field:
-        """Return it after something happened."""
-        if kind == "epoch" and data.get("stage") == Stage.SEARCHING:
-            _, _, best = self.best.get(data["trial"], (0, 0.0, 0.0))
-            metric = data["metric"]
-            now = {data["trial"]: (data["epoch"], metric, max(best, metric))}
-            return replace(self, best={**self.best, **now})
-        if kind == "rung":
-            lost = set(data["metrics"]) - set(data["kept"])
-            gone = {name: data["rung"] for name in lost if name not in self.left}
-            return replace(self, left={**self.left, **gone})
-        if kind == "stage" and data.get("stage") == Stage.EVALUATING:
-            return Field()
-        return self
+    def after(self, stage: Stage, event: Event) -> Standings:
+        """Return the standings after an event."""
+        match event:
+            case EpochEnded() if stage is Stage.SEARCHING:
+                return self._after_epoch(event)
+            case RungEnded():
+                lost = dict.fromkeys(event.lost, event.rung)
+                return replace(self, left={**lost, **self.left})
+            case StageBegan() if stage is Stage.EVALUATING:
+                return Standings()
+            case _:
+                return self
+
+    def _after_epoch(self, event: EpochEnded) -> Standings:
+        before = self.candidates.get(event.trial)
+        best = max(event.metric, before.best) if before else event.metric
+        now = Standing(event.epoch, event.metric, best)
+        return replace(self, candidates={**self.candidates, event.trial: now})
 
     def table(self) -> Table:
-        """Return it as a table, those in the race first, best first."""
-        made = Table(box=None, pad_edge=False)
-        for name in ("candidate", "passes", "metric", "best", ""):
-            made.add_column(name, justify="right" if name in NUMBERS else "left")
+        """Return a table: candidates in the race first, and the best of them first."""
+        table = Table(box=None, pad_edge=False)
+        for name in ("candidate", "epochs", "metric", "best", ""):
+            table.add_column(name, justify="right" if name in NUMBERS else "left")
         order = sorted(
-            self.best.items(), key=lambda item: (item[0] in self.left, -item[1][1])
+            self.candidates, key=lambda name: (name in self.left, -self._metric(name))
         )
-        for name, (passes, metric, best) in order[:ROWS]:
-            fate = f"left at rung {self.left[name]}" if name in self.left else ""
-            made.add_row(
-                escape(name), str(passes), f"{metric:.4f}", f"{best:.4f}", fate,
+        for name in order[:ROWS]:
+            epoch, metric, best = self.candidates[name]
+            fate = left_at(self.left[name]) if name in self.left else ""
+            table.add_row(
+                escape(name), str(epoch), f"{metric:.4f}", f"{best:.4f}", fate,
                 style="dim" if fate else "",
             )  # fmt: skip
-        return made
+        return table
+
+    def _metric(self, name: str) -> float:
+        return self.candidates[name].metric
 
 
-def _epoch(data: Json) -> str:
-    rate = data.get("pairs", 0) / max(data.get("seconds", 0.0), 1e-9)
-    told = f", {_short(rate)} pairs/s" if rate else ""
-    return f"{data['trial']}: pass {data['epoch']}, {data['metric']:.4f}{told}"
+def describe(event: Event) -> str | None:
+    """Return a line about an event that is worth one."""
+    match event:
+        case RungEnded():
+            ranked = sorted(event.metrics.items(), key=lambda item: -item[1])
+            metrics = ", ".join(f"{name} {value:.4f}" for name, value in ranked)
+            return f"rung {event.rung}: {metrics} -> kept {', '.join(event.kept)}"
+        case WinnerRefined():
+            return f"refined: {len(event.tried)} variants tried, best is {event.kept}"
+        case StageBegan():
+            return _describe_stage(event)
+        case Tuned(chosen=best):
+            rates = f"learning rate {best.learning_rate:.3g}, l2 {best.l2:.3g}"
+            return f"tuned: {best.sampler['kind']} at {rates}"
+        case Note():
+            return event.text
+        case _:
+            return None
+
+
+def _describe_stage(event: StageBegan) -> str | None:
+    if event.candidates is not None:
+        return f"candidates: {', '.join(event.candidates)}"
+    return None if event.chosen is None else f"retraining with {event.chosen}"
+
+
+def describe_epoch(event: EpochEnded) -> str:
+    """Return a line about an epoch."""
+    rate = event.pairs / max(event.seconds, 1e-9)
+    speed = f", {_short(rate)} pairs/s" if rate else ""
+    return f"{event.trial}: epoch {event.epoch}, {event.metric:.4f}{speed}"
 
 
 def _short(number: float) -> str:
@@ -146,30 +190,3 @@ def _short(number: float) -> str:
         if number >= size:
             return f"{number / size:.1f} {unit}"
     return f"{number:.0f}"
-
-
-def _line(kind: str, data: Json) -> str | None:
-    if kind == "rung":
-        shown = sorted(data["metrics"].items(), key=lambda item: -item[1])
-        metrics = ", ".join(f"{name} {value:.4f}" for name, value in shown)
-        return f"rung {data['rung']}: {metrics} -> kept {', '.join(data['kept'])}"
-    if kind == "stage" and "candidates" in data:
-        return f"candidates: {', '.join(data['candidates'])}"
-    if kind == "stage" and "chosen" in data:
-        return f"retraining with {data['chosen']}"
-    if kind == "tuned":
-        each = data["chosen"]
-        rates = f"learning rate {each['learning_rate']:.3g}, l2 {each['l2']:.3g}"
-        return f"tuned: {each['sampler']['kind']} at {rates}"
-    return data.get("text") if kind == "note" else None
-
-
-def told_of(event: Json) -> str:
-    """Return an event of a job as a line."""
-    kind, data = event["kind"], event["data"]
-    if kind == "epoch":
-        return _epoch(data)
-    if kind == "state":
-        failure = data.get("failure")
-        return f"{data['state']}" + (f": {failure['detail']}" if failure else "")
-    return _line(kind, data) or str(data.get("stage", kind))

@@ -1,87 +1,109 @@
-"""What happened in a search, so far or to its end: what charts are drawn from."""
+"""A search so far, or to its end: what charts are drawn from."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TypeVar
 
+from autosample.core.events import (
+    EpochEnded,
+    Event,
+    RungEnded,
+    StageBegan,
+    WeightsLearned,
+)
 from autosample.core.progress import Stage
 from autosample.experiment.report import Report
 
-Happening = tuple[str, Mapping[str, Any]]
-"""A kind of event and its data, which holds the stage."""
+Weights = Mapping[str, float]
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
 class Story:
-    """A search as told by its events, or by its report."""
+    """A search as its events or its report tell it."""
 
     metric: str
+    """Name of the validation metric."""
     candidates: tuple[str, ...] = ()
     """Names, in the order of the spec."""
     curves: Mapping[str, Sequence[float]] = field(default_factory=dict)
-    """Validation metric after each pass, by training."""
-    rungs: Sequence[Mapping[str, Any]] = ()
-    """`metrics` by candidate, who was `kept`, and of a race their `weights`, and the
-    `intervals` that metrics lie between."""
-    weights: Sequence[Mapping[str, float]] = ()
-    """Of a mixture: weights by candidate after each pass."""
+    """Validation metric after each epoch of the search, by name of the training."""
+    rungs: Sequence[RungEnded] = ()
+    """What each rung measured, in order."""
+    weights: Sequence[Weights] = ()
+    """Weights of a mixture after each epoch."""
     training: Sequence[float] = ()
-    """The final training."""
+    """Validation metric after each epoch of the final training."""
     chosen: str | None = None
+    """Name of the winner, once there is one."""
 
     @classmethod
     def of_report(cls, report: Report) -> Story:
-        """Tell a search that has ended."""
+        """Return the story of a finished search."""
+        learned = [each for each in report.trace if isinstance(each, WeightsLearned)]
         return cls(
             metric=report.spec.metric,
             candidates=tuple(each.name for each in report.candidates),
-            # Who fails in the first pass has no curve.
+            # A training that fails in its first epoch has no curve.
             curves={each.name: each.metric for each in report.curves if each.metric},
-            rungs=[each for each in report.trace if each["kind"] == "rung"],
-            weights=[each["weights"] for each in report.trace if _is_pass(each)],
+            rungs=[each for each in report.trace if isinstance(each, RungEnded)],
+            weights=[each.weights for each in learned],
             training=report.training.metric,
             chosen=report.chosen_label,
         )
 
     @classmethod
-    def of_events(cls, metric: str, happened: Iterable[Happening]) -> Story:
-        """Tell a search by what a worker wrote; passes made twice, by an attempt that
-        was lost and by the one after it, count once."""
-        candidates: tuple[str, ...] = ()
-        chosen: str | None = None
-        passes: dict[str, dict[int, float]] = {}
-        last: dict[int, float] = {}
-        rungs: dict[int, Mapping[str, Any]] = {}
-        weights: dict[int, Mapping[str, float]] = {}
-        for kind, data in happened:
-            stage = data.get("stage")
-            candidates = tuple(data.get("candidates", candidates))
-            chosen = data.get("chosen", chosen)
-            if kind == "rung":
-                rungs[data["rung"]] = data
-            elif kind == "epoch" and stage == Stage.SEARCHING:
-                passes.setdefault(data["trial"], {})[data["epoch"]] = data["metric"]
-                if "weights" in data:
-                    weights[data["epoch"]] = data["weights"]
-            elif kind == "epoch" and stage == Stage.RETRAINING:
-                last[data["epoch"]] = data["metric"]
-        curves = {name: _in_order(each) for name, each in passes.items()}
+    def of_events(
+        cls, metric: str, events: Iterable[tuple[Stage | None, Event | None]]
+    ) -> Story:
+        """Return the story of a search from its events, each with its stage.
+
+        Of an epoch or a rung that was reached twice, as after a lost attempt, the last
+        event counts. Events that are None, which this version does not know, are
+        skipped.
+        """
+        progress = _Progress()
+        for stage, event in events:
+            progress.add(stage, event)
         return cls(
             metric=metric,
-            candidates=candidates,
-            curves=curves,
-            rungs=[rungs[number] for number in sorted(rungs)],
-            weights=[weights[number] for number in sorted(weights)],
-            training=_in_order(last),
-            chosen=chosen,
+            candidates=progress.candidates,
+            curves={name: _in_order(curve) for name, curve in progress.curves.items()},
+            rungs=_in_order(progress.rungs),
+            weights=_in_order(progress.weights),
+            training=_in_order(progress.training),
+            chosen=progress.chosen,
         )
 
 
-def _is_pass(each: Mapping[str, Any]) -> bool:
-    return bool(each["kind"] == "weights")
+@dataclass
+class _Progress:
+    """What the events so far have told, by number of the epoch or rung."""
+
+    candidates: tuple[str, ...] = ()
+    chosen: str | None = None
+    curves: dict[str, dict[int, float]] = field(default_factory=dict)
+    training: dict[int, float] = field(default_factory=dict)
+    rungs: dict[int, RungEnded] = field(default_factory=dict)
+    weights: dict[int, Weights] = field(default_factory=dict)
+
+    def add(self, stage: Stage | None, event: Event | None) -> None:
+        match event:
+            case StageBegan():
+                self.candidates = event.candidates or self.candidates
+                self.chosen = event.chosen or self.chosen
+            case RungEnded():
+                self.rungs[event.rung] = event
+            case EpochEnded() if stage is Stage.SEARCHING:
+                curve = self.curves.setdefault(event.trial, {})
+                curve[event.epoch] = event.metric
+                if event.weights is not None:
+                    self.weights[event.epoch] = event.weights
+            case EpochEnded() if stage is Stage.RETRAINING:
+                self.training[event.epoch] = event.metric
 
 
-def _in_order(passes: Mapping[int, float]) -> list[float]:
-    return [passes[number] for number in sorted(passes)]
+def _in_order(by_number: Mapping[int, Value]) -> list[Value]:
+    return [by_number[number] for number in sorted(by_number)]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from rich.console import Console
 from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
 
-from autosample.views.live import Json
+Json = Mapping[str, Any]
 
 
 def show_report(console: Console, report: Json) -> None:

@@ -1,9 +1,9 @@
-"""A search's metrics where a team keeps its others: TensorBoard, MLflow, or elsewhere.
+"""Log a search's metrics to TensorBoard, MLflow or another tracker.
 
     autosample.search(data, tell=tensorboard("runs/first"))
 
 Each training of the search becomes a curve `search/<candidate>`, the final one
-`training`, by passes; a mixture's weights become `weight/<candidate>`.
+`training`, by epochs; a mixture's weights become `weight/<candidate>`.
 """
 
 from __future__ import annotations
@@ -12,37 +12,33 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from autosample.core.progress import (
-    Progress,
-    Report,
-    Stage,
-)
+from autosample.core.events import EpochEnded
+from autosample.core.progress import Listener, Progress, Stage
 from autosample.errors import SpecError
 
-Log = Callable[[str, float, int], None]
-"""Is called with a name, a value and a step."""
+LogMetric = Callable[[str, float, int], None]
+"""Logs a value under a name at a step."""
 
 
-def tracker(log: Log) -> Report:
-    """Return a listener for `autosample.search(tell=...)` that logs by a function."""
+def tracker(log: LogMetric) -> Listener:
+    """Return a listener for `autosample.search(tell=...)` that logs with a function."""
 
     def tell(progress: Progress) -> None:
-        data = progress.data
-        if progress.kind != "epoch":
+        event = progress.event
+        if not isinstance(event, EpochEnded):
             return
-        step = int(data["epoch"])
         if progress.stage is Stage.SEARCHING:
-            log(f"search/{data['trial']}", data["metric"], step)
-            for name, weight in data.get("weights", {}).items():
-                log(f"weight/{name}", weight, step)
+            log(f"search/{event.trial}", event.metric, event.epoch)
+            for name, weight in (event.weights or {}).items():
+                log(f"weight/{name}", weight, event.epoch)
         elif progress.stage is Stage.RETRAINING:
-            log("training", data["metric"], step)
+            log("training", event.metric, event.epoch)
 
     return tell
 
 
-def both(first: Report, second: Report) -> Report:
-    """Return a listener that tells two."""
+def both(first: Listener, second: Listener) -> Listener:
+    """Return a listener that passes each report on to two."""
 
     def tell(progress: Progress) -> None:
         first(progress)
@@ -51,7 +47,7 @@ def both(first: Report, second: Report) -> Report:
     return tell
 
 
-def tensorboard(folder: Path | str) -> Report:
+def tensorboard(folder: Path | str) -> Listener:
     """Log to a folder that TensorBoard reads; needs the package tensorboardX.
 
     Raises SpecError where that is not installed.
@@ -71,7 +67,7 @@ def tensorboard(folder: Path | str) -> Report:
     return tracker(log)
 
 
-def mlflow(experiment: str | None = None) -> Report:
+def mlflow(experiment: str | None = None) -> Listener:
     """Log to MLflow's current run, or to a new one of an experiment; needs mlflow.
 
     Raises SpecError where that is not installed.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from autosample.core.events import RungEnded
 from autosample.errors import SearchFailed
 from autosample.evaluation.significance import compare, estimate
 from autosample.experiment.strategies.evidence import CandidateReport, SearchResult
@@ -33,12 +34,13 @@ def asha(task: Task, settings: Asha) -> SearchResult:
     ranked = sorted(sound.values(), key=_rank, reverse=True)
     winner = ranked[0]
     task.note(
-        "rung",
-        rung=1,
-        metrics={each.sampler.label: round(each.result.best, 6) for each in ranked},
-        kept=[winner.sampler.label],
-        tried=len(tried),
-        stopped=sum(not each.over for each in tried),
+        RungEnded(
+            rung=1,
+            metrics={each.sampler.label: round(each.result.best, 6) for each in ranked},
+            kept=(winner.sampler.label,),
+            tried=len(tried),
+            stopped=sum(not each.over for each in tried),
+        )
     )
     uniform = next((each for each in ranked if _is_uniform(each)), None)
     errors = {each.base: each.result.error for each in tried}

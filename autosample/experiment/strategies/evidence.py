@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import AliasChoices, Field, NonNegativeFloat, NonNegativeInt, PositiveInt
 
 from autosample.core.config import Config
+from autosample.core.events import TraceEvent
 from autosample.evaluation.significance import Comparison, Estimate
 from autosample.samplers import Sampler, SamplerSpec
 from autosample.trials import Request, TrialResult
@@ -126,7 +127,7 @@ class SearchResult:
     start: Request | TrialResult
     """The trial to continue when retraining warm, not yet run; or the model itself,
     where the search has trained it to the end."""
-    trace: tuple[dict[str, Any], ...]
+    trace: tuple[TraceEvent, ...]
     cost: Cost
     runner_up: Sampler | None = None
     """Who came second; None where nobody else did."""

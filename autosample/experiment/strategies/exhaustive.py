@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from autosample.core.events import RungEnded
 from autosample.errors import SearchFailed
 from autosample.evaluation.metrics import Values
 from autosample.evaluation.significance import compare, estimate
@@ -32,7 +33,7 @@ def exhaustive(task: Task, settings: Exhaustive) -> SearchResult:
         raise SearchFailed(f"every candidate failed ({errors})")
     chosen = max(sound, key=lambda sampler: float(sound[sampler].mean()))
     means = {sampler.label: float(values.mean()) for sampler, values in sound.items()}
-    task.note("rung", rung=1, metrics=means, kept=[chosen.label])
+    task.note(RungEnded(rung=1, metrics=means, kept=(chosen.label,)))
     best = max(by_sampler[chosen], key=lambda result: result.best)
     return SearchResult(
         chosen=chosen,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from autosample.core.events import MetricMean, SupernetTrained, WeightsLearned
 from autosample.errors import SearchFailed
 from autosample.evaluation.significance import estimate
 from autosample.experiment.strategies.evidence import CandidateReport, SearchResult
@@ -33,7 +34,7 @@ def mixture(task: Task, settings: Mixture) -> SearchResult:
     for epoch in result.history:
         labels = [sampler.label for sampler in samplers]
         shown = dict(zip(labels, epoch.weights, strict=True))
-        task.trace.append({"kind": "weights", "epoch": epoch.number, "weights": shown})
+        task.trace.append(WeightsLearned(epoch=epoch.number, weights=shown))
     weights = result.history[-1].weights
     chosen = samplers[weights.index(max(weights))]
     retrain = task.trial(
@@ -62,7 +63,8 @@ def _reports(
     task: Task, result: TrialResult, weights: tuple[float, ...]
 ) -> tuple[CandidateReport, ...]:
     """One model was trained for all, so its metric says nothing of any one of them."""
-    task.note("supernet", metric=estimate(result.last_U).model_dump())
+    metric = MetricMean.model_validate(estimate(result.last_U).model_dump())
+    task.note(SupernetTrained(metric=metric))
     return tuple(
         CandidateReport(
             sampler=sampler.model_dump(mode="json"),

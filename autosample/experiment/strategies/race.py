@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from math import ceil, exp, log2
 
+from autosample.core.events import Note, RungEnded, WinnerRefined
 from autosample.errors import SearchFailed
 from autosample.evaluation.metrics import Values
 from autosample.evaluation.significance import Comparison, compare, estimate
@@ -88,7 +89,7 @@ def race(task: Task, settings: Race) -> SearchResult:
         field = [
             known.get(branch.sampler, replace(branch, weight=0.0)) for branch in field
         ]
-        task.note("rung", **_told(number, field, left, ran))
+        task.note(_rung_event(number, field, left, ran))
         if not left:
             raise SearchFailed(_failures(field))
         if len(left) == 1:
@@ -123,11 +124,8 @@ def _refined(
     sound = [branch for branch in ran if branch.error is None]
     best = max([winner, *sound], key=lambda branch: branch.metric)
     field = _weighed([*field, *ran], winner, best)
-    task.note(
-        "refined",
-        tried={branch.sampler.label: round(branch.metric, 6) for branch in sound},
-        kept=best.sampler.label,
-    )
+    tried = {branch.sampler.label: round(branch.metric, 6) for branch in sound}
+    task.note(WinnerRefined(tried=tried, kept=best.sampler.label))
     return field, next(each for each in field if each.sampler == best.sampler)
 
 
@@ -151,7 +149,8 @@ def _warm_up(task: Task, settings: Race) -> TrialResult | None:
     [result] = task.run([Request(trial)])
     if result.error is not None:
         # One candidate can spoil the mixture; by itself each gets its own chance.
-        task.note("note", text=f"warm-up dropped, branches start fresh: {result.error}")
+        text = f"warm-up dropped, branches start fresh: {result.error}"
+        task.note(Note(text=text))
         return None
     return result
 
@@ -324,24 +323,24 @@ def _report(branch: Branch, task: Task) -> CandidateReport:
     )
 
 
-def _told(
+def _rung_event(
     number: int, field: list[Branch], left: list[Branch], ran: set[Sampler]
-) -> dict[str, object]:
+) -> RungEnded:
     measured = [each for each in field if each.sampler in ran and not each.error]
-    return {
-        "rung": number,
-        "kept": [branch.sampler.label for branch in left],
-        "metrics": {r.sampler.label: round(r.metric, 6) for r in measured},
-        "intervals": {r.sampler.label: _interval(r) for r in measured},
-        "weights": {r.sampler.label: round(r.weight, 6) for r in field},
-        "errors": {r.sampler.label: r.error for r in field if r.error},
-    }
+    return RungEnded(
+        rung=number,
+        kept=tuple(branch.sampler.label for branch in left),
+        metrics={r.sampler.label: round(r.metric, 6) for r in measured},
+        intervals={r.sampler.label: _interval(r) for r in measured},
+        weights={r.sampler.label: round(r.weight, 6) for r in field},
+        errors={r.sampler.label: r.error for r in field if r.error},
+    )
 
 
-def _interval(branch: Branch) -> list[float]:
-    """Return what the metric lies between, with 95 % confidence over users."""
-    found = estimate(branch.values_U)
-    return [round(found.low, 6), round(found.high, 6)]
+def _interval(branch: Branch) -> tuple[float, float]:
+    """Return the ends of the metric's 95 % confidence interval over users."""
+    metric = estimate(branch.values_U)
+    return round(metric.low, 6), round(metric.high, 6)
 
 
 def _failures(field: list[Branch]) -> str:

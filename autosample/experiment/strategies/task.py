@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from autosample.core.events import EpochEnded, TraceEvent
+from autosample.core.progress import Listener, Progress, Stage, within
 from autosample.data.splits import Split
 from autosample.experiment.strategies.evidence import Cost, Curve
 from autosample.samplers import Sampler
@@ -18,9 +20,6 @@ from autosample.trials.study import (
     studied,
 )
 
-Tell = Callable[[str, float, Mapping[str, Any]], None]
-"""Is called with a kind of event, the share of the search that is done, and data."""
-
 
 @dataclass
 class Task:
@@ -29,11 +28,11 @@ class Task:
     spec: SearchSpec
     split: Split
     runner: TrialRunner
-    tell: Tell
+    tell: Listener
     planned: int = 1
     """Epochs the search will make, as far as is known."""
     done: int = 0
-    trace: list[dict[str, Any]] = field(default_factory=list)
+    trace: list[TraceEvent] = field(default_factory=list)
     cost: Cost = field(default_factory=Cost)
     counted: dict[str, int] = field(default_factory=dict)
     """Epochs in the cost, by digest of the trial."""
@@ -78,10 +77,10 @@ class Task:
             self.curves[name] = self.curves.get(name, Curve(name=name)).plus(new)
             self.counted[result.trial.digest] = len(result.history)
 
-    def note(self, kind: str, **data: Any) -> None:
-        """Add to the trace, and tell."""
-        self.trace.append({"kind": kind, **data})
-        self.tell(kind, self.fraction, data)
+    def note(self, event: TraceEvent) -> None:
+        """Add an event to the trace and report it."""
+        self.trace.append(event)
+        self._report(event)
 
     @property
     def fraction(self) -> float:
@@ -89,22 +88,24 @@ class Task:
 
     def _on_epoch(self, trial: Trial, epoch: Epoch) -> None:
         self.done += 1
-        self.tell("epoch", self.fraction, epoch_data(trial, epoch))
+        self._report(epoch_event(trial, epoch))
+
+    def _report(self, event: TraceEvent | EpochEnded) -> None:
+        at = within(Stage.SEARCHING, self.fraction)
+        self.tell(Progress(Stage.SEARCHING, at, event))
 
 
-def epoch_data(trial: Trial, epoch: Epoch) -> dict[str, Any]:
-    """Return what a listener wants to know of an epoch."""
-    data: dict[str, Any] = {
-        "trial": trial.name,
-        "epoch": epoch.number,
-        "loss": round(epoch.loss, 6),
-        "metric": round(epoch.metric, 6),
-        "best": round(epoch.best, 6),
-        "seconds": round(epoch.seconds, 3),
-        "pairs": epoch.pair_updates,
-    }
-    if len(epoch.weights) > 1:
-        labels = [sampler.label for sampler in trial.candidates]
-        rounded = [round(weight, 6) for weight in epoch.weights]
-        data["weights"] = dict(zip(labels, rounded, strict=True))
-    return data
+def epoch_event(trial: Trial, epoch: Epoch) -> EpochEnded:
+    """Describe an epoch of a trial to listeners."""
+    labels = [sampler.label for sampler in trial.candidates]
+    weights = [round(weight, 6) for weight in epoch.weights]
+    return EpochEnded(
+        trial=trial.name,
+        epoch=epoch.number,
+        loss=round(epoch.loss, 6),
+        metric=round(epoch.metric, 6),
+        best=round(epoch.best, 6),
+        seconds=round(epoch.seconds, 3),
+        pairs=epoch.pair_updates,
+        weights=dict(zip(labels, weights, strict=True)) if len(weights) > 1 else None,
+    )

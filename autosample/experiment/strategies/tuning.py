@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from autosample.core.events import Tuned, TunedSampler
 from autosample.errors import SearchFailed
 from autosample.evaluation.significance import Comparison, compare, estimate
 from autosample.experiment.strategies.asha import best_of, study_of
@@ -50,11 +51,7 @@ def tuned(task: Task, found: SearchResult) -> SearchResult:
         sampler_gain=_gain(best, best_uniform, len(task.tried)),
         sampler_gain_before=_gain(before, uniform_before, len(task.spec.samplers)),
     )
-    task.note(
-        "tuned",
-        chosen=told.chosen.model_dump(mode="json"),
-        uniform=told.uniform.model_dump(mode="json"),
-    )
+    task.note(Tuned(chosen=_shown(told.chosen), uniform=_shown(told.uniform)))
     winner = max(best, best_uniform, key=lambda each: each.result.best)
     return replace(
         found,
@@ -109,6 +106,10 @@ def _setting(each: Tried) -> Setting:
         valid=estimate(each.result.best_U),
         epochs=len(each.result.history),
     )
+
+
+def _shown(setting: Setting) -> TunedSampler:
+    return TunedSampler.model_validate(setting.model_dump(mode="json"))
 
 
 def _gain(ours: Tried, theirs: Tried, comparisons: int) -> Comparison:

@@ -12,6 +12,7 @@ import pytest
 from fastapi.testclient import TestClient
 from httpx2 import Response
 
+from autosample.core.events import Note
 from autosample.core.progress import Stage
 from autosample.jobs.state import Failure
 from tests.unit.api.calls import (
@@ -144,12 +145,15 @@ def test_a_deleted_job_takes_its_files_along(
     assert client.app.state.files.names(f"jobs/{id}") == []  # type: ignore[attr-defined]
 
 
+NOTE = (Stage.SEARCHING, Note(text="on"))
+
+
 def test_events_are_polled_by_id(client: TestClient) -> None:
     id = submit(client).json()["id"]
     held = claimed(client)
-    store(client).record_progress(held, Stage.SEARCHING, 0.5, [("epoch", {"n": 1})])
+    store(client).record_progress(held, Stage.SEARCHING, 0.5, [NOTE])
     events = client.get(f"/v1/jobs/{id}/events", params={"after": 0}).json()["events"]
-    assert [e["kind"] for e in events] == ["state", "state", "epoch"]
+    assert [e["kind"] for e in events] == ["state", "state", "note"]
     later = {"after": events[1]["id"]}
     rest = client.get(f"/v1/jobs/{id}/events", params=later).json()["events"]
     assert rest == events[2:]
@@ -165,14 +169,14 @@ def test_a_stream_sends_all_events_and_ends_with_the_job(client: TestClient) -> 
     with ThreadPoolExecutor(1) as pool:
         reading = pool.submit(client.get, f"/v1/jobs/{id}/events")
         held = claimed(client)
-        store(client).record_progress(held, Stage.SEARCHING, 0.5, [("epoch", {"n": 1})])
+        store(client).record_progress(held, Stage.SEARCHING, 0.5, [NOTE])
         store(client).publish(held, {}, "jobs/1", [])
         response = reading.result(timeout=20)
     assert response.headers["content-type"].startswith("text/event-stream")
     kinds = [event["kind"] for event in streamed(response)]
-    assert kinds == ["state", "state", "epoch", "state"]
+    assert kinds == ["state", "state", "note", "state"]
     assert "id: " in response.text
-    assert "event: epoch" in response.text
+    assert "event: note" in response.text
 
 
 def test_a_stream_resumes_after_the_last_event_id(client: TestClient) -> None:

@@ -15,6 +15,7 @@ from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families
 
 from api.main import create_app
+from autosample.core.events import EpochEnded
 from autosample.core.progress import Stage
 from autosample.jobs.logs import Form, JsonLine, TextLine, configure, log_context
 from autosample.jobs.scratch import clear_scratch, make_scratch
@@ -42,8 +43,11 @@ def test_figures_are_of_the_queue_and_of_those_who_work_on_it(
         submit(client)
     held = claimed(client)
     store(client).record_heartbeat("w1")
-    told = {"seconds": 0.5, "pairs": 1000}
-    store(client).record_progress(held, Stage.SEARCHING, 0.5, [("epoch", told)] * 2)
+    epoch = EpochEnded(
+        trial="dns", epoch=1, loss=0.5, metric=0.1, best=0.1, seconds=0.5, pairs=1000
+    )
+    happened = [(Stage.SEARCHING, epoch)] * 2
+    store(client).record_progress(held, Stage.SEARCHING, 0.5, happened)
     assert sample(client, "autosample_jobs", state="queued") == 2
     assert sample(client, "autosample_jobs", state="running") == 1
     assert sample(client, "autosample_attempts", outcome="running") == 1

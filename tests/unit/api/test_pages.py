@@ -11,6 +11,8 @@ from fastapi.testclient import TestClient
 
 from api.main import create_app
 from api.pages import ASSETS
+from autosample.core.events import EpochEnded
+from autosample.core.progress import Stage
 from autosample.jobs.keys import Scope, SqlKeyStore
 from autosample.jobs.settings import Settings
 from autosample.jobs.state import Failure
@@ -68,14 +70,14 @@ def test_charts_of_a_job_grow_with_its_events(client: TestClient) -> None:
     held = claimed(client)
     url = f"/v1/jobs/{held.job.id}/charts"
     assert client.get(url).json() == {"charts": []}
-    passes = [
+    epochs = [
         (
-            "epoch",
-            {"stage": "searching", "trial": "dns", "epoch": at, "metric": 0.1 * at},
+            Stage.SEARCHING,
+            EpochEnded(trial="dns", epoch=at, loss=0.5, metric=0.1 * at, best=0.1 * at),
         )
         for at in range(1, 701)
     ]
-    store(client).record_progress(held, "searching", 0.5, passes)  # type: ignore[arg-type]
+    store(client).record_progress(held, Stage.SEARCHING, 0.5, epochs)
     [chart] = client.get(url).json()["charts"]
     assert chart["id"] == "curves"
     assert len(chart["data"][0]["y"]) == 700

@@ -9,9 +9,10 @@ import weakref
 import pytest
 
 from autosample.cli.interrupts import Interrupts
+from autosample.core.events import Tick
 from autosample.core.progress import Progress, Stage
 
-HALF = Progress(Stage.SEARCHING, 0.5, "epoch")
+HALF = Progress(Stage.SEARCHING, 0.5, Tick())
 
 
 class Thing:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import autosample
+from autosample.core.events import EpochEnded
 from autosample.core.progress import Progress, Stage
 from autosample.data.splits import RandomSplit
 from autosample.data.synthetic import Synthetic
@@ -62,7 +63,9 @@ def test_the_test_split_is_opened_once_at_the_end(
     monkeypatch.setattr(ranking.Ranking, "__init__", spy)
     autosample.search(DATA, tell=told.append, **SMALL)
     assert len(opened) == 1
-    last_epoch = max(at for at, each in enumerate(told) if each.kind == "epoch")
+    last_epoch = max(
+        at for at, each in enumerate(told) if isinstance(each.event, EpochEnded)
+    )
     assert opened[0] > last_epoch
 
 

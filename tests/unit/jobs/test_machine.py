@@ -18,6 +18,7 @@ from hypothesis.stateful import (
 )
 from sqlalchemy import update
 
+from autosample.core.events import Note
 from autosample.core.progress import Stage
 from autosample.errors import Fenced, IllegalMove, UnknownJob
 from autosample.jobs.state import FINAL, MOVES, Artifact, Claim, Failure, JobState
@@ -117,7 +118,7 @@ class Machine(RuleBasedStateMachine):
         def write() -> None:
             self.store.renew(claim)
             self.store.record_progress(
-                claim, Stage.SEARCHING, 0.5, [("note", {"text": "x"})]
+                claim, Stage.SEARCHING, 0.5, [(Stage.SEARCHING, Note(text="x"))]
             )
 
         self._write(claim, write, {JobState.RUNNING, JobState.CANCELLING}, None)

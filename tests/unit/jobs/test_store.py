@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from autosample.core.events import Note
 from autosample.core.progress import Stage
 from autosample.errors import (
     Fenced,
@@ -38,6 +39,9 @@ def claim(jobs: SqlJobStore, worker: str = "w1") -> Claim:
     found = jobs.claim(worker)
     assert found is not None
     return found
+
+
+NOTE = (Stage.SEARCHING, Note(text="on"))
 
 
 def states(jobs: SqlJobStore, id: UUID) -> list[str]:
@@ -133,7 +137,7 @@ def test_a_renewed_lease_is_not_reaped(jobs: SqlJobStore) -> None:
 def test_progress_and_events_are_read_back_in_order(jobs: SqlJobStore) -> None:
     jobs.add(SPEC)
     held = claim(jobs)
-    happened = [("epoch", {"n": 1}), ("epoch", {"n": 2})]
+    happened = [(Stage.SEARCHING, Note(text=text)) for text in ("one", "two")]
     jobs.record_progress(held, Stage.SEARCHING, 0.4, happened, remaining=60.0)
     job = jobs.get(held.job.id)
     assert (job.stage, job.progress) == (Stage.SEARCHING, 0.4)
@@ -141,9 +145,12 @@ def test_progress_and_events_are_read_back_in_order(jobs: SqlJobStore) -> None:
     assert job.started is not None
     assert 55 < (job.estimated_end - job.started).total_seconds() < 65
     events = jobs.events(job.id)
-    assert [e.kind for e in events] == ["state", "state", "epoch", "epoch"]
+    assert [e.kind for e in events] == ["state", "state", "note", "note"]
     assert [e.id for e in events] == sorted({e.id for e in events})
-    assert [e.data["n"] for e in jobs.events(job.id, after=events[1].id)] == [1, 2]
+    assert [e.data for e in jobs.events(job.id, after=events[1].id)] == [
+        {"stage": "searching", "text": "one"},
+        {"stage": "searching", "text": "two"},
+    ]
     assert len(jobs.events(job.id, limit=3)) == 3
 
 
@@ -167,7 +174,7 @@ def test_a_worker_that_lost_its_job_changes_nothing(jobs: SqlJobStore) -> None:
     before_it = (jobs.get(job.id), jobs.events(job.id))
     for write in (
         lambda: jobs.renew(stale),
-        lambda: jobs.record_progress(stale, Stage.SEARCHING, 0.9, [("epoch", {})]),
+        lambda: jobs.record_progress(stale, Stage.SEARCHING, 0.9, [NOTE]),
         lambda: jobs.publish(stale, {"won": "old"}, "jobs/old", []),
         lambda: jobs.fail(stale, WHY),
         lambda: jobs.release(stale),

@@ -40,7 +40,7 @@ def test_a_call_is_due_when_its_job_has_ended_and_is_claimed_once(
     make_due(jobs)
     assert calls.claim() is None
     told = [event.data for event in jobs.events(job.id) if event.kind == "webhook"]
-    assert told == [{"well": True, "told": "204", "try": 2}]
+    assert told == [{"delivered": True, "answer": "204", "call": 2}]
 
 
 def test_who_never_answers_is_given_up_and_a_retried_job_calls_anew(

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import autosample
+from autosample.core.events import RungEnded
 from autosample.core.progress import Progress
 from autosample.data.synthetic import Synthetic
 from autosample.experiment.report import Report
@@ -45,7 +46,7 @@ def test_a_report_has_every_chart(report: Report) -> None:
 
 
 def test_events_tell_the_same_curves_as_the_report(report: Report) -> None:
-    happened = [(each.kind, {"stage": each.stage, **each.data}) for each in TOLD]
+    happened = [(each.stage, each.event) for each in TOLD]
     story = Story.of_events(report.spec.metric, happened)
     assert {name: tuple(curve) for name, curve in story.curves.items()} == {
         each.name: each.metric for each in report.curves
@@ -58,7 +59,7 @@ def test_events_tell_the_same_curves_as_the_report(report: Report) -> None:
 
 
 def test_candidates_have_intervals_while_they_compete(report: Report) -> None:
-    happened = [(each.kind, {"stage": each.stage, **each.data}) for each in TOLD]
+    happened = [(each.stage, each.event) for each in TOLD]
     live = by_id(of_story(Story.of_events(report.spec.metric, happened)))["candidates"]
     final = by_id(of_report(report))["candidates"]
     assert live.data[0]["y"] == final.data[0]["y"]
@@ -112,7 +113,7 @@ def test_exhaustive_search_is_drawn_too() -> None:
 
 def test_a_rung_may_have_no_weights() -> None:
     """As those of asha."""
-    rung = {"rung": 1, "metrics": {"a": 0.1, "b": 0.2}, "kept": ["b"]}
+    rung = RungEnded(rung=1, metrics={"a": 0.1, "b": 0.2}, kept=("b",))
     story = Story("ndcg@20", ("a", "b"), {"a": [0.1], "b": [0.2]}, [rung])
     assert list(by_id(of_story(story))) == ["curves"]
 

@@ -12,7 +12,7 @@ import pytest
 from tensorboardX.proto.event_pb2 import Event
 
 import autosample
-from autosample.core.progress import Report
+from autosample.core.progress import Listener
 from autosample.data.synthetic import Synthetic
 from autosample.errors import SpecError
 from autosample.experiment.report import Report as SearchReport
@@ -26,7 +26,7 @@ from autosample.views.trackers import (
 DATA = Synthetic(users=80, items=60, pairs_per_user=10).build().dataset
 
 
-def searched(tell: Report, **fields: Any) -> SearchReport:
+def searched(tell: Listener, **fields: Any) -> SearchReport:
     candidates = [{"kind": "uniform"}, {"kind": "dns", "pool": 4}]
     spec: dict[str, Any] = {"candidates": candidates, "training": {"epochs": 6}}
     return autosample.search(DATA, tell=tell, **spec | fields).report

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from autosample.core.events import RungEnded, WinnerRefined
+from autosample.core.progress import Progress
 from autosample.data.dataset import Dataset
 from autosample.data.synthetic import Synthetic
 from autosample.errors import SearchFailed
@@ -21,8 +23,7 @@ from autosample.experiment.strategies.task import Task
 from autosample.library import make_spec
 from autosample.samplers import DNS, PopularitySampler, UniformSampler
 from autosample.spec.strategies import Race
-from autosample.training import Epoch
-from autosample.trials import Request, Trial
+from autosample.trials import Request
 from autosample.trials.run import InProcessRunner
 from tests.fakes import Counting, Failing
 
@@ -134,15 +135,14 @@ def test_a_race_drops_candidates_rung_by_rung() -> None:
     assert trained[0] == "supernet"
     assert len(trained[1:5]) == 4
     assert len(trained[5:]) <= 2
-    assert [step["rung"] for step in found.trace if step["kind"] == "rung"] == [1, 2][
-        : (len(trained[5:]) and 2) or 1
-    ]
+    rungs = [event.rung for event in found.trace if isinstance(event, RungEnded)]
+    assert rungs == [1, 2][: (len(trained[5:]) and 2) or 1]
 
 
 def test_progress_grows_to_the_whole() -> None:
     made = task(DATA, strategy=RACE, candidates=[UniformSampler(), DNS(pool=4)])
     told: list[float] = []
-    made.tell = lambda _, fraction, __: told.append(fraction)
+    made.tell = lambda progress: told.append(progress.fraction)
     search(made)
     assert told == sorted(told)
     assert told[-1] <= 1.0
@@ -153,10 +153,10 @@ def test_stopping_a_search_stops_it_at_once() -> None:
         """Raised by the listener."""
 
     made = task(DATA, strategy=RACE, candidates=[UniformSampler(), DNS(pool=4)])
-    heard: list[Epoch | Trial] = []
+    heard: list[Progress] = []
 
-    def tell(kind: str, _: float, data: Any) -> None:
-        heard.append(data)
+    def tell(progress: Progress) -> None:
+        heard.append(progress)
         raise Enough
 
     made.tell = tell
@@ -173,13 +173,13 @@ def test_a_race_refines_its_winner_within_its_ranges() -> None:
         candidates=[{"kind": "popularity", "alpha": 1.25}],
         training={"epochs": 6},
     )
-    steps = [each for each in found.trace if each["kind"] == "refined"]
+    steps = [each for each in found.trace if isinstance(each, WinnerRefined)]
     assert steps
-    assert steps[0]["tried"].keys() == {"popularity(alpha=0.8125)"}
+    assert steps[0].tried.keys() == {"popularity(alpha=0.8125)"}
     assert isinstance(found.chosen, PopularitySampler)
     assert found.chosen.alpha < 1.25
     names = [each.name for each in found.candidates]
-    assert len(set(names)) == len(names) == 1 + sum(len(s["tried"]) for s in steps)
+    assert len(set(names)) == len(names) == 1 + sum(len(s.tried) for s in steps)
     assert sum(each.weight for each in found.candidates) == pytest.approx(1.0)
     best = max(
         found.candidates, key=lambda each: each.metric.mean if each.metric else 0
