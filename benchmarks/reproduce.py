@@ -28,13 +28,12 @@ from autosample.data.splits import Split
 from autosample.evaluation.metrics import Metric, Values
 from autosample.evaluation.ranking import Ranking
 from autosample.evaluation.significance import compare
-from autosample.experiment.run import prepare
-from autosample.experiment.strategies.task import Task
+from autosample.experiment.prepare import prepare
+from autosample.experiment.strategies import recipe
 from autosample.samplers import PRESETS, Sampler
 from autosample.spec import SearchSpec
 from autosample.training import Epoch
 from autosample.trials import Request
-from autosample.trials.run import InProcessRunner
 from autosample.trials.run import prepare as set_up
 from benchmarks.data import dataset
 
@@ -131,8 +130,7 @@ def train(
 ) -> Trained:
     """Train the spec's only candidate to early stopping, then open the test once."""
     torch.set_num_threads(1)
-    task = Task(spec, split, InProcessRunner(split), lambda *_: None)
-    trainer, weights = set_up(Request(task.trial("row", spec.samplers)), split)
+    trainer, weights = set_up(Request(recipe.trial(spec, "row", spec.samplers)), split)
     began, stopped, best_epoch = time.perf_counter(), "patience", 0
     for epoch in trainer.epochs(weights):
         tell(epoch)

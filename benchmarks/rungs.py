@@ -22,7 +22,7 @@ from typing import NamedTuple
 import numpy as np
 
 from autosample.experiment.audit import regret
-from autosample.experiment.strategies.race import Branch
+from autosample.experiment.strategies.branch import Branch
 from autosample.models.base import ModelConfig
 from autosample.models.lightgcn import LightGCN
 from autosample.models.mf import MF

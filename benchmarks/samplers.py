@@ -25,13 +25,12 @@ import torch
 from autosample.core.types import Moment
 from autosample.data.order import Batch
 from autosample.data.splits import Split
-from autosample.experiment.run import prepare
-from autosample.experiment.strategies.task import Task
+from autosample.experiment.prepare import prepare
+from autosample.experiment.strategies import recipe
 from autosample.samplers import PRESETS, Sampler, UniformSampler
 from autosample.spec import SearchSpec
 from autosample.training import Trainer
 from autosample.trials import Request
-from autosample.trials.run import InProcessRunner
 from autosample.trials.run import prepare as set_up
 from benchmarks.data import dataset
 
@@ -86,9 +85,8 @@ def _seconds(work: Callable[[], object]) -> float:
 
 def timed(spec: SearchSpec, split: Split, sampler: Sampler) -> Timed:
     """Set a training up, in the middle of its passes."""
-    task = Task(spec, split, InProcessRunner(split), lambda *_: None)
     began = time.perf_counter()
-    trainer, _ = set_up(Request(task.trial(sampler.label, [sampler])), split)
+    trainer, _ = set_up(Request(recipe.trial(spec, sampler.label, [sampler])), split)
     built = time.perf_counter() - began
     with torch.no_grad():
         prepared = _seconds(

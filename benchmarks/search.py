@@ -28,17 +28,10 @@ import torch
 from autosample.core.progress import silent
 from autosample.evaluation.agreement import kendall
 from autosample.experiment.audit import regret
-from autosample.experiment.run import (
-    refitted,
-    retrained,
-    searched,
-)
-from autosample.experiment.strategies.evidence import SearchResult
+from autosample.experiment.winner import Winner, find_winner
 from autosample.spec import SearchSpec
 from autosample.spec.search import needs_ray
-from autosample.spec.strategies import Race
-from autosample.training.settings import Mixture
-from autosample.trials import TrialResult
+from autosample.spec.strategies import Mixture, Race
 from autosample.trials.local import runners_for
 from benchmarks.halving import replayed
 from benchmarks.regret import picture, points_of
@@ -83,40 +76,35 @@ def run(cell: Cell, strategy: str, seed: int) -> dict[str, Any]:
     fields = STRATEGIES[strategy] | {"training": training}
     spec, split = spec_of(cell, **fields), split_of(cell)
     with runners_for(on_ray=needs_ray(spec), parallel=1) as runners:
-        runner = runners(split)
-        found = searched(spec, split, runner, silent)
-        final = retrained(spec, found, split, runner, silent)
-        returned = refitted(final, spec.resolved_refit, runner, silent)
-        tested = [test_metric(cell, r.best_model(split)) for r in (returned, final)]
-    cost = found.cost.plus([returned] if final is found.start else [final, returned])
+        winner = find_winner(spec, runners(split), silent)
+        returned, before_refit = winner.models(split)
+    found, cost = winner.search, winner.cost
     return {
         "cell": cell.name,
         "seed": seed,
         "strategy": strategy,
         "chosen": found.chosen.label,
         "sampler": found.chosen.model_dump(mode="json"),
-        "metric_returned": tested[0],
-        "metric_before_refit": tested[1],
-        "epochs": epochs_of(spec, found, final),
+        "metric_returned": test_metric(cell, returned),
+        "metric_before_refit": test_metric(cell, before_refit),
+        "epochs": count_epochs(spec, winner),
         "pair_updates": cost.pair_updates,
         "seconds": cost.seconds,
         "searched": {c.name: c.metric.mean for c in found.candidates if c.metric},
     }
 
 
-def epochs_of(
-    spec: SearchSpec, found: SearchResult, final: TrialResult
-) -> dict[str, int]:
+def count_epochs(spec: SearchSpec, winner: Winner) -> dict[str, int]:
     """Count epochs by who made them, so that seconds of a quiet hour can be put in."""
-    shared, strategy = 0, spec.strategy
+    found, shared, strategy = winner.search, 0, spec.strategy
     if isinstance(strategy, Race):
         shared = strategy.warmup
     elif isinstance(strategy, Mixture):
         shared = strategy.epochs
     epochs = {each.name: max(each.epochs - shared, 0) for each in found.candidates}
     epochs[SUPERNET] = shared
-    if final is not found.start:
-        epochs[found.chosen.label] += len(final.history)
+    if winner.was_retrained:
+        epochs[found.chosen.label] += len(winner.final.history)
     epochs[found.chosen.label] += spec.resolved_refit
     return epochs
 

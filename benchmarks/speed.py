@@ -31,8 +31,8 @@ from autosample.data.interactions import Interactions
 from autosample.data.splits import Split
 from autosample.evaluation.metrics import Metric
 from autosample.evaluation.ranking import Ranking
-from autosample.experiment.run import prepare
-from autosample.experiment.strategies.task import Task
+from autosample.experiment.prepare import prepare
+from autosample.experiment.strategies import recipe
 from autosample.kernels.draws import uniform
 from autosample.losses import BPR
 from autosample.models import MF
@@ -41,7 +41,6 @@ from autosample.spec import SearchSpec
 from autosample.spec.candidates import default_candidates
 from autosample.training import FixedWeights, Trainer
 from autosample.trials import Request
-from autosample.trials.run import InProcessRunner
 from autosample.trials.run import prepare as set_up
 from benchmarks.data import dataset
 from benchmarks.limits import limits
@@ -56,8 +55,7 @@ LIGHTGCN_BATCHES = 60
 def trainer(split: Split, samplers: Sequence[Sampler], **fields: Any) -> Trainer:
     """Set a training up as a search would."""
     spec = SearchSpec.model_validate({"dataset": "speed"} | fields)
-    task = Task(spec, split, InProcessRunner(split), lambda *_: None)
-    return set_up(Request(task.trial("speed", samplers)), split)[0]
+    return set_up(Request(recipe.trial(spec, "speed", samplers)), split)[0]
 
 
 def epochs(training: Trainer, count: int = EPOCHS) -> float:

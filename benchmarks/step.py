@@ -15,8 +15,8 @@ from collections.abc import Sequence
 import torch
 
 from autosample.data.order import Batch
-from autosample.experiment.run import prepare
-from autosample.experiment.strategies.task import Task
+from autosample.experiment.prepare import prepare
+from autosample.experiment.strategies import recipe
 from autosample.losses import BPR
 from autosample.samplers import Sampler
 from autosample.spec import SearchSpec
@@ -24,7 +24,6 @@ from autosample.spec.candidates import default_candidates
 from autosample.training import FixedWeights
 from autosample.training.supernet import equal_weights
 from autosample.trials import Request
-from autosample.trials.run import InProcessRunner
 from autosample.trials.run import prepare as set_up
 from benchmarks.data import dataset
 
@@ -39,13 +38,12 @@ def main() -> None:
         {"dataset": "gowalla", "model": {"kind": given.model}}
     )
     split = prepare(spec, dataset("gowalla"))
-    task = Task(spec, split, InProcessRunner(split), lambda *_: None)
     alone = default_candidates(BPR())
     fields: dict[str, Sequence[Sampler]] = {each.label: [each] for each in alone}
     fields["mixed"] = alone
     steps = {}
     for name, samplers in fields.items():
-        trainer, _ = set_up(Request(task.trial(name, samplers)), split)
+        trainer, _ = set_up(Request(recipe.trial(spec, name, samplers)), split)
         steps[name] = (trainer, FixedWeights(equal_weights(len(samplers))).current())
     seconds: dict[str, list[float]] = {name: [] for name in fields}
     order = torch.Generator().manual_seed(0)

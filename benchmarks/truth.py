@@ -21,9 +21,8 @@ from pydantic import TypeAdapter
 from autosample.data.splits import Split
 from autosample.evaluation.metrics import Metric
 from autosample.evaluation.ranking import Ranking
-from autosample.experiment.run import prepare
-from autosample.experiment.strategies.exhaustive import scratch
-from autosample.experiment.strategies.task import Task
+from autosample.experiment.prepare import prepare
+from autosample.experiment.strategies import recipe
 from autosample.models import Model
 from autosample.samplers import Sampler, SamplerSpec
 from autosample.spec import SearchSpec
@@ -93,24 +92,19 @@ def test_metric(cell: Cell, model: Model) -> float:
     return float(hits.values(Metric(spec_of(cell).metric)).mean())
 
 
-def task_of(cell: Cell, **fields: Any) -> Task:
-    split = split_of(cell)
-    return Task(spec_of(cell, **fields), split, InProcessRunner(split), lambda *_: None)
-
-
 def train(cell: Cell, sampler: str, seed: int) -> dict[str, Any]:
     """Train one candidate from scratch to early stopping."""
     torch.set_num_threads(1)
-    task = task_of(cell)
-    request = scratch(task, READ.validate_json(sampler), seed)
-    [result] = task.run([request])
+    split = split_of(cell)
+    request = recipe.ordinary(spec_of(cell), READ.validate_json(sampler), seed)
+    [result] = InProcessRunner(split).run([request], lambda *_: None)
     return {
         "cell": cell.name,
         "sampler": json.loads(sampler),
         "label": request.trial.candidates[0].label,
         "seed": seed,
         "valid": result.best,
-        "test": test_metric(cell, result.best_model(task.split)),
+        "test": test_metric(cell, result.best_model(split)),
         "seconds": result.seconds,
         "pair_updates": result.pair_updates,
         "epochs": len(result.history),

@@ -15,15 +15,18 @@ from api.webhooks import check_url
 from autosample.core.config import Config
 from autosample.errors import SpecError
 from autosample.experiment.forecast import Forecast, forecast
+from autosample.experiment.prepare import prepare
 from autosample.experiment.report import Report
-from autosample.experiment.run import prepare
 from autosample.jobs.events import EventRow
 from autosample.jobs.state import Job, JobState
 from autosample.jobs.store import SqlJobStore
 from autosample.jobs.sweep import delete_job_files
 from autosample.spec import SearchSpec
+from autosample.spec.search import build_schema
 from autosample.views.charts import of_report, of_story
 from autosample.views.story import Story
+
+build_schema()  # FastAPI reads it when the routes below are declared.
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 

@@ -128,7 +128,7 @@ def _dry_run(
 ) -> None:
     from autosample.data.dataset import load_dataset
     from autosample.experiment.forecast import forecast
-    from autosample.experiment.run import prepare
+    from autosample.experiment.prepare import prepare
     from autosample.library import make_spec
     from autosample.views.terminal import show_forecast, show_stats
 

@@ -14,83 +14,83 @@ import numpy as np
 from pydantic import NonNegativeFloat
 
 from autosample.core.config import Config
-from autosample.core.progress import Listener, Progress, Stage, silent
+from autosample.core.progress import Listener, Stage, silent
 from autosample.core.seeds import numpy_generator
 from autosample.data.dataset import Dataset
-from autosample.data.splits import Split
 from autosample.errors import SearchFailed
 from autosample.evaluation.agreement import kendall
 from autosample.evaluation.metrics import Metric, Values
-from autosample.evaluation.ranking import Ranking
 from autosample.evaluation.replicates import compare_replicates, seed_noise
 from autosample.evaluation.significance import Comparison
-from autosample.experiment.run import (
-    prepare,
-    refitted,
-    retrained,
-    searched,
-)
+from autosample.experiment.prepare import open_test_split, prepare
+from autosample.experiment.progress import count_epochs
+from autosample.experiment.strategies import recipe
 from autosample.experiment.strategies.evidence import Cost, SearchResult
-from autosample.experiment.strategies.exhaustive import scratch
-from autosample.experiment.strategies.task import Task, epoch_event
+from autosample.experiment.winner import Winner, find_winner
 from autosample.models import Model
 from autosample.samplers import Sampler
 from autosample.spec import SearchSpec
-from autosample.training import Epoch
-from autosample.trials import Runners, Trial, TrialResult, TrialRunner
+from autosample.trials import Runners, TrialResult, TrialRunner
 from autosample.trials.run import InProcessRunner
 
 SEARCH = 0.2
-"""About the share of the search in an audit."""
+"""Share of an audit's progress that the search takes, roughly."""
 
 
 class Audited(Config):
-    """One candidate, as the search saw it and as it is."""
+    """One candidate, as the search measured it and as it is."""
 
     name: str
+    """The sampler in short."""
     searched: float | None
-    """Validation metric where the search last measured it."""
+    """Validation metric where the search last measured it; None: it never did."""
     truth: float | None
     """Mean test metric over seeds; None where a training failed."""
     seconds: NonNegativeFloat
-    """Of an ordinary training, mean over seeds."""
+    """Seconds of an ordinary training, mean over seeds."""
     epochs: NonNegativeFloat
-    """The same."""
+    """Epochs of an ordinary training, mean over seeds."""
 
 
 class Audit(Config):
-    """A search, judged."""
+    """A search, judged by the truth."""
 
     strategy: str
+    """Kind of the strategy."""
     metric: str
+    """Metric that the search maximised."""
     seeds: tuple[int, ...]
+    """Seeds of the trainings that the truth is the mean of."""
     candidates: tuple[Audited, ...]
-    """By truth, the best first."""
+    """Each candidate, the best by truth first."""
     chosen: str
+    """Name of the candidate that the search chose."""
     best: str
+    """Name of the candidate that is best by truth."""
     regret: float
     """1 - truth(chosen) / truth(best); 0 where they are the same."""
     gap: Comparison | None
-    """Chosen minus best, with what users and seeds do; None where they are one."""
+    """Chosen minus best, with an interval over users and seeds; None where they are
+    the same."""
     agreement: float | None
-    """Kendall's tau between the search's order and the truth's."""
+    """Kendall's tau between the search's order of candidates and the truth's."""
     returned: float
     """Test metric of the model that the search returned."""
     returned_over_best: float
-    """The same over the truth of the best, minus 1."""
+    """Test metric of the returned model over the truth of the best, minus 1."""
     returned_before_refit: float
-    """Test metric of that model before its last epochs, over training and validation
-    pairs; like the truth, it has seen training pairs alone."""
+    """Test metric of the returned model before its refit; like the truth's models, it
+    has seen training pairs alone."""
     before_refit_over_best: float
-    """The same over the truth of the best, minus 1."""
+    """Test metric before the refit over the truth of the best, minus 1."""
     search: Cost
-    """Of the search and its final training."""
+    """Cost of the search with its final training."""
     exhaustive: Cost
-    """Of the truth, all seeds."""
+    """Cost of the truth, all seeds."""
     in_trainings: float
     """Seconds of the search in ordinary trainings of the chosen candidate."""
     saved: float
-    """Share of the seconds that exhaustive search with one seed would have taken."""
+    """Share of the seconds of exhaustive search with one seed that was saved."""
 
 
 def audit(
@@ -106,78 +106,68 @@ def audit(
     """
     split = prepare(spec, dataset)
     runner = runners(split)
-    told = _scaled(tell)
-    found = searched(spec, split, runner, told)
-    final = retrained(spec, found, split, runner, told)
-    last = refitted(final, spec.resolved_refit, runner, told)
-    truth = _truth(spec, found, split, runner, tell)
+    winner = find_winner(spec, runner, _scale(tell))
+    truth = _train_all(spec, winner.search.chosen, runner, tell)
     # The test split is opened here, once everything is trained and decided.
-    ranking = Ranking(split.test, split.known, k=Metric(spec.metric).k)
+    metric = Metric(spec.metric)
+    ranking = open_test_split(split, metric.k)
 
-    def tested(model: Model) -> Values:
-        return ranking.hits(model()).values(Metric(spec.metric))
+    def measure(model: Model) -> Values:
+        return ranking.hits(model()).values(metric)
 
     values = {
-        sampler: np.stack([tested(result.best_model(split)) for result in results])
+        sampler: np.stack([measure(result.best_model(split)) for result in results])
         for sampler, results in truth.items()
         if all(result.usable for result in results)
     }
-    if found.chosen not in values:
-        name = found.chosen.label
+    if winner.search.chosen not in values:
+        name = winner.search.chosen.label
         raise SearchFailed(f"{name} won, and could not be trained from scratch")
-    returned, before = (
-        float(tested(e.best_model(split)).mean()) for e in (last, final)
+    models = winner.models(split)
+    returned, before = (float(measure(model).mean()) for model in models)
+    return _audit(spec, winner, truth, values, returned, before)
+
+
+def _scale(listener: Listener) -> Listener:
+    """Return a listener that hears the whole search as its share of the audit."""
+    return lambda progress: listener(
+        replace(progress, fraction=progress.fraction * SEARCH)
     )
-    cost = found.cost if final is found.start else found.cost.plus([final])
-    cost = cost if last is final else cost.plus([last])
-    return _judged(spec, found, truth, values, (returned, before), cost)
 
 
-def _scaled(tell: Listener) -> Listener:
-    return lambda each: tell(replace(each, fraction=each.fraction * SEARCH))
-
-
-def _truth(
-    spec: SearchSpec,
-    found: SearchResult,
-    split: Split,
-    runner: TrialRunner,
-    tell: Listener,
+def _train_all(
+    spec: SearchSpec, chosen: Sampler, runner: TrialRunner, listener: Listener
 ) -> dict[Sampler, list[TrialResult]]:
-    """Train all candidates, and the winner where the search has made it itself."""
-    task = Task(spec, split, runner, silent)
-    samplers = tuple(dict.fromkeys([*spec.samplers, found.chosen]))
+    """Train all candidates, and the winner where the search has composed it itself."""
+    samplers = tuple(dict.fromkeys([*spec.samplers, chosen]))
     seeds = spec.seeds
-    requests = [scratch(task, sampler, seed) for sampler in samplers for seed in seeds]
-    planned, done = len(requests) * spec.training.epochs, 0
-
-    def told(trial: Trial, epoch: Epoch) -> None:
-        nonlocal done
-        done += 1
-        at = SEARCH + (1 - SEARCH) * min(done / planned, 1.0)
-        tell(Progress(Stage.EVALUATING, at, epoch_event(trial, epoch)))
-
-    results = runner.run(requests, told)
+    requests = [
+        recipe.ordinary(spec, sampler, seed) for sampler in samplers for seed in seeds
+    ]
+    planned = len(requests) * spec.training.epochs
+    span = (SEARCH, 1.0)
+    on_epoch = count_epochs(Stage.EVALUATING, span, planned, listener)
+    results = runner.run(requests, on_epoch)
     return {
         sampler: list(results[at * len(seeds) : (at + 1) * len(seeds)])
         for at, sampler in enumerate(samplers)
     }
 
 
-def _judged(
+def _audit(
     spec: SearchSpec,
-    found: SearchResult,
+    winner: Winner,
     truth: Mapping[Sampler, Sequence[TrialResult]],
     values: Mapping[Sampler, Values],
-    returned: tuple[float, float],
-    cost: Cost,
+    returned: float,
+    before_refit: float,
 ) -> Audit:
+    result, cost = winner.search, winner.cost
     means = {sampler: float(each.mean()) for sampler, each in values.items()}
     best = max(means, key=lambda sampler: means[sampler])
-    measured = {each.name: each.metric.mean for each in found.candidates if each.metric}
-    both = [sampler for sampler in means if sampler.label in measured]
-    seconds = {s: _mean([r.seconds for r in each]) for s, each in truth.items()}
-    all_once = sum(seconds.values())
+    searched = _searched(result)
+    both = [sampler for sampler in means if sampler.label in searched]
+    seconds = {s: _mean([r.seconds for r in results]) for s, results in truth.items()}
     return Audit(
         strategy=spec.strategy.kind,
         metric=spec.metric,
@@ -185,30 +175,36 @@ def _judged(
         candidates=tuple(
             Audited(
                 name=sampler.label,
-                searched=measured.get(sampler.label),
+                searched=searched.get(sampler.label),
                 truth=means.get(sampler),
                 seconds=seconds[sampler],
                 epochs=_mean([len(result.history) for result in truth[sampler]]),
             )
             for sampler in sorted(truth, key=lambda s: -means.get(s, -1.0))
         ),
-        chosen=found.chosen.label,
+        chosen=result.chosen.label,
         best=best.label,
-        regret=regret(means[found.chosen], means[best]),
-        gap=_gap(spec, values, found.chosen, best),
+        regret=regret(means[result.chosen], means[best]),
+        gap=_gap(spec, values, result.chosen, best),
         agreement=kendall(
-            [measured[sampler.label] for sampler in both],
+            [searched[sampler.label] for sampler in both],
             [means[sampler] for sampler in both],
         ),
-        returned=returned[0],
-        returned_over_best=-regret(returned[0], means[best]),
-        returned_before_refit=returned[1],
-        before_refit_over_best=-regret(returned[1], means[best]),
+        returned=returned,
+        returned_over_best=-regret(returned, means[best]),
+        returned_before_refit=before_refit,
+        before_refit_over_best=-regret(before_refit, means[best]),
         search=cost,
         exhaustive=Cost().plus([each for some in truth.values() for each in some]),
-        in_trainings=cost.seconds / max(seconds[found.chosen], 1e-9),
-        saved=1 - cost.seconds / max(all_once, 1e-9),
+        in_trainings=cost.seconds / max(seconds[result.chosen], 1e-9),
+        saved=1 - cost.seconds / max(sum(seconds.values()), 1e-9),
     )
+
+
+def _searched(result: SearchResult) -> dict[str, float]:
+    """Return the validation metric of each candidate that the search has measured."""
+    reports = result.candidates
+    return {report.name: report.metric.mean for report in reports if report.metric}
 
 
 def regret(chosen: float, best: float) -> float:

@@ -12,18 +12,17 @@ from pydantic import AliasChoices, Field, NonNegativeFloat, NonNegativeInt, Posi
 
 from autosample.core.config import Config
 from autosample.data.splits import Split
-from autosample.experiment.strategies.plan import (
-    PlannedEpochs,
-    What,
-    retraining,
-    searching,
-    verifying,
-)
-from autosample.experiment.strategies.task import Task
+from autosample.experiment.strategies import recipe
 from autosample.spec import SearchSpec
-from autosample.training.settings import Mixture
+from autosample.spec.plan import (
+    PlannedEpochs,
+    Trainee,
+    plan_retraining,
+    plan_search,
+    plan_verification,
+)
 from autosample.trials import Request, Trial
-from autosample.trials.run import InProcessRunner, prepare
+from autosample.trials.run import prepare
 
 ENOUGH = 0.15
 """Seconds of steps that are timed, after a first batch that is not."""
@@ -68,7 +67,7 @@ def forecast(spec: SearchSpec, split: Split, parallel: int = 1) -> Forecast:
     finally:
         torch.set_num_threads(threads)
     bill = _Bill(seconds, split.train.num_pairs, parallel)
-    stages = [searching(spec), retraining(spec), verifying(spec)]
+    stages = [plan_search(spec), plan_retraining(spec), plan_verification(spec)]
     everything = [each for stage in stages for each in stage]
     search, final, checks = (bill.amount(stage) for stage in stages)
     return Forecast(
@@ -83,12 +82,12 @@ def forecast(spec: SearchSpec, split: Split, parallel: int = 1) -> Forecast:
 
 
 def _probed(spec: SearchSpec, split: Split) -> dict[str, float]:
-    task = Task(spec, split, InProcessRunner(split), lambda *_: None)
-    trials = {each.label: task.trial(each.label, [each]) for each in spec.samplers}
-    if any(each.what is What.SUPERNET for each in searching(spec)):
-        mixture = spec.strategy if isinstance(spec.strategy, Mixture) else None
-        name = What.SUPERNET.value
-        trials[name] = task.trial(name, spec.samplers, mixture=mixture)
+    trials = {
+        each.label: recipe.trial(spec, each.label, [each]) for each in spec.samplers
+    }
+    if any(each.trainee is Trainee.SUPERNET for each in plan_search(spec)):
+        name, learning = Trainee.SUPERNET.value, spec.strategy.weight_learning
+        trials[name] = recipe.trial(spec, name, spec.samplers, mixture=learning)
     return {name: _seconds_per_epoch(trial, split) for name, trial in trials.items()}
 
 
@@ -115,7 +114,7 @@ def _seconds_per_epoch(trial: Trial, split: Split) -> float:
 class _Bill:
     def __init__(self, seconds: dict[str, float], pairs: int, parallel: int) -> None:
         self.seconds, self.pairs, self.parallel = seconds, pairs, parallel
-        each = [s for name, s in seconds.items() if name != What.SUPERNET]
+        each = [s for name, s in seconds.items() if name != Trainee.SUPERNET]
         self.mean = sum(each) / len(each)
 
     def amount(self, stage: Sequence[PlannedEpochs]) -> Amount:
@@ -126,9 +125,9 @@ class _Bill:
 
     def _clock(self, planned: PlannedEpochs) -> float:
         one = self.mean
-        if planned.what is What.SUPERNET:
-            one = self.seconds[What.SUPERNET]
+        if planned.trainee is Trainee.SUPERNET:
+            one = self.seconds[Trainee.SUPERNET]
         rounds: float = ceil(planned.trials / self.parallel)
-        if planned.what is What.EACH:  # all costs occur, and pack well
+        if planned.trainee is Trainee.EACH:  # all costs occur, and pack well
             rounds = max(planned.trials / self.parallel, 1)
         return rounds * planned.likely * one

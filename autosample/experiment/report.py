@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt
 
@@ -10,6 +10,7 @@ from autosample.core.config import Config
 from autosample.core.events import TraceEvent
 from autosample.data.dataset import DatasetStats
 from autosample.evaluation.bands import Reach
+from autosample.experiment.budget import Shortened
 from autosample.experiment.false_negatives import FalseNegatives
 from autosample.experiment.forecast import Forecast
 from autosample.experiment.refit import Refit
@@ -21,61 +22,83 @@ from autosample.experiment.strategies.evidence import (
 )
 from autosample.experiment.verdict import Verdict
 from autosample.experiment.verification import Verification
+from autosample.samplers import SamplerSpec
 from autosample.spec import SearchSpec
 
 
 class SplitSizes(Config):
-    """Pairs in each part."""
+    """How many pairs each part of the split has."""
 
     kind: str
+    """How the data were split."""
     train: NonNegativeInt
+    """Pairs that models are trained on."""
     valid: NonNegativeInt
+    """Pairs that decisions are made by."""
     test: NonNegativeInt
+    """Pairs that the returned model is measured by, after all decisions."""
 
 
 class Costs(Config):
-    """What was spent on what."""
+    """What a search cost."""
 
     search: Cost
+    """Cost of the search itself."""
     retraining: Cost
+    """Cost of the final training and its refit; none where the search trained the
+    winner to its end."""
     wall_seconds: NonNegativeFloat
+    """Seconds on the clock, from start to report."""
 
 
 class Report(Config):
     """What was searched, what won, how sure that is, and what it cost."""
 
     version: str
+    """Version of AutoSample that made it."""
     spec: SearchSpec
+    """The search as it was asked for."""
+    shortened: Shortened | None = None
+    """What was run instead, to keep to the budget; None: all that was asked for."""
     dataset: DatasetStats
+    """Statistics of the data."""
     split: SplitSizes
-    chosen: dict[str, Any]
+    """How the data were split."""
+    chosen: SamplerSpec
     """The winning sampler, complete enough to build it."""
     chosen_label: str
+    """The winning sampler in short."""
     candidates: tuple[CandidateReport, ...]
+    """How each candidate did in the search."""
     verdict: Verdict
+    """What the winner gains over plain uniform sampling, and how sure that is."""
     valid: dict[str, float]
-    """Metrics on the validation split, of the returned model before its refit."""
+    """Metrics of the returned model before its refit, on the validation split."""
     test: dict[str, float]
-    """Metrics of the returned model on the test split, which was opened once, after all
+    """Metrics of the returned model on the test split, which is opened once, after all
     decisions."""
     refit: Refit | None
-    """None: the returned model has never seen the validation pairs."""
+    """The training on validation pairs too; None: the returned model has seen none."""
     reach: Reach
     """What the returned model recommends, and whom it serves, on the test split."""
     false_negatives: FalseNegatives
-    """How often the chosen sampler draws what the user did like."""
+    """How often the chosen sampler draws items that the user did like."""
     best_epoch: NonNegativeInt
-    """Epoch of the training from which the returned model is; where it goes on from the
-    search, that one's epochs count too."""
+    """Epoch of the final training that the returned model is from, before its refit;
+    epochs of a search that it continues count."""
     tuning: Tuning | None
-    """What was tuned and what that gained; None: nothing was."""
+    """What tuning found; None: nothing was tuned."""
     verification: Verification | None
+    """Trainings from scratch that verify the gain; None: the spec asked for none, or
+    one of them failed."""
     forecast: Forecast | None
-    """What was expected before the start, beside `costs`; None without a budget."""
+    """Costs that were expected before the start; None without a budget."""
     costs: Costs
+    """Costs of the search and its final training; `verification` has its own."""
     curves: tuple[Curve, ...]
-    """How each training of the search went."""
+    """Curve of each training of the search."""
     training: Curve
-    """The final training; its first epochs may be the search's."""
+    """Curve of the final training, the search's epochs included where it continues
+    them."""
     trace: tuple[Annotated[TraceEvent, Field(discriminator="kind")], ...]
     """What happened in the search, in order."""

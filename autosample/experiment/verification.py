@@ -23,9 +23,8 @@ from autosample.evaluation.replicates import (
     seed_noise,
 )
 from autosample.evaluation.significance import Comparison
+from autosample.experiment.strategies import recipe
 from autosample.experiment.strategies.evidence import Cost, SearchResult, Tuning
-from autosample.experiment.strategies.exhaustive import scratch
-from autosample.experiment.strategies.task import Task
 from autosample.models import Model
 from autosample.samplers import Sampler, UniformSampler
 from autosample.spec import SearchSpec
@@ -73,10 +72,10 @@ class Contest:
     entries: Mapping[str, Entry]
     seeds: tuple[int, ...]
 
-    def requests(self, task: Task) -> list[Request]:
+    def requests(self, spec: SearchSpec) -> list[Request]:
         """Return a training of each under every seed."""
         return [
-            scratch(task, entry.sampler, seed, entry.rates)
+            recipe.ordinary(spec, entry.sampler, seed, entry.rates)
             for entry in self.entries.values()
             for seed in self.seeds
         ]

@@ -29,7 +29,7 @@ CATALOGUE: dict[str, Callable[[], Sequence[type[Config]]]] = {
     "samplers": lambda: SAMPLERS.all,
     "models": lambda: MODELS.all,
     "losses": lambda: LOSSES.all,
-    "strategies": lambda: STRATEGIES,
+    "strategies": lambda: STRATEGIES.all,
 }
 """What there is of each part, plug-ins included."""
 

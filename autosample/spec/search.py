@@ -20,6 +20,7 @@ from autosample.evaluation.metrics import Metric
 from autosample.losses import BPR, LossSpec
 from autosample.models import MF, ModelConfig, ModelSpec
 from autosample.samplers import Sampler, SamplerSpec
+from autosample.spec.budget import Budget
 from autosample.spec.candidates import default_candidates
 from autosample.spec.compatibility import (
     history_refusal,
@@ -27,17 +28,11 @@ from autosample.spec.compatibility import (
     relaxation_refusal,
     sampler_refusal,
 )
-from autosample.spec.strategies import (
-    Asha,
-    Budget,
-    Exhaustive,
-    Race,
-    StrategySpec,
-    Tune,
-)
+from autosample.spec.strategies import Asha, Race, StrategySpec
+from autosample.spec.strategy import Strategy
+from autosample.spec.tuning import Tune
 from autosample.training import Training
 from autosample.training.relaxation import Relaxation
-from autosample.training.settings import Mixture
 
 
 def _default_by_name(value: Any) -> Any:
@@ -50,7 +45,7 @@ Candidates = Annotated[
 ]
 
 
-class SearchSpec(Config, defer_build=False):  # FastAPI wants it whole
+class SearchSpec(Config):
     """A search: data, model, loss, the samplers that compete, and how."""
 
     dataset: str = Field(min_length=1, max_length=200)
@@ -182,11 +177,14 @@ class SearchSpec(Config, defer_build=False):  # FastAPI wants it whole
         return self.training.model_copy(update=chosen)
 
     @property
-    def resolved_strategy(self) -> Race | Mixture | Exhaustive | Asha:
+    def resolved_strategy(self) -> Strategy:
         """The strategy with what the model suggests filled in."""
-        if isinstance(self.strategy, Race):
-            return self.strategy.paced(self.model.pace)
-        return self.strategy
+        return self.strategy.resolve(self.model)
+
+    @property
+    def study_settings(self) -> Asha:
+        """How the studies of `tune` stop trainings early."""
+        return self.strategy if isinstance(self.strategy, Asha) else Asha()
 
     @property
     def resolved_refit(self) -> int:
@@ -207,5 +205,15 @@ def _metric(text: str) -> str:
 
 
 def needs_ray(spec: SearchSpec) -> bool:
-    """Tell whether a search runs on Ray Tune."""
-    return isinstance(spec.strategy, Asha) or spec.tune is not None
+    """Return whether a search runs on Ray Tune."""
+    return spec.strategy.needs_ray or spec.tune is not None
+
+
+def build_schema() -> None:
+    """Build the schema of SearchSpec now, plug-ins included.
+
+    Otherwise it is built on first use, since a strategy's plug-in imports what imports
+    this module. FastAPI does not wait: it needs the schema when a route is declared.
+    """
+    SearchSpec.model_config["defer_build"] = False
+    SearchSpec.model_rebuild(force=True)

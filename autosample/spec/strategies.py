@@ -1,59 +1,68 @@
-"""The settings of each strategy; how they work is in the files of the same names."""
+"""Settings of each strategy of this package, and the registry of all strategies."""
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal, Self
+from math import ceil, floor, log
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
-from pydantic import (
-    AliasChoices,
-    Field,
-    NonNegativeInt,
-    PositiveFloat,
-    PositiveInt,
-    model_validator,
-)
+from pydantic import AliasChoices, Field, NonNegativeInt, PositiveFloat, PositiveInt
 
 from autosample.core.config import Config
-from autosample.training.settings import Mixture
+from autosample.core.plugins import Registry
+from autosample.models import ModelConfig
+from autosample.spec.budget import Room
+from autosample.spec.plan import PlannedEpochs, Trainee, ordinary_training
+from autosample.spec.strategy import Strategy
+from autosample.training.settings import WeightLearning
+
+if TYPE_CHECKING:
+    from autosample.spec.search import SearchSpec
 
 
 class Rung(Config):
     """One round of a race."""
 
     epochs: PositiveInt
-    """Epochs each candidate still in the race trains further."""
+    """Epochs that each candidate still in the race trains further."""
     keep: PositiveInt
-    """Candidates that stay in at most."""
+    """Most candidates that stay in the race."""
 
 
-class Race(Config):
-    """Train all candidates a little, drop those heading for less, and so on."""
+class Race(Strategy):
+    """Train all candidates a little, drop those heading for less, train the others
+    further, and so on."""
 
     paper: ClassVar[str] = (
         "successive halving: Jamieson and Talwalkar, AISTATS 2016, arXiv:1502.07943"
     )
     kind: Literal["race"] = "race"
     warmup: NonNegativeInt = 0
-    """Epochs of the equal mixture before the branches part; 0: from scratch."""
+    """Epochs of the supernet, with equal weights, from which branches start; 0: they
+    start from fresh parameters."""
     rungs: Annotated[tuple[Rung, ...], Field(min_length=1)] | None = None
-    """Rounds, each with fewer candidates and more epochs; the best of the last wins.
-    None: as many epochs as suit the model keep 5, four times as many 4, six times as
-    many 3, and eight times as many the winner."""
+    """Rounds, each with fewer candidates and more epochs; the best of the last one
+    wins. None: four rungs that end at 1, 4, 6 and 8 times the model's `pace` and keep
+    5, 4, 3 and 1 candidates."""
     reset: bool = True
-    """Forget the optimiser's step sizes where branches part: easy samplers have small
+    """Start branches of a supernet with a fresh optimiser: easy samplers have small
     gradients and would inherit steps made small by the hard ones."""
     refine: int = Field(0, ge=0, le=8)
-    """Rounds after the last rung in which the winner meets its neighbours, one step
-    away within the ranges of its settings, trained as long as it was."""
+    """Rounds after the last rung in which the winner competes with its neighbours, one
+    step away within the ranges of its hyperparameters, trained as long as it was."""
     doublings: float = Field(2.75, ge=0, le=8)
-    """Candidates are ranked by their metric after so many more doublings of epochs, if
-    each gained as much as the last; 0: by what they have reached."""
+    """Candidates are ranked by the metric they would reach after so many more doublings
+    of their epochs, if each gained as much as the last; 0: by what they have reached.
+    """
     confidence: float = Field(0.99, gt=0.5, lt=1)
-    """A candidate this surely worse than the leader is dropped before its turn, where
-    `doublings` is 0."""
+    """Where `doublings` is 0: confidence at which a candidate that is worse than the
+    leader is dropped before its turn."""
+
+    def resolve(self, model: ModelConfig) -> Race:
+        """Fill in the default rungs from the model's pace, if none are set."""
+        return self.paced(model.pace)
 
     def paced(self, pace: int) -> Race:
-        """Return it with rungs, of such epochs where it has none."""
+        """Return a copy with the default rungs at this pace, unless rungs are set."""
         if self.rungs is not None:
             return self
         rungs = tuple(
@@ -62,83 +71,148 @@ class Race(Config):
         )
         return self.model_copy(update={"rungs": rungs})
 
-    def fields(self, candidates: int) -> list[int]:
-        """Return how many run in each rung at most."""
-        fields, rungs = [candidates], self.rungs or ()
+    def planned_epochs(self, spec: SearchSpec) -> list[PlannedEpochs]:
+        """Return the warm-up, and the branches of each rung."""
+        count, trainee = len(spec.samplers), Trainee.EACH
+        planned = []
+        if self.warmup and count > 1:
+            planned.append(PlannedEpochs(Trainee.SUPERNET, 1, self.warmup, self.warmup))
+        for branches, rung in zip(self._sizes(count), self.rungs or (), strict=True):
+            planned.append(PlannedEpochs(trainee, branches, rung.epochs, rung.epochs))
+            trainee = Trainee.ANY
+            if rung.keep == 1:
+                break
+        return planned
+
+    def _sizes(self, candidates: int) -> list[int]:
+        """Return the most branches that each rung trains."""
+        sizes, rungs = [candidates], self.rungs or ()
         for rung in rungs[:-1]:
-            fields.append(min(fields[-1], rung.keep))
-        return fields
+            sizes.append(min(sizes[-1], rung.keep))
+        return sizes
+
+    def shorten(self, ratio: float) -> Race:
+        """Return a copy with this share of warm-up and of each rung's epochs."""
+        rungs = tuple(
+            rung.model_copy(update={"epochs": _shorten(rung.epochs, ratio)})
+            for rung in self.rungs or ()
+        )
+        warmup = floor(self.warmup * ratio)
+        return self.model_copy(update={"warmup": warmup, "rungs": rungs})
 
 
-class Exhaustive(Config):
+class Mixture(WeightLearning, Strategy):
+    """Train all candidates as one mixture, learn its weights by gradient, and choose
+    the candidate with the largest weight."""
+
+    paper: ClassVar[str] = (
+        "Lyu et al., 2023, arXiv:2311.03526; gradient: Liu et al., arXiv:1806.09055"
+    )
+    kind: Literal["mixture"] = "mixture"
+    epochs: PositiveInt = 20
+    """Epochs of the mixture's training."""
+
+    def planned_epochs(self, spec: SearchSpec) -> list[PlannedEpochs]:
+        """Return the epochs of the supernet."""
+        return [PlannedEpochs(Trainee.SUPERNET, 1, self.epochs, self.epochs)]
+
+    def shorten(self, ratio: float) -> Mixture:
+        """Return a copy with this share of the epochs."""
+        return self.model_copy(update={"epochs": _shorten(self.epochs, ratio)})
+
+    @property
+    def weight_learning(self) -> WeightLearning:
+        """The settings of weight learning alone."""
+        names = WeightLearning.model_fields
+        return WeightLearning(**{name: getattr(self, name) for name in names})
+
+
+class Exhaustive(Strategy):
     """Train every candidate from scratch to early stopping under every seed."""
 
     paper: ClassVar[str] = "the truth that other strategies are judged by"
+    trains_to_the_end: ClassVar[bool] = True
+    budget_share: ClassVar[float] = 1.0
     kind: Literal["exhaustive"] = "exhaustive"
 
+    def planned_epochs(self, spec: SearchSpec) -> list[PlannedEpochs]:
+        """Return a training of each candidate under every seed."""
+        trials = len(spec.samplers) * len(spec.seeds)
+        return [ordinary_training(spec, Trainee.EACH, trials)]
 
-class Asha(Config):
-    """Train every candidate from scratch; stop early what is behind at milestones.
+    def fit(self, spec: SearchSpec, room: Room) -> SearchSpec | None:
+        """Shorten each training; None where not an epoch of each fits."""
+        if room.ratio >= 1:
+            return spec
+        epochs = floor(spec.training.epochs * room.ratio)
+        if epochs < 1:
+            return None
+        training = spec.training.model_copy(update={"epochs": epochs})
+        return spec.model_copy(update={"training": training})
 
-    Runs on Ray Tune. With more than one trial at a time the answer depends on who is
-    done first: what is asked at a milestone is to be among the best of those so far.
+
+class Asha(Strategy):
+    """Train every candidate from scratch; stop those that are behind at milestones.
+
+    Runs on Ray Tune. With more than one trial at a time the answer depends on which
+    trial ends first: each milestone compares with those that have reached it so far.
     """
 
     paper: ClassVar[str] = "Li et al., MLSys 2020, arXiv:1810.05934"
+    trains_to_the_end: ClassVar[bool] = True
+    tunes: ClassVar[bool] = True
+    needs_ray: ClassVar[bool] = True
     kind: Literal["asha"] = "asha"
     grace: PositiveInt = 4
     """Epochs before the first milestone."""
     reduction: int = Field(3, ge=2, le=16)
-    """One in so many goes on at a milestone; the next has so many times the epochs."""
+    """At each milestone one training in so many goes on, to the next milestone after
+    so many times the epochs."""
     total_epochs: PositiveInt | None = Field(
         None, validation_alias=AliasChoices("total_epochs", "passes")
     )
     """Most epochs of all trainings together; None: no limit."""
     seconds: PositiveFloat | None = None
-    """On the clock at most; None: no limit."""
+    """Most seconds on the clock; None: no limit."""
+
+    def planned_epochs(self, spec: SearchSpec) -> list[PlannedEpochs]:
+        """Return the study of all candidates."""
+        trials = spec.tune.samples if spec.tune else len(spec.samplers)
+        return [self.planned_study(spec, trials)]
+
+    def planned_study(self, spec: SearchSpec, trials: int) -> PlannedEpochs:
+        """Return the epochs of a study.
+
+        Each milestone stops all but one in `reduction`, so that between two milestones
+        all trainings together train as many epochs as before the first.
+        """
+        most = spec.training.epochs
+        milestones = log(max(most / self.grace, 1), self.reduction)
+        likely = self.grace * (1 + milestones * (1 - 1 / self.reduction))
+        return PlannedEpochs(Trainee.ANY, trials, min(ceil(likely), most), most)
+
+    def fit(self, spec: SearchSpec, room: Room) -> SearchSpec | None:
+        """Set limits for Ray Tune to keep to; None where not all candidates would
+        reach the first milestone."""
+        limits: dict[str, float] = {}
+        if room.epochs is not None:
+            if room.epochs <= self.grace * len(spec.samplers):
+                return None
+            limits["total_epochs"] = min(room.epochs, self.total_epochs or room.epochs)
+        if room.seconds is not None:
+            limits["seconds"] = min(room.seconds, self.seconds or room.seconds)
+        strategy = self.model_copy(update=limits)
+        return spec.model_copy(update={"strategy": strategy})
 
 
-class RateRange(Config):
-    """Range in which a rate is searched, on a logarithmic scale; equal ends fix it."""
-
-    low: PositiveFloat
-    high: PositiveFloat
-
-    @model_validator(mode="after")
-    def _in_order(self) -> Self:
-        if self.high < self.low:
-            raise ValueError(f"high, {self.high:g}, is below low, {self.low:g}")
-        return self
+def _shorten(epochs: int, ratio: float) -> int:
+    return max(floor(epochs * ratio), 1)
 
 
-class Tune(Config):
-    """What is tuned together with the sampler, and how much work that may be.
+STRATEGIES: Registry[Strategy] = Registry(
+    "strategies",
+    Strategy,  # type: ignore[type-abstract]
+    lambda: (Race, Mixture, Exhaustive, Asha),
+)
 
-    As many settings are tried for plain uniform sampling, so that what tuning gains is
-    told apart from what the sampler gains. Runs on Ray Tune with Optuna's searcher.
-    """
-
-    learning_rate: RateRange | None = None
-    """Range of the learning rate; None: a quarter to four times its usual value."""
-    l2: RateRange | None = None
-    """Range of the l2 penalty; None: a quarter to four times its usual value."""
-    sampler: bool = True
-    """Tune the settings of samplers too, within the ranges they state."""
-    samples: int = Field(24, ge=2, le=1000)
-    """Settings tried, of the best candidates and again of uniform."""
-
-
-class Budget(Config):
-    """What a search with its final training may cost; `verify` is billed apart."""
-
-    seconds: PositiveFloat | None = None
-    """On the clock, from the start of the job's work."""
-    pair_updates: PositiveInt | None = None
-    """Training pairs times epochs, over all trainings."""
-
-
-StrategySpec = Annotated[
-    Race | Mixture | Exhaustive | Asha, Field(discriminator="kind")
-]
-
-STRATEGIES: tuple[type[Config], ...] = (Race, Mixture, Exhaustive, Asha)
+StrategySpec = Annotated[Strategy, STRATEGIES]

@@ -22,7 +22,7 @@ from autosample.core.tensors import State
 from autosample.core.types import Pairs, Queries
 from autosample.losses import Loss
 from autosample.samplers import Observed, UniformSampler
-from autosample.training.settings import Mixture
+from autosample.training.settings import WeightLearning
 from autosample.training.supernet import Supernet
 from autosample.training.trainer import Trainer
 
@@ -37,7 +37,7 @@ class LearnedWeights:
 
     def __init__(
         self,
-        settings: Mixture,
+        settings: WeightLearning,
         candidates: int,
         observed: Observed,
         loss: Loss,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal, Self
+from typing import Literal, Self
 
 from pydantic import (
     Field,
@@ -38,16 +38,9 @@ class Training(Config):
     """Seed of initial parameters, order of pairs and negatives during the search."""
 
 
-class Mixture(Config):
-    """Train all candidates as one mixture, learn its weights by gradient, and choose
-    the candidate with the largest weight."""
+class WeightLearning(Config):
+    """How a supernet's mixture weights are learned."""
 
-    paper: ClassVar[str] = (
-        "Lyu et al., 2023, arXiv:2311.03526; gradient: Liu et al., arXiv:1806.09055"
-    )
-    kind: Literal["mixture"] = "mixture"
-    epochs: PositiveInt = 20
-    """Epochs of the mixture's training."""
     learning_rate: PositiveFloat = 0.1
     """Learning rate of Adam for the logits of the weights."""
     every: PositiveInt = 4

@@ -30,7 +30,7 @@ from autosample.trials.runner import (
 from autosample.trials.study import (
     Study,
     Tried,
-    studied,
+    run_study,
 )
 from autosample.trials.trial import Trial
 
@@ -134,7 +134,7 @@ class ReusingRunner:
 
     def study(self, study: Study, on_epoch: OnEpoch) -> list[Tried]:
         """Run a study as the runner does: of its trainings none is kept."""
-        return studied(self.runner, study, on_epoch)
+        return run_study(self.runner, study, on_epoch)
 
     def _kept(self, request: Request) -> TrialResult | None:
         if not _repeats(request):

@@ -1,6 +1,7 @@
-"""A study: many trainings from scratch, drawn from a space, the worse stopped early.
+"""A study: many trainings from scratch, drawn from a search space, of which those that
+are behind are stopped early.
 
-The library says what a study is; who runs it is Ray Tune, in `workers`.
+The library says what a study is; Ray Tune runs it, in `workers`.
 """
 
 from __future__ import annotations
@@ -17,65 +18,74 @@ from autosample.trials.trial import Trial
 
 SAMPLER = "sampler"
 Point = Mapping[str, Any]
-"""A place in a space: the candidate's number under `sampler`, and a value for each of
-its dials."""
+"""A point of a search space: the candidate's number under SAMPLER, and a value of each
+of its hyperparameters."""
 
 
 class Hyperparameter(NamedTuple):
-    """A number that is turned."""
+    """A number that a study varies, and its range."""
 
     low: float
     high: float
     log: bool
+    """Whether it is searched on a logarithmic scale."""
     integer: bool
 
 
 @dataclass(frozen=True)
 class Space:
-    """Candidates, what is turned for all of them, and for each of them alone."""
+    """A search space: candidates, and the hyperparameters that are varied with them."""
 
     samplers: tuple[Sampler, ...]
     rates: Mapping[str, Hyperparameter]
+    """Fields of Training that are varied for all candidates."""
     own: tuple[Mapping[str, Hyperparameter], ...]
-    """By candidate, under names that no other candidate has."""
+    """Hyperparameters of each candidate alone, as `<number of the candidate>.<name>`,
+    so that no two candidates share a name."""
 
     def hyperparameters(self, at: int) -> dict[str, Hyperparameter]:
-        """Return what is turned for a candidate."""
+        """Return what is varied for the candidate of this number."""
         return {**self.rates, **self.own[at]}
 
     @property
     def is_list(self) -> bool:
-        """Whether there is nothing to turn."""
+        """Whether it consists of the candidates alone."""
         return not self.rates and not any(self.own)
 
     def sampler(self, point: Point) -> Sampler:
-        """Return the candidate with its dials as they stand; raises ValueError where
-        they do not go together."""
+        """Return the candidate with its hyperparameters at a point; raises ValueError
+        where they do not go together."""
         at = point[SAMPLER]
-        base = self.samplers[at]
-        turned = {name.partition(".")[2]: point[name] for name in self.own[at]}
-        if not turned:
-            return base
-        return type(base).model_validate(base.model_dump() | turned)
+        listed = self.samplers[at]
+        values = {name.partition(".")[2]: point[name] for name in self.own[at]}
+        if not values:
+            return listed
+        return type(listed).model_validate(listed.model_dump() | values)
 
 
 @dataclass(frozen=True)
 class Study:
-    """What to train and when to stop it."""
+    """What to train, and when to stop it."""
 
     template: Trial
-    """All that the trainings have in common; `training.epochs` is for each."""
+    """What all trainings have in common; `training.epochs` limits each of them."""
     space: Space
     samples: int
-    """Places of the space that are tried; where there is nothing to turn, every
-    candidate is, once."""
+    """Points of the space that are tried; in a space of candidates alone, each of them
+    is tried once instead."""
     grace: int
+    """Epochs before the first milestone."""
     reduction: int
+    """At each milestone one training in so many goes on, to a milestone after so many
+    times the epochs."""
     total_epochs: int | None = None
+    """Most epochs of all trainings together."""
     seconds: float | None = None
+    """Most seconds on the clock."""
 
     def trial(self, point: Point) -> Trial:
-        """Return the training at a place; raises ValueError where there is none."""
+        """Return the training at a point; raises ValueError where hyperparameters do
+        not go together."""
         sampler = self.space.sampler(point)
         rates = {name: point[name] for name in self.space.rates}
         training = self.template.training.model_copy(update=rates)
@@ -88,12 +98,12 @@ class Study:
 
     @property
     def milestones(self) -> tuple[int, ...]:
-        """Return after how many epochs a training has to show itself."""
-        found, at = [], self.grace
+        """Numbers of epochs after which trainings are compared with one another."""
+        milestones, at = [], self.grace
         while at < self.template.training.epochs:
-            found.append(at)
+            milestones.append(at)
             at *= self.reduction
-        return tuple(found)
+        return tuple(milestones)
 
 
 class Tried(NamedTuple):
@@ -107,7 +117,7 @@ class Tried(NamedTuple):
 
     @property
     def sampler(self) -> Sampler:
-        """The candidate with its dials as they stood."""
+        """The candidate with its hyperparameters as they were tried."""
         [sampler] = self.result.trial.candidates
         return sampler
 
@@ -117,13 +127,16 @@ class StudyRunner(TrialRunner, Protocol):
     """Runs studies as well."""
 
     def study(self, study: Study, on_epoch: OnEpoch) -> list[Tried]:
-        """Run a study; its trainings depend on one another, so that their number at a
-        time changes the answer."""
+        """Run a study.
+
+        Its trainings are compared with one another, so the answer depends on how many
+        run at a time.
+        """
         ...
 
 
-def studied(runner: TrialRunner, study: Study, on_epoch: OnEpoch) -> list[Tried]:
-    """Let a runner run a study; raises SpecError where it can not."""
+def run_study(runner: TrialRunner, study: Study, on_epoch: OnEpoch) -> list[Tried]:
+    """Let a runner run a study; raises SpecError where it cannot."""
     if not isinstance(runner, StudyRunner):
         raise SpecError(
             "strategy asha and `tune` run on Ray Tune, and this search runs in one"

@@ -18,7 +18,7 @@ from autosample.models import Model, ModelSpec, build
 from autosample.samplers import SamplerSpec
 from autosample.training import Training
 from autosample.training.relaxation import Relaxation
-from autosample.training.settings import Mixture
+from autosample.training.settings import WeightLearning
 
 
 class Start(StrEnum):
@@ -39,7 +39,7 @@ class Trial(Config):
     candidates: tuple[SamplerSpec, ...]
     """One for an ordinary training, more for a supernet, which weighs them alike."""
     relaxation: Relaxation = Relaxation.LOSS
-    mixture: Mixture | None = None
+    mixture: WeightLearning | None = None
     """How the weights are learned; None: they stay equal."""
     training: Training
     metric: str

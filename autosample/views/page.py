@@ -39,7 +39,9 @@ def report_page(report: Report) -> str:
         .render(
             report=report,
             findings=findings(report),
-            sampler=json.dumps(report.chosen, indent=1, sort_keys=True),
+            sampler=json.dumps(
+                report.chosen.model_dump(mode="json"), indent=1, sort_keys=True
+            ),
             charts=in_script(told),
             style=Markup(web.read("style.css")),
             plotly=Markup(web.plotly()),

@@ -19,10 +19,10 @@ import pytest
 from autosample.data.splits import Split
 from autosample.data.synthetic import Synthetic
 from autosample.errors import Cancelled
-from autosample.experiment.run import prepare
+from autosample.experiment.prepare import prepare
 from autosample.experiment.strategies.evidence import SearchResult
+from autosample.experiment.strategies.ledger import Ledger
 from autosample.experiment.strategies.run import search
-from autosample.experiment.strategies.task import Task
 from autosample.jobs.settings import Settings
 from autosample.library import make_spec
 from autosample.samplers import PopularitySampler, UniformSampler
@@ -56,7 +56,7 @@ def found_by(
     spec = make_spec("made", FIELDS | fields)
     split = prepare(spec, DATA)
     runner = RayRunner(pool, split, FolderCheckpoints(folder.as_uri()), tick)
-    return search(Task(spec, split, runner, lambda *_: None)), split
+    return search(Ledger(spec, runner)), split
 
 
 def test_asha_stops_what_hurts_and_one_at_a_time_is_the_same_again(
@@ -67,9 +67,10 @@ def test_asha_stops_what_hurts_and_one_at_a_time_is_the_same_again(
     assert first.chosen == GOOD
     assert passes[BAD.label] == 2
     again, _ = found_by(pool, tmp_path / "b")
-    assert isinstance(first.start, TrialResult)
-    assert isinstance(again.start, TrialResult)
-    ours, theirs = (r.start.best_model(split).state_dict() for r in (first, again))  # type: ignore[union-attr]
+    assert isinstance(first.final_training, TrialResult)
+    assert isinstance(again.final_training, TrialResult)
+    ours = first.final_training.best_model(split).state_dict()
+    theirs = again.final_training.best_model(split).state_dict()
     assert all(ours[name].equal(theirs[name]) for name in theirs)
     assert again.candidates == first.candidates
 
@@ -91,10 +92,10 @@ def test_a_study_run_again_goes_on_from_what_is_kept(
     assert kept
     resumed, split = found_by(pool, tmp_path)
     whole, _ = found_by(pool, tmp_path / "other")
-    assert isinstance(resumed.start, TrialResult)
-    assert isinstance(whole.start, TrialResult)
-    ours = resumed.start.best_model(split).state_dict()
-    theirs = whole.start.best_model(split).state_dict()
+    assert isinstance(resumed.final_training, TrialResult)
+    assert isinstance(whole.final_training, TrialResult)
+    ours = resumed.final_training.best_model(split).state_dict()
+    theirs = whole.final_training.best_model(split).state_dict()
     assert all(ours[name].equal(theirs[name]) for name in theirs)
 
 
@@ -114,8 +115,8 @@ def test_a_limit_of_passes_ends_a_study_and_the_winner_goes_on(
     strategy = FIELDS["strategy"] | {"total_epochs": 6}
     found, _ = found_by(pool, tmp_path, strategy=strategy)
     assert found.cost.epochs < 20  # what is under way goes on to the next milestone
-    assert not isinstance(found.start, TrialResult)
-    assert found.start.trial.start == found.start.start.trial.digest  # type: ignore[union-attr]
+    assert not isinstance(found.final_training, TrialResult)
+    assert found.final_training.trial.start == found.final_training.start.trial.digest  # type: ignore[union-attr]
 
 
 RUN = [sys.executable, "-m", "autosample", "search", "mine.csv", "--strategy", "asha"]

@@ -1,1 +1,1 @@
-"""How a winner is found: one file for each strategy."""
+"""How a winner is found: an algorithm per file, and what algorithms share."""

@@ -1,7 +1,7 @@
 """ASHA over candidates and their settings: what one would do with Ray Tune alone.
 
 Li et al., MLSys 2020, arXiv:1810.05934. Every training starts from fresh parameters, so
-the winner is trained to its end when the search is over.
+the winner is already trained to its end when the search is over.
 """
 
 from __future__ import annotations
@@ -11,58 +11,57 @@ from collections.abc import Sequence
 from autosample.core.events import RungEnded
 from autosample.errors import SearchFailed
 from autosample.evaluation.significance import compare, estimate
+from autosample.experiment.strategies import recipe
 from autosample.experiment.strategies.evidence import CandidateReport, SearchResult
-from autosample.experiment.strategies.plan import likely_epochs
+from autosample.experiment.strategies.ledger import Ledger
 from autosample.experiment.strategies.space import space_of
-from autosample.experiment.strategies.task import Task
 from autosample.samplers import Sampler, UniformSampler
+from autosample.spec import SearchSpec
+from autosample.spec.plan import likely_epochs
 from autosample.spec.strategies import Asha
 from autosample.trials import Request, Start, TrialResult
 from autosample.trials.study import Study, Tried
 
 
-def asha(task: Task, settings: Asha) -> SearchResult:
-    """Train all candidates, stopping what is behind; the best that ended by itself."""
-    study = study_of(task, task.spec.samplers, settings)
-    task.planned = likely_epochs(task.spec)
-    tried = task.study(study)
-    best = {base: best_of(mine) for base, mine in _by_base(tried).items()}
-    sound = {base: each for base, each in best.items() if each is not None}
+def search_with_asha(ledger: Ledger, settings: Asha) -> SearchResult:
+    """Train all candidates, stopping those that are behind; choose the best of those
+    that ended by themselves."""
+    spec = ledger.spec
+    ledger.planned = likely_epochs(spec)
+    tried = ledger.study(study_of(spec, spec.samplers, settings))
+    best = {listed: best_of(trainings) for listed, trainings in _by_base(tried).items()}
+    sound = {listed: one for listed, one in best.items() if one is not None}
     if not sound:
-        told = "; ".join(f"{t.base.label}: {t.result.error}" for t in tried)
-        raise SearchFailed(f"every candidate failed ({told})")
+        errors = "; ".join(f"{t.base.label}: {t.result.error}" for t in tried)
+        raise SearchFailed(f"every candidate failed ({errors})")
     ranked = sorted(sound.values(), key=_rank, reverse=True)
+    ledger.note(_rung_event(tried, ranked))
     winner = ranked[0]
-    task.note(
-        RungEnded(
-            rung=1,
-            metrics={each.sampler.label: round(each.result.best, 6) for each in ranked},
-            kept=(winner.sampler.label,),
-            tried=len(tried),
-            stopped=sum(not each.over for each in tried),
-        )
-    )
-    uniform = next((each for each in ranked if _is_uniform(each)), None)
-    errors = {each.base: each.result.error for each in tried}
+    errors_by_base = {training.base: training.result.error for training in tried}
     return SearchResult(
         chosen=winner.sampler,
         candidates=tuple(
-            _report(base, sound.get(base), winner, uniform, errors.get(base))
-            for base in task.spec.samplers
+            _report(sound[sampler], ranked)
+            if sampler in sound
+            else CandidateReport(
+                sampler=sampler,
+                name=sampler.label,
+                error=errors_by_base.get(sampler) or "not tried",
+            )
+            for sampler in spec.samplers
         ),
-        start=ending(task, winner),
-        trace=tuple(task.trace),
-        cost=task.cost,
+        final_training=final_training(winner),
+        trace=tuple(ledger.trace),
+        cost=ledger.cost,
         runner_up=ranked[1].sampler if len(ranked) > 1 else None,
         listed=winner.base,
     )
 
 
-def study_of(task: Task, samplers: Sequence[Sampler], settings: Asha) -> Study:
-    """Return a study of some candidates and what the spec lets be tuned."""
-    spec = task.spec
+def study_of(spec: SearchSpec, samplers: Sequence[Sampler], settings: Asha) -> Study:
+    """Return a study of some candidates over what the spec lets be tuned."""
     return Study(
-        template=task.trial("study", [samplers[0]]),
+        template=recipe.trial(spec, "study", [samplers[0]]),
         space=space_of(spec, samplers),
         samples=spec.tune.samples if spec.tune else len(samplers),
         grace=settings.grace,
@@ -75,16 +74,19 @@ def study_of(task: Task, samplers: Sequence[Sampler], settings: Asha) -> Study:
 def best_of(tried: Sequence[Tried]) -> Tried | None:
     """Return the best of those that ended by themselves, or else of those that came
     farthest; None where all failed."""
-    sound = [each for each in tried if each.result.error is None]
+    sound = [training for training in tried if training.result.error is None]
     return max(sound, key=_rank, default=None)
 
 
-def _rank(each: Tried) -> tuple[bool, int, float]:
-    return each.over, 0 if each.over else len(each.result.history), each.result.best
+def _rank(training: Tried) -> tuple[bool, int, float]:
+    """Return what trainings are compared by: those that ended by themselves by their
+    metric; those that were stopped by how far they came, then by their metric."""
+    epochs = 0 if training.over else len(training.result.history)
+    return training.over, epochs, training.result.best
 
 
-def ending(task: Task, winner: Tried) -> Request | TrialResult:
-    """Return the winner's model, or how its training goes on where a limit ended it."""
+def final_training(winner: Tried) -> Request | TrialResult:
+    """Return the winner's training, or how it goes on where a limit stopped it."""
     if winner.over:
         return winner.result
     trial = winner.result.trial.model_copy(
@@ -98,38 +100,37 @@ def ending(task: Task, winner: Tried) -> Request | TrialResult:
 
 
 def _by_base(tried: Sequence[Tried]) -> dict[Sampler, list[Tried]]:
-    found: dict[Sampler, list[Tried]] = {}
-    for each in tried:
-        found.setdefault(each.base, []).append(each)
-    return found
+    """Group the trainings of a study by the candidate as it was listed."""
+    groups: dict[Sampler, list[Tried]] = {}
+    for training in tried:
+        groups.setdefault(training.base, []).append(training)
+    return groups
 
 
-def _is_uniform(each: Tried) -> bool:
-    return isinstance(each.base, UniformSampler)
+def _rung_event(tried: Sequence[Tried], ranked: Sequence[Tried]) -> RungEnded:
+    return RungEnded(
+        rung=1,
+        metrics={best.sampler.label: round(best.result.best, 6) for best in ranked},
+        kept=(ranked[0].sampler.label,),
+        tried=len(tried),
+        stopped=sum(not training.over for training in tried),
+    )
 
 
-def _report(
-    base: Sampler,
-    best: Tried | None,
-    winner: Tried,
-    uniform: Tried | None,
-    error: str | None,
-) -> CandidateReport:
-    if best is None:
-        return CandidateReport(
-            sampler=base.model_dump(mode="json"),
-            name=base.label,
-            error=error or "not tried",
-        )
-    like = uniform is not None and best.over and uniform.over and best is not uniform
+def _report(best: Tried, ranked: Sequence[Tried]) -> CandidateReport:
+    """Report a candidate by its best training."""
+    uniform = next(
+        (one for one in ranked if isinstance(one.base, UniformSampler)), None
+    )
+    gap = None
+    # A training that was stopped at a milestone was not trained as long as another.
+    if uniform is not None and best is not uniform and best.over and uniform.over:
+        gap = compare(best.result.best_U, uniform.result.best_U)
     return CandidateReport(
-        sampler=best.sampler.model_dump(mode="json"),
+        sampler=best.sampler,
         name=best.sampler.label,
         metric=estimate(best.result.best_U),
         epochs=len(best.result.history),
-        # What was stopped at a milestone has not been trained as long.
-        versus_uniform=compare(best.result.best_U, uniform.result.best_U)
-        if like and uniform is not None
-        else None,
-        weight=float(best is winner),
+        versus_uniform=gap,
+        weight=float(best is ranked[0]),
     )

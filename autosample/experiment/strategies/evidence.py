@@ -1,10 +1,9 @@
-"""What tuning found, and what of the gain is its own."""
+"""What a search finds: a report per candidate, its cost, and its result."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from pydantic import AliasChoices, Field, NonNegativeFloat, NonNegativeInt, PositiveInt
 
@@ -16,11 +15,14 @@ from autosample.trials import Request, TrialResult
 
 
 class Setting(Config):
-    """A sampler with its rates, trained to early stopping."""
+    """A sampler and rates, with which a model was trained to early stopping."""
 
     sampler: SamplerSpec
+    """The sampler with its hyperparameters."""
     learning_rate: float
+    """Learning rate of the training."""
     l2: float
+    """Weight of the l2 penalty."""
     valid: Estimate
     """Validation metric at the best epoch."""
     epochs: PositiveInt = Field(validation_alias=AliasChoices("epochs", "passes"))
@@ -28,47 +30,52 @@ class Setting(Config):
 
     @property
     def rates(self) -> dict[str, float]:
-        """Return the fields of Training that were tuned."""
+        """The fields of Training that were tuned."""
         return {"learning_rate": self.learning_rate, "l2": self.l2}
 
 
 class Tuning(Config):
-    """Two samplers, each before and after tuning.
+    """The chosen sampler and uniform sampling, each before and after tuning.
 
-    All by the validation metric that they were chosen by, so that gains lean to the
-    high side; `verify` sets them beside each other on the test split.
+    Measured by the validation metric that they were chosen by, so gains are slightly
+    overestimated; `verify` compares them on the test split.
     """
 
     chosen: Setting
+    """The chosen sampler, tuned."""
     chosen_before: Setting
-    """The same candidate as it was listed, at the usual rates."""
+    """The same candidate as the spec lists it, at the usual rates."""
     uniform: Setting
+    """Uniform sampling, tuned."""
     uniform_before: Setting
+    """Uniform sampling at the usual rates."""
     tried: NonNegativeInt
-    """Trainings of both studies."""
+    """Number of trainings in both studies."""
     stopped: NonNegativeInt
-    """Those of them that were stopped early."""
+    """Number of trainings that the studies stopped early."""
     tuning_gain: Comparison
-    """Chosen after minus chosen before."""
+    """Chosen sampler after tuning minus before."""
     sampler_gain: Comparison
-    """Chosen minus uniform, both tuned."""
+    """Chosen sampler minus uniform, both tuned."""
     sampler_gain_before: Comparison
-    """The same, neither tuned."""
+    """Chosen sampler minus uniform, both as they were before tuning."""
 
 
 class Cost(Config):
-    """What work was done."""
+    """Work that trainings took."""
 
     seconds: NonNegativeFloat = 0.0
-    """Seconds of training and validation, added over trials."""
+    """Seconds of training and validation, summed over trainings."""
     pair_updates: NonNegativeInt = 0
-    """Training pairs times epochs."""
+    """Training pairs times epochs, summed over trainings."""
     epochs: NonNegativeInt = 0
+    """Epochs, summed over trainings."""
     reused: NonNegativeInt = 0
-    """Trainings taken from earlier searches; what they cost then is counted."""
+    """Number of trainings taken from earlier searches; the cost includes what they
+    cost then."""
 
     def plus(self, results: Sequence[TrialResult]) -> Cost:
-        """Return this and the cost of more trials."""
+        """Return the sum of this cost and that of more trials."""
         return Cost(
             seconds=self.seconds + sum(result.seconds for result in results),
             pair_updates=self.pair_updates + sum(r.pair_updates for r in results),
@@ -78,62 +85,63 @@ class Cost(Config):
 
 
 class CandidateReport(Config):
-    """How one candidate did."""
+    """How one candidate did in the search."""
 
-    sampler: dict[str, Any]
+    sampler: SamplerSpec
+    """The sampler, complete enough to build it."""
     name: str
     """The sampler in short."""
     metric: Estimate | None = None
-    """Validation metric where it was last measured; None: never."""
+    """Validation metric when it was last measured; None: never."""
     epochs: NonNegativeInt = 0
-    """Epochs behind it, shared ones included."""
+    """Epochs that its parameters were trained, those of a shared supernet included."""
     versus_uniform: Comparison | None = None
-    """Against plain uniform sampling at equal training, where both were last measured;
-    None: not among candidates."""
+    """Difference from plain uniform sampling after equal training, when both were last
+    measured; None: uniform is not among the candidates."""
     versus_uniform_after: PositiveInt | None = None
-    """Epochs behind each of them then; None: both were trained to their ends."""
+    """Epochs of each side in `versus_uniform`; None: both were trained to the end."""
     weight: NonNegativeFloat = 0.0
     """Final mixture weight."""
     error: str | None = None
-    """Why it ended early."""
+    """Why its training failed; None: it did not."""
 
     @property
     def was_beside_uniform(self) -> bool:
-        """Whether uniform was measured as long as this one in the end."""
+        """Whether uniform was measured after as many epochs as this one's last."""
         after = self.versus_uniform_after
         return self.versus_uniform is not None and after in (None, self.epochs)
 
 
 class Curve(Config):
-    """How a training went."""
+    """Validation metric of one training over its epochs."""
 
     name: str
-    """Of the trial: a candidate, or what is trained from it."""
+    """Name of the trial: a candidate, or what is trained from it."""
     metric: tuple[float, ...] = ()
-    """Of the validation split, after each epoch."""
+    """Validation metric after each epoch."""
 
     def plus(self, result: TrialResult) -> Curve:
-        """Return it with the epochs of a training that went on."""
+        """Return the curve followed by the epochs of a result."""
         new = tuple(round(epoch.metric, 6) for epoch in result.history)
         return Curve(name=self.name, metric=self.metric + new)
 
 
 @dataclass(frozen=True)
 class SearchResult:
-    """The winner, the evidence, and where to go on training from."""
+    """The winner, the evidence, and the final training or how to run it."""
 
     chosen: Sampler
     candidates: tuple[CandidateReport, ...]
-    start: Request | TrialResult
-    """The trial to continue when retraining warm, not yet run; or the model itself,
-    where the search has trained it to the end."""
+    final_training: Request | TrialResult
+    """The training that continues from the search, still to be run where the spec
+    starts warm; or its result, where the search has trained the winner to the end."""
     trace: tuple[TraceEvent, ...]
     cost: Cost
     runner_up: Sampler | None = None
-    """Who came second; None where nobody else did."""
+    """The second best candidate; None: there was only one."""
     listed: Sampler | None = None
-    """The winner as it was listed, where its settings were tuned."""
+    """The winner as the spec lists it, where its hyperparameters were tuned."""
     tuning: Tuning | None = None
-    """What was tuned and what that gained; None: nothing was."""
+    """What tuning found; None: nothing was tuned."""
     curves: tuple[Curve, ...] = ()
-    """How each training went, in the order in which they began."""
+    """The curve of each training, in the order in which they began."""

@@ -11,66 +11,78 @@ from collections.abc import Sequence
 from autosample.core.events import MetricMean, SupernetTrained, WeightsLearned
 from autosample.errors import SearchFailed
 from autosample.evaluation.significance import estimate
+from autosample.experiment.strategies import recipe
 from autosample.experiment.strategies.evidence import CandidateReport, SearchResult
-from autosample.experiment.strategies.task import Task
+from autosample.experiment.strategies.ledger import Ledger
 from autosample.samplers import Sampler
-from autosample.training.settings import Mixture
+from autosample.spec.strategies import Mixture
 from autosample.trials import Request, Start, TrialResult
 
 
-def mixture(task: Task, settings: Mixture) -> SearchResult:
-    """Train the supernet and its weights together, then name the heaviest candidate."""
-    samplers = task.spec.samplers
-    task.planned = settings.epochs
-    training = task.spec.resolved_training.model_copy(
-        update={"epochs": settings.epochs}
-    )
-    trial = task.trial(
-        "supernet", samplers, training=training, stop_early=False, mixture=settings
-    )
-    [result] = task.run([Request(trial)])
-    if result.error is not None:
-        raise SearchFailed(f"the supernet failed: {result.error}")
+def learn_mixture(ledger: Ledger, settings: Mixture) -> SearchResult:
+    """Train the supernet and its weights together; choose the heaviest candidate."""
+    samplers = ledger.spec.samplers
+    ledger.planned = settings.epochs
+    result = _train_supernet(ledger, settings)
     for epoch in result.history:
-        labels = [sampler.label for sampler in samplers]
-        shown = dict(zip(labels, epoch.weights, strict=True))
-        task.trace.append(WeightsLearned(epoch=epoch.number, weights=shown))
-    weights = result.history[-1].weights
-    chosen = samplers[weights.index(max(weights))]
-    retrain = task.trial(
+        weights = _by_label(samplers, epoch.weights)
+        ledger.trace.append(WeightsLearned(epoch=epoch.number, weights=weights))
+    metric = MetricMean.model_validate(estimate(result.last_U).model_dump())
+    ledger.note(SupernetTrained(metric=metric))
+    weights_K = result.history[-1].weights
+    heaviest_first = sorted(range(len(samplers)), key=lambda k: -weights_K[k])
+    chosen = samplers[heaviest_first[0]]
+    retraining = recipe.trial(
+        ledger.spec,
         f"retrain {chosen.label}",
         [chosen],
-        start=trial.digest,
+        start=result.trial.digest,
         start_with=Start.PARAMETERS,
     )
     return SearchResult(
         chosen=chosen,
-        candidates=_reports(task, result, weights),
-        start=Request(retrain, result),
-        trace=tuple(task.trace),
-        cost=task.cost,
-        runner_up=_second(samplers, weights),
+        candidates=_reports(samplers, result),
+        final_training=Request(retraining, result),
+        trace=tuple(ledger.trace),
+        cost=ledger.cost,
+        runner_up=samplers[heaviest_first[1]] if len(samplers) > 1 else None,
     )
 
 
-def _second(samplers: Sequence[Sampler], weights: Sequence[float]) -> Sampler | None:
-    if len(samplers) < 2:
-        return None
-    return samplers[sorted(range(len(weights)), key=lambda k: -weights[k])[1]]
+def _train_supernet(ledger: Ledger, settings: Mixture) -> TrialResult:
+    epochs = {"epochs": settings.epochs}
+    trial = recipe.trial(
+        ledger.spec,
+        "supernet",
+        ledger.spec.samplers,
+        training=ledger.spec.resolved_training.model_copy(update=epochs),
+        stop_early=False,
+        mixture=settings.weight_learning,
+    )
+    [result] = ledger.run([Request(trial)])
+    if result.error is not None:
+        raise SearchFailed(f"the supernet failed: {result.error}")
+    return result
+
+
+def _by_label(
+    samplers: Sequence[Sampler], weights_K: Sequence[float]
+) -> dict[str, float]:
+    labels = [sampler.label for sampler in samplers]
+    return dict(zip(labels, weights_K, strict=True))
 
 
 def _reports(
-    task: Task, result: TrialResult, weights: tuple[float, ...]
+    samplers: Sequence[Sampler], supernet: TrialResult
 ) -> tuple[CandidateReport, ...]:
-    """One model was trained for all, so its metric says nothing of any one of them."""
-    metric = MetricMean.model_validate(estimate(result.last_U).model_dump())
-    task.note(SupernetTrained(metric=metric))
+    """Report the weights alone: the candidates share one model, so its metric says
+    nothing of any one of them."""
     return tuple(
         CandidateReport(
-            sampler=sampler.model_dump(mode="json"),
+            sampler=sampler,
             name=sampler.label,
-            epochs=len(result.history),
+            epochs=len(supernet.history),
             weight=weight,
         )
-        for sampler, weight in zip(task.spec.samplers, weights, strict=True)
+        for sampler, weight in zip(samplers, supernet.history[-1].weights, strict=True)
     )

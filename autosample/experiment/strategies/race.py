@@ -1,321 +1,232 @@
 """Race: successive halving on the validation metric, by where curves are heading.
 
-Successive halving: Jamieson and Talwalkar, AISTATS 2016, arXiv:1502.07943. By what they
-have reached, whoever is fast wins a short rung; so candidates are ranked by what they
-would reach if they went on as in their last doubling of epochs. Branches may part from
-a warmed-up supernet instead of fresh parameters.
+Successive halving: Jamieson and Talwalkar, AISTATS 2016, arXiv:1502.07943. Ranked by
+the metric reached so far, the fastest learner wins a short rung; so candidates are
+ranked by what they would reach if they went on as in their last doubling of epochs.
+Branches may start from a warmed-up supernet instead of fresh parameters.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from math import ceil, exp, log2
+from collections.abc import Sequence
+from dataclasses import replace
 
 from autosample.core.events import Note, RungEnded, WinnerRefined
 from autosample.errors import SearchFailed
-from autosample.evaluation.metrics import Values
-from autosample.evaluation.significance import Comparison, compare, estimate
+from autosample.evaluation.significance import compare, estimate
+from autosample.experiment.strategies import recipe
+from autosample.experiment.strategies.branch import Branch, keep_best, weigh
 from autosample.experiment.strategies.evidence import CandidateReport, SearchResult
-from autosample.experiment.strategies.plan import likely_epochs
-from autosample.experiment.strategies.task import Task
-from autosample.samplers import Sampler, UniformSampler
+from autosample.experiment.strategies.ledger import Ledger
+from autosample.samplers import Sampler
 from autosample.samplers.ranges import neighbours
 from autosample.spec.compatibility import sampler_refusal
+from autosample.spec.plan import likely_epochs
 from autosample.spec.strategies import Race, Rung
-from autosample.training import Training
 from autosample.trials import Request, Start, TrialResult
 
-Z_AT_ONE = 2.0  # standard errors behind the leader that cost a factor e in weight
-SMOOTH = 2  # epochs at least that a point of a curve is the mean of
-RECENT = 4  # or the last quarter of the epochs, where that is more
 
-
-@dataclass(frozen=True)
-class Branch:
-    """A candidate in the race."""
-
-    sampler: Sampler
-    result: TrialResult | None = None
-    versus_uniform: Comparison | None = None
-    versus_uniform_after: int | None = None
-    """Epochs of each then."""
-    weight: float = 0.0
-    error: str | None = None
-    curve: tuple[float, ...] = ()
-    """Validation metric after each epoch of its own."""
-
-    @property
-    def values_U(self) -> Values:
-        assert self.result is not None
-        return self.result.last_U
-
-    @property
-    def metric(self) -> float:
-        return float(self.values_U.mean())
-
-    def heading(self, doublings: float, planned: int) -> float:
-        """Return the metric after so many more doublings of its epochs, if each gained
-        as much as the last: curves are near straight over the logarithm of epochs.
-
-        Of doublings there are no more than the epochs `planned` have room for. It is
-        never less than the best it has been at, which early stopping would keep.
-        """
-        half = len(self.curve) // 2
-        if not doublings or half == 0:
-            return self.curve[-1]
-        doublings = min(doublings, max(log2(planned / len(self.curve)), 0.0))
-        now, then = _level(self.curve), _level(self.curve[:half])
-        best = max(_level(self.curve[:end]) for end in range(2, len(self.curve) + 1))
-        return max(now + doublings * max(now - then, 0.0), best)
-
-
-def race(task: Task, settings: Race) -> SearchResult:
-    """Warm up, then let branches train on in rungs, each dropping the worse."""
-    samplers = task.spec.samplers
-    task.planned = likely_epochs(task.spec)
-    supernet = _warm_up(task, settings)
-    field = [Branch(sampler, weight=1 / len(samplers)) for sampler in samplers]
-    left = field
+def race(ledger: Ledger, settings: Race) -> SearchResult:
+    """Warm up, then train branches in rungs, each of which drops the worst."""
+    samplers = ledger.spec.samplers
+    ledger.planned = likely_epochs(ledger.spec)
+    supernet = _warm_up(ledger, settings)
+    branches = [Branch(sampler, weight=1 / len(samplers)) for sampler in samplers]
+    left = branches
     for number, rung in enumerate(settings.rungs or (), start=1):
-        ran = {branch.sampler for branch in left}
-        left = _run_rung(task, settings, rung, left, supernet)
-        known = {branch.sampler: branch for branch in left}
-        field = [
-            known.get(branch.sampler, replace(branch, weight=0.0)) for branch in field
-        ]
-        left = _keep(left, rung.keep, settings, task.spec.training.epochs)
-        left = _weighted(left)
-        known = {branch.sampler: branch for branch in left}
-        field = [
-            known.get(branch.sampler, replace(branch, weight=0.0)) for branch in field
-        ]
-        task.note(_rung_event(number, field, left, ran))
+        trained = _run_rung(ledger, settings, rung, left, supernet)
+        left = weigh(
+            keep_best(trained, rung.keep, settings, ledger.spec.training.epochs)
+        )
+        branches = _update(_update(branches, trained), left)
+        measured = {branch.sampler for branch in trained}
+        ledger.note(_rung_event(number, branches, left, measured))
         if not left:
-            raise SearchFailed(_failures(field))
+            raise SearchFailed(_describe_failures(branches))
         if len(left) == 1:
             break
     winner = left[0]
     for _ in range(settings.refine):
-        field, better = _refined(task, settings, field, winner, supernet)
-        if better is winner:
+        branches, better = _refine(ledger, settings, branches, winner, supernet)
+        if better.sampler == winner.sampler:
             break
         winner = better
-    return _result(task, field, winner)
+    return _result(ledger, settings, branches, winner)
 
 
-def _refined(
-    task: Task,
-    settings: Race,
-    field: list[Branch],
-    winner: Branch,
-    supernet: TrialResult | None,
-) -> tuple[list[Branch], Branch]:
-    """Let neighbours of the winner that are new train as long; the best goes on."""
-    assert winner.result is not None
-    met = {branch.sampler for branch in field}
-    near = [
-        Branch(sampler)
-        for sampler in neighbours(winner.sampler)
-        if sampler not in met and sampler_refusal(task.spec.loss, sampler) is None
-    ]
-    length = len(winner.curve)
-    task.planned += len(near) * length
-    ran = _run_rung(task, settings, Rung(epochs=length, keep=1), near, supernet)
-    sound = [branch for branch in ran if branch.error is None]
-    best = max([winner, *sound], key=lambda branch: branch.metric)
-    field = _weighed([*field, *ran], winner, best)
-    tried = {branch.sampler.label: round(branch.metric, 6) for branch in sound}
-    task.note(WinnerRefined(tried=tried, kept=best.sampler.label))
-    return field, next(each for each in field if each.sampler == best.sampler)
-
-
-def _weighed(field: list[Branch], winner: Branch, best: Branch) -> list[Branch]:
-    """Hand the winner's mixture weight to who beat it."""
-    if best is winner:
-        return field
-    weight = next(each.weight for each in field if each.sampler == winner.sampler)
-    passed = {winner.sampler: 0.0, best.sampler: weight}
+def _update(branches: Sequence[Branch], newer: Sequence[Branch]) -> list[Branch]:
+    """Return all branches as they are now; those that are not in the race any more
+    have no weight."""
+    by_sampler = {branch.sampler: branch for branch in newer}
     return [
-        replace(each, weight=passed.get(each.sampler, each.weight)) for each in field
+        by_sampler.get(branch.sampler, replace(branch, weight=0.0))
+        for branch in branches
     ]
 
 
-def _warm_up(task: Task, settings: Race) -> TrialResult | None:
-    samplers = task.spec.samplers
-    if settings.warmup == 0 or len(samplers) == 1:
+def _warm_up(ledger: Ledger, settings: Race) -> TrialResult | None:
+    """Train the supernet that branches start from; None: they start fresh."""
+    spec = ledger.spec
+    if settings.warmup == 0 or len(spec.samplers) == 1:
         return None
-    training = _with_epochs(task.spec.resolved_training, settings.warmup)
-    trial = task.trial("supernet", samplers, training=training, stop_early=False)
-    [result] = task.run([Request(trial)])
+    epochs = {"epochs": settings.warmup}
+    training = spec.resolved_training.model_copy(update=epochs)
+    trial = recipe.trial(
+        spec, "supernet", spec.samplers, training=training, stop_early=False
+    )
+    [result] = ledger.run([Request(trial)])
     if result.error is not None:
         # One candidate can spoil the mixture; by itself each gets its own chance.
         text = f"warm-up dropped, branches start fresh: {result.error}"
-        task.note(Note(text=text))
+        ledger.note(Note(text=text))
         return None
     return result
 
 
 def _run_rung(
-    task: Task,
+    ledger: Ledger,
     settings: Race,
     rung: Rung,
-    branches: list[Branch],
+    branches: Sequence[Branch],
     supernet: TrialResult | None,
 ) -> list[Branch]:
-    # Who has made all the epochs that a training may waits for the others.
-    going = [each for each in branches if len(each.curve) < task.spec.training.epochs]
-    requests = [_request(task, settings, rung, branch, supernet) for branch in going]
-    names = [each.sampler for each in going]
-    ran = dict(zip(names, task.run(requests), strict=True))
-    after = [_after(branch, ran.get(branch.sampler)) for branch in branches]
-    uniform = next(
-        (each for each in after if _is_uniform(each) and not each.error),
-        None,
-    )
+    """Train the branches further, and compare each with uniform."""
+    # Branches that have reached `training.epochs` are not trained further.
+    planned = ledger.spec.training.epochs
+    unfinished = [branch for branch in branches if len(branch.curve) < planned]
+    requests = [
+        _request(ledger, settings, rung, branch, supernet) for branch in unfinished
+    ]
+    samplers = [branch.sampler for branch in unfinished]
+    results = dict(zip(samplers, ledger.run(requests), strict=True))
+    trained = [branch.extend(results.get(branch.sampler)) for branch in branches]
+    return _compare_with_uniform(trained)
+
+
+def _compare_with_uniform(branches: list[Branch]) -> list[Branch]:
+    sound = (branch for branch in branches if not branch.error)
+    uniform = next((branch for branch in sound if branch.is_uniform), None)
     if uniform is None:
-        return after
+        return branches
+    comparisons, after = max(len(branches) - 1, 1), len(uniform.curve)
     return [
         branch
         if branch.error or branch is uniform
         else replace(
             branch,
             versus_uniform=compare(
-                branch.values_U, uniform.values_U, comparisons=max(len(after) - 1, 1)
+                branch.values_U, uniform.values_U, comparisons=comparisons
             ),
-            versus_uniform_after=len(uniform.curve),
+            versus_uniform_after=after,
         )
-        for branch in after
+        for branch in branches
     ]
 
 
-def _after(branch: Branch, result: TrialResult | None) -> Branch:
-    if result is None:
-        return branch
-    if result.error is not None:
-        return replace(branch, error=result.error)
-    curve = branch.curve + tuple(epoch.metric for epoch in result.history)
-    return replace(branch, result=result, curve=curve)
-
-
 def _request(
-    task: Task,
+    ledger: Ledger,
     settings: Race,
     rung: Rung,
     branch: Branch,
     supernet: TrialResult | None,
 ) -> Request:
-    base, planned = branch.result, task.spec.training.epochs
-    start = base or supernet
+    """Return the trial that trains a branch for one rung."""
+    planned = ledger.spec.training.epochs
+    start = branch.result or supernet
     fresh = Start.PARAMETERS if settings.reset else Start.OPTIMIZER
-    kind = Start.EVERYTHING if base else fresh
-    trial = task.trial(
+    trial = recipe.trial(
+        ledger.spec,
         branch.sampler.label,
         [branch.sampler],
-        # What is planned stays the whole training: curricula go on at their own pace.
+        # `training.epochs` stays that of the whole training, so that curricula move at
+        # the same pace as in an ordinary one.
         own_epochs=min(rung.epochs, planned - len(branch.curve)),
         stop_early=False,
         start=start.trial.digest if start else None,
-        start_with=kind,
+        start_with=Start.EVERYTHING if branch.result else fresh,
     )
     return Request(trial, start)
 
 
-def _level(curve: tuple[float, ...]) -> float:
-    """Return a curve's end, less noisy than its last point."""
-    last = curve[-max(SMOOTH, ceil(len(curve) / RECENT)) :]
-    return sum(last) / len(last)
-
-
-def _keep(
-    branches: list[Branch], most: int, settings: Race, planned: int
-) -> list[Branch]:
-    """Keep the best, at most so many.
-
-    Who is surely worse than the leader is dropped as well, where they are ranked by
-    what they have reached; by where they are heading, nobody is yet.
-    """
-    sound = [branch for branch in branches if branch.error is None]
-    ranked = sorted(sound, key=lambda each: -each.heading(settings.doublings, planned))
-    if settings.doublings or not ranked:
-        return ranked[:most]
-    leader, confidence = ranked[0], settings.confidence
-    return [leader] + [
-        branch
-        for branch in ranked[1:most]
-        if not _surely_worse(branch, leader, len(ranked) - 1, confidence)
+def _refine(
+    ledger: Ledger,
+    settings: Race,
+    branches: list[Branch],
+    winner: Branch,
+    supernet: TrialResult | None,
+) -> tuple[list[Branch], Branch]:
+    """Train new neighbours of the winner as long as it was; return all branches, and
+    the best of winner and neighbours."""
+    known = {branch.sampler for branch in branches}
+    near = [
+        Branch(sampler)
+        for sampler in neighbours(winner.sampler)
+        if sampler not in known and sampler_refusal(ledger.spec.loss, sampler) is None
     ]
+    length = len(winner.curve)
+    ledger.planned += len(near) * length
+    rung = Rung(epochs=length, keep=1)
+    trained = _run_rung(ledger, settings, rung, near, supernet)
+    sound = [branch for branch in trained if branch.error is None]
+    best = max([winner, *sound], key=lambda branch: branch.metric)
+    branches = _move_weight([*branches, *trained], winner, best)
+    tried = {branch.sampler.label: round(branch.metric, 6) for branch in sound}
+    ledger.note(WinnerRefined(tried=tried, kept=best.sampler.label))
+    return branches, next(b for b in branches if b.sampler == best.sampler)
 
 
-def _is_uniform(branch: Branch) -> bool:
-    return isinstance(branch.sampler, UniformSampler)
-
-
-def _surely_worse(
-    branch: Branch, leader: Branch, comparisons: int, sure: float
-) -> bool:
-    gap = compare(
-        branch.values_U, leader.values_U, comparisons=comparisons, confidence=sure
-    )
-    return gap.high < 0
-
-
-def _weighted(left: list[Branch]) -> list[Branch]:
-    """Let the mixture weights follow the evidence: e^-(standard errors behind / 2)."""
-    if not left:
-        return left
-    behind = [max(_errors_behind(branch, left[0]), 0.0) for branch in left]
-    raw = [exp(-each / Z_AT_ONE) for each in behind]
+def _move_weight(branches: list[Branch], winner: Branch, best: Branch) -> list[Branch]:
+    """Move the winner's mixture weight to the branch that is better, if any is."""
+    if best is winner:
+        return branches
+    weight = next(b.weight for b in branches if b.sampler == winner.sampler)
+    moved = {winner.sampler: 0.0, best.sampler: weight}
     return [
-        replace(branch, weight=each / sum(raw))
-        for branch, each in zip(left, raw, strict=True)
+        replace(branch, weight=moved.get(branch.sampler, branch.weight))
+        for branch in branches
     ]
 
 
-def _errors_behind(branch: Branch, leader: Branch) -> float:
-    gap = compare(leader.values_U, branch.values_U)
-    half = (gap.high - gap.low) / 2 / 1.96
-    return gap.difference / half if half > 0 else 0.0
-
-
-def _result(task: Task, field: list[Branch], winner: Branch) -> SearchResult:
-    result = winner.result
-    assert result is not None
+def _result(
+    ledger: Ledger, settings: Race, branches: list[Branch], winner: Branch
+) -> SearchResult:
+    start = winner.result
+    assert start is not None
     # From fresh parameters the branch is the beginning of an ordinary training, and
     # goes on as one. From a supernet's it gets a fresh optimiser's step sizes, which on
     # Last.fm gained 1 to 6 % in NDCG@20 over going on with the branch's own.
-    fresh = getattr(task.spec.strategy, "warmup", 0) == 0
-    trial = task.trial(
+    fresh = settings.warmup == 0
+    trial = recipe.trial(
+        ledger.spec,
         f"retrain {winner.sampler.label}",
         [winner.sampler],
-        start=result.trial.digest,
+        start=start.trial.digest,
         start_with=Start.EVERYTHING if fresh else Start.PARAMETERS,
     )
     return SearchResult(
         chosen=winner.sampler,
-        candidates=tuple(_report(branch, task) for branch in field),
-        start=Request(trial, result),
-        trace=tuple(task.trace),
-        cost=task.cost,
-        runner_up=_runner_up(field, winner),
+        candidates=tuple(_report(branch, settings.warmup) for branch in branches),
+        final_training=Request(trial, start),
+        trace=tuple(ledger.trace),
+        cost=ledger.cost,
+        runner_up=_runner_up(branches, winner),
     )
 
 
-def _runner_up(field: list[Branch], winner: Branch) -> Sampler | None:
-    """Return the best of those who trained longest beside the winner."""
-    others = [each for each in field if each.result and each.sampler != winner.sampler]
-    best = max(others, key=lambda each: (len(each.curve), each.metric), default=None)
+def _runner_up(branches: list[Branch], winner: Branch) -> Sampler | None:
+    """Return the best of those that trained longest beside the winner."""
+    others = [b for b in branches if b.result and b.sampler != winner.sampler]
+    best = max(others, key=lambda b: (len(b.curve), b.metric), default=None)
     return best.sampler if best else None
 
 
-def _report(branch: Branch, task: Task) -> CandidateReport:
-    measured = branch.result
-    warmup = getattr(task.spec.strategy, "warmup", 0)
+def _report(branch: Branch, warmup: int) -> CandidateReport:
     after = branch.versus_uniform_after
     return CandidateReport(
-        sampler=branch.sampler.model_dump(mode="json"),
+        sampler=branch.sampler,
         name=branch.sampler.label,
-        metric=estimate(branch.values_U) if measured else None,
-        epochs=warmup + len(branch.curve) if measured else 0,
+        metric=estimate(branch.values_U) if branch.result else None,
+        epochs=warmup + len(branch.curve) if branch.result else 0,
         versus_uniform=branch.versus_uniform,
         versus_uniform_after=after and warmup + after,
         weight=branch.weight,
@@ -324,29 +235,22 @@ def _report(branch: Branch, task: Task) -> CandidateReport:
 
 
 def _rung_event(
-    number: int, field: list[Branch], left: list[Branch], ran: set[Sampler]
+    number: int,
+    branches: list[Branch],
+    left: list[Branch],
+    trained: set[Sampler],
 ) -> RungEnded:
-    measured = [each for each in field if each.sampler in ran and not each.error]
+    measured = [b for b in branches if b.sampler in trained and not b.error]
     return RungEnded(
         rung=number,
         kept=tuple(branch.sampler.label for branch in left),
-        metrics={r.sampler.label: round(r.metric, 6) for r in measured},
-        intervals={r.sampler.label: _interval(r) for r in measured},
-        weights={r.sampler.label: round(r.weight, 6) for r in field},
-        errors={r.sampler.label: r.error for r in field if r.error},
+        metrics={b.sampler.label: round(b.metric, 6) for b in measured},
+        intervals={b.sampler.label: b.interval for b in measured},
+        weights={b.sampler.label: round(b.weight, 6) for b in branches},
+        errors={b.sampler.label: b.error for b in branches if b.error},
     )
 
 
-def _interval(branch: Branch) -> tuple[float, float]:
-    """Return the ends of the metric's 95 % confidence interval over users."""
-    metric = estimate(branch.values_U)
-    return round(metric.low, 6), round(metric.high, 6)
-
-
-def _failures(field: list[Branch]) -> str:
-    told = "; ".join(f"{r.sampler.label}: {r.error}" for r in field if r.error)
-    return f"every candidate failed ({told})"
-
-
-def _with_epochs(training: Training, epochs: int) -> Training:
-    return training.model_copy(update={"epochs": epochs})
+def _describe_failures(branches: list[Branch]) -> str:
+    errors = "; ".join(f"{b.sampler.label}: {b.error}" for b in branches if b.error)
+    return f"every candidate failed ({errors})"

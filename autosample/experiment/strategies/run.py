@@ -1,39 +1,47 @@
-"""From a strategy's settings to its result."""
+"""Run the strategy that a spec names."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Any
 
-from autosample.experiment.strategies.asha import asha
+from autosample.errors import SpecError
+from autosample.experiment.strategies.asha import search_with_asha
 from autosample.experiment.strategies.evidence import SearchResult
-from autosample.experiment.strategies.exhaustive import exhaustive
-from autosample.experiment.strategies.mixture import mixture
+from autosample.experiment.strategies.exhaustive import search_exhaustively
+from autosample.experiment.strategies.ledger import Ledger
+from autosample.experiment.strategies.mixture import learn_mixture
+from autosample.experiment.strategies.plugin import PluginStrategy
 from autosample.experiment.strategies.race import race
-from autosample.experiment.strategies.task import Task
-from autosample.experiment.strategies.tuning import tuned
-from autosample.spec.strategies import (
-    Asha,
-    Exhaustive,
-    Race,
-)
-from autosample.training.settings import Mixture
+from autosample.experiment.strategies.tuning import tune
+from autosample.spec.strategies import Asha, Exhaustive, Mixture, Race
+from autosample.spec.strategy import Strategy
+
+OWN: Mapping[type[Strategy], Callable[[Ledger, Any], SearchResult]] = {
+    Race: race,
+    Mixture: learn_mixture,
+    Exhaustive: search_exhaustively,
+    Asha: search_with_asha,
+}
+"""The search of each strategy of this package, by its settings. Those of third parties
+bring a method: settings stand below this room, which they cannot import."""
 
 
-def search(task: Task) -> SearchResult:
-    """Search as the task's spec says, and tune if it says so."""
-    found = _searched(task)
-    if task.spec.tune is not None:
-        found = tuned(task, found)
-    return replace(found, curves=tuple(task.curves.values()))
+def search(ledger: Ledger) -> SearchResult:
+    """Search as the ledger's spec says, and tune if it says so."""
+    result = _run_strategy(ledger, ledger.spec.resolved_strategy)
+    if ledger.spec.tune is not None:
+        result = tune(ledger, result)
+    return replace(result, curves=tuple(ledger.curves.values()))
 
 
-def _searched(task: Task) -> SearchResult:
-    match task.spec.resolved_strategy:
-        case Race() as settings:
-            return race(task, settings)
-        case Mixture() as settings:
-            return mixture(task, settings)
-        case Exhaustive() as settings:
-            return exhaustive(task, settings)
-        case Asha() as settings:
-            return asha(task, settings)
+def _run_strategy(ledger: Ledger, settings: Strategy) -> SearchResult:
+    if isinstance(settings, PluginStrategy):
+        return settings.search(ledger)
+    if type(settings) not in OWN:
+        raise SpecError(
+            f"strategy {settings.kind} does not say how it searches; its class must"
+            " extend PluginStrategy"
+        )
+    return OWN[type(settings)](ledger, settings)

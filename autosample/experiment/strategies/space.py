@@ -1,4 +1,4 @@
-"""What a search may turn: the space of its studies."""
+"""The search space of a spec's studies."""
 
 from __future__ import annotations
 
@@ -7,16 +7,15 @@ from collections.abc import Sequence
 from autosample.samplers import Sampler
 from autosample.samplers.ranges import ranges
 from autosample.spec import SearchSpec
-from autosample.spec.strategies import RateRange, Tune
+from autosample.spec.tuning import RateRange, Tune
 from autosample.trials.study import Hyperparameter, Space
 
 WIDTH = 4.0
-"""A rate is looked for down to one part in so many, and up to so many times, of what
-suits the model, unless the spec says where."""
+"""Default search range of a rate: from 1/WIDTH to WIDTH times the model's default."""
 
 
 def space_of(spec: SearchSpec, samplers: Sequence[Sampler]) -> Space:
-    """Return what a search may turn, which is nothing where it does not tune."""
+    """Return the candidates with what the spec lets be tuned, which may be nothing."""
     samplers = tuple(samplers)
     if spec.tune is None:
         return Space(samplers, {}, tuple({} for _ in samplers))
@@ -28,19 +27,20 @@ def space_of(spec: SearchSpec, samplers: Sequence[Sampler]) -> Space:
 
 
 def _rates(spec: SearchSpec, tune: Tune) -> dict[str, Hyperparameter]:
-    training = spec.resolved_training
-    found = {}
+    """Return what is tuned for all candidates alike."""
+    rates = {}
     for name, given in (("learning_rate", tune.learning_rate), ("l2", tune.l2)):
-        usual = getattr(training, name)
-        where = given
+        usual, searched = getattr(spec.resolved_training, name), given
         if given is None and usual > 0:
-            where = RateRange(low=usual / WIDTH, high=usual * WIDTH)
-        if where is not None:
-            found[name] = Hyperparameter(where.low, where.high, log=True, integer=False)
-    return found
+            searched = RateRange(low=usual / WIDTH, high=usual * WIDTH)
+        if searched is not None:
+            low, high = searched.low, searched.high
+            rates[name] = Hyperparameter(low, high, log=True, integer=False)
+    return rates
 
 
 def _own(at: int, sampler: Sampler) -> dict[str, Hyperparameter]:
+    """Return what is tuned for one candidate; names start with its number."""
     return {
         f"{at}.{name}": Hyperparameter(
             *allowed, integer=isinstance(getattr(sampler, name), int)

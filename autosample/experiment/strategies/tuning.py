@@ -1,8 +1,8 @@
 """Tuning: the best candidates, and uniform as much, each at many rates and settings.
 
-Who is tuned longer looks better; so plain uniform sampling gets as many trials as the
-winner, and each is also trained as it was listed. Of the four, two tell what tuning
-gained and two what the sampler did.
+More tuning trials give a better-looking result, so uniform gets as many as the winner.
+Both are also trained untuned; the four results separate tuning's gain from the
+sampler's.
 """
 
 from __future__ import annotations
@@ -13,73 +13,75 @@ from dataclasses import replace
 from autosample.core.events import Tuned, TunedSampler
 from autosample.errors import SearchFailed
 from autosample.evaluation.significance import Comparison, compare, estimate
+from autosample.experiment.strategies import recipe
 from autosample.experiment.strategies.asha import best_of, study_of
 from autosample.experiment.strategies.evidence import SearchResult, Setting, Tuning
-from autosample.experiment.strategies.exhaustive import scratch
-from autosample.experiment.strategies.task import Task
+from autosample.experiment.strategies.ledger import Ledger
 from autosample.samplers import Sampler, UniformSampler
 from autosample.spec.candidates import uniform_like
-from autosample.spec.strategies import Asha
 from autosample.trials import TrialResult
 from autosample.trials.study import Tried
 
 
-def tuned(task: Task, found: SearchResult) -> SearchResult:
-    """Tune the finalists of a search; its result is then trained to the end."""
-    strategy = task.spec.strategy
-    if isinstance(strategy, Asha):  # it has tuned its candidates as it searched
-        tried = [Tried(found.listed or found.chosen, _ended(task, found), over=True)]
-        settings = strategy
+def tune(ledger: Ledger, result: SearchResult) -> SearchResult:
+    """Tune the finalists of a search; the new result is trained to the end."""
+    spec, settings = ledger.spec, ledger.spec.study_settings
+    if spec.strategy.tunes:  # it has tuned the candidates as it searched
+        base = result.listed or result.chosen
+        tried = [Tried(base, _complete(ledger, result), over=True)]
     else:
-        settings = Asha()
-        tried = task.study(study_of(task, _finalists(found), settings))
+        tried = ledger.study(study_of(spec, _finalists(result), settings))
     best = _sound(best_of(tried), "tuning")
     uniform = uniform_like(best.base)
-    of_uniform = task.study(study_of(task, [uniform], settings))
-    # Where a study has been through the usual rates, these go on from there.
-    before, uniform_before = _usual(task, [best.base, uniform])
+    tried_uniform = ledger.study(study_of(spec, [uniform], settings))
+    # A study may have trained at the usual rates already; these then go on from there.
+    before, uniform_before = _train_untuned(ledger, [best.base, uniform])
     best = _sound(best_of([best, before]), "tuning")
-    best_uniform = _sound(best_of([*of_uniform, uniform_before]), "tuning uniform")
-    told = Tuning(
+    best_uniform = _sound(best_of([*tried_uniform, uniform_before]), "tuning uniform")
+    tuning = Tuning(
         chosen=_setting(best),
         chosen_before=_setting(before),
         uniform=_setting(best_uniform),
         uniform_before=_setting(uniform_before),
-        tried=len(task.tried),
-        stopped=sum(not each.over for each in task.tried),
-        tuning_gain=_gain(best, before, len(task.tried) - len(of_uniform)),
-        sampler_gain=_gain(best, best_uniform, len(task.tried)),
-        sampler_gain_before=_gain(before, uniform_before, len(task.spec.samplers)),
+        tried=len(ledger.tried),
+        stopped=sum(not training.over for training in ledger.tried),
+        tuning_gain=_gain(best, before, len(ledger.tried) - len(tried_uniform)),
+        sampler_gain=_gain(best, best_uniform, len(ledger.tried)),
+        sampler_gain_before=_gain(before, uniform_before, len(spec.samplers)),
     )
-    task.note(Tuned(chosen=_shown(told.chosen), uniform=_shown(told.uniform)))
-    winner = max(best, best_uniform, key=lambda each: each.result.best)
+    ledger.note(Tuned(chosen=_shown(tuning.chosen), uniform=_shown(tuning.uniform)))
+    winner = max(best, best_uniform, key=lambda training: training.result.best)
     return replace(
-        found,
+        result,
         chosen=winner.sampler,
-        start=winner.result,
-        trace=tuple(task.trace),
-        cost=task.cost,
-        tuning=told,
+        final_training=winner.result,
+        trace=tuple(ledger.trace),
+        cost=ledger.cost,
+        tuning=tuning,
     )
 
 
-def _ended(task: Task, found: SearchResult) -> TrialResult:
-    if isinstance(found.start, TrialResult):
-        return found.start
-    [result] = task.run([found.start])
-    return result
+def _complete(ledger: Ledger, result: SearchResult) -> TrialResult:
+    """Return the winner's training, after training it to the end if it is not yet."""
+    if isinstance(result.final_training, TrialResult):
+        return result.final_training
+    [completed] = ledger.run([result.final_training])
+    return completed
 
 
-def _finalists(found: SearchResult) -> list[Sampler]:
-    """Return winner and runner-up, but for uniform, which has a study of its own."""
-    both = [each for each in (found.chosen, found.runner_up) if each is not None]
-    hard = [each for each in both if not isinstance(each, UniformSampler)]
-    return hard or both[:1]
+def _finalists(result: SearchResult) -> list[Sampler]:
+    """Return winner and runner-up without uniform, which has a study of its own."""
+    both = [s for s in (result.chosen, result.runner_up) if s is not None]
+    others = [sampler for sampler in both if not isinstance(sampler, UniformSampler)]
+    return others or both[:1]
 
 
-def _usual(task: Task, samplers: Sequence[Sampler]) -> list[Tried]:
-    seed = task.spec.training.seed
-    results = task.run([scratch(task, sampler, seed) for sampler in samplers])
+def _train_untuned(ledger: Ledger, samplers: Sequence[Sampler]) -> list[Tried]:
+    """Train samplers as they are listed, at the usual rates."""
+    spec = ledger.spec
+    results = ledger.run(
+        [recipe.ordinary(spec, sampler, spec.training.seed) for sampler in samplers]
+    )
     for sampler, result in zip(samplers, results, strict=True):
         if result.error is not None:
             raise SearchFailed(f"{sampler.label} as listed failed: {result.error}")
@@ -87,6 +89,7 @@ def _usual(task: Task, samplers: Sequence[Sampler]) -> list[Tried]:
 
 
 def _sound(best: Tried | None, what: str) -> Tried:
+    """Return the best training; raises SearchFailed where there is none."""
     if best is None:
         raise SearchFailed(
             f"{what}: every training failed; narrow the ranges of `tune`, or leave it"
@@ -95,20 +98,21 @@ def _sound(best: Tried | None, what: str) -> Tried:
     return best
 
 
-def _setting(each: Tried) -> Setting:
-    training = each.result.trial.training
+def _setting(tried: Tried) -> Setting:
+    training = tried.result.trial.training
     assert training.learning_rate is not None
     assert training.l2 is not None
     return Setting(
-        sampler=each.sampler,
+        sampler=tried.sampler,
         learning_rate=training.learning_rate,
         l2=training.l2,
-        valid=estimate(each.result.best_U),
-        epochs=len(each.result.history),
+        valid=estimate(tried.result.best_U),
+        epochs=len(tried.result.history),
     )
 
 
 def _shown(setting: Setting) -> TunedSampler:
+    """Return what an event tells of a setting."""
     return TunedSampler.model_validate(setting.model_dump(mode="json"))
 
 

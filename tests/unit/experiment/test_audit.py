@@ -13,9 +13,9 @@ from autosample.data.synthetic import Synthetic
 from autosample.evaluation.metrics import Metric
 from autosample.evaluation.ranking import Ranking
 from autosample.experiment.audit import audit
-from autosample.experiment.run import prepare
-from autosample.experiment.strategies.exhaustive import scratch
-from autosample.experiment.strategies.task import Task
+from autosample.experiment.prepare import prepare
+from autosample.experiment.strategies import recipe
+from autosample.experiment.strategies.ledger import Ledger
 from autosample.library import make_spec
 from autosample.trials.reuse import TrainingStore, reusing
 from autosample.trials.run import InProcessRunner
@@ -35,10 +35,10 @@ def test_an_audit_compares_with_trainings_from_scratch() -> None:
     found = audit(SPEC, DATA, tell=told.append)
     split = prepare(SPEC, DATA)
     ranking = Ranking(split.test, split.known, k=20)
-    task = Task(SPEC, split, InProcessRunner(split), lambda *_: None)
+    ledger = Ledger(SPEC, InProcessRunner(split))
     truth = {}
     for sampler in SPEC.samplers:
-        results = task.run([scratch(task, sampler, seed) for seed in (0, 1)])
+        results = ledger.run([recipe.ordinary(SPEC, sampler, seed) for seed in (0, 1)])
         models = [result.best_model(split)() for result in results]
         truth[sampler.label] = float(
             np.mean([ranking.hits(each).mean(Metric("ndcg@20")) for each in models])

@@ -9,20 +9,16 @@ import pytest
 import autosample
 from autosample.data.synthetic import Synthetic
 from autosample.errors import SpecError
-from autosample.experiment.budget import LAST, Spending
+from autosample.experiment.budget import REFIT_PART, Spending
 from autosample.experiment.forecast import (
     Amount,
     Forecast,
     forecast,
 )
-from autosample.experiment.run import prepare
+from autosample.experiment.prepare import prepare
 from autosample.library import make_spec
-from autosample.spec.strategies import (
-    Budget,
-    Exhaustive,
-    Race,
-)
-from autosample.training.settings import Mixture
+from autosample.spec.budget import Budget
+from autosample.spec.strategies import Exhaustive, Mixture, Race
 from autosample.trials import Request, Trial
 from autosample.trials.run import InProcessRunner
 
@@ -82,17 +78,17 @@ def told(seconds: float) -> Forecast:
 
 def test_seconds_shorten_a_search_by_its_forecast() -> None:
     spec = make_spec("made", FIELDS | {"strategy": RACE, "budget": {"seconds": 50}})
-    half = Spending(spec, PAIRS, PAIRS).fitted(told(50.0)).strategy
+    half = Spending(spec, PAIRS, PAIRS).shorten(told(50.0)).strategy
     assert isinstance(half, Race)
     assert half.rungs is not None
     assert (half.warmup, half.rungs[0].epochs) == (3, 2)
-    assert Spending(spec, PAIRS, PAIRS).fitted(told(25.0)) == spec
+    assert Spending(spec, PAIRS, PAIRS).shorten(told(25.0)) == spec
     mixed = spec.model_copy(update={"strategy": Mixture(epochs=20)})
-    shorter = Spending(mixed, PAIRS, PAIRS).fitted(told(50.0)).strategy
+    shorter = Spending(mixed, PAIRS, PAIRS).shorten(told(50.0)).strategy
     assert isinstance(shorter, Mixture)
     assert shorter.epochs == 10
     whole = spec.model_copy(update={"strategy": Exhaustive()})
-    assert Spending(whole, PAIRS, PAIRS).fitted(told(100.0)).training.epochs == 20
+    assert Spending(whole, PAIRS, PAIRS).shorten(told(100.0)).training.epochs == 20
 
 
 def test_the_final_training_has_what_is_left() -> None:
@@ -107,12 +103,16 @@ def test_the_final_training_has_what_is_left() -> None:
             "metric": spec.metric,
         }
     )
-    left = Spending(spec, PAIRS, PAIRS).final(Request(trial), spent_updates=15 * PAIRS)
-    assert left.trial.own_epochs == 10 - 10 // LAST
-    none = Spending(spec, PAIRS, PAIRS).final(Request(trial), spent_updates=99 * PAIRS)
+    left = Spending(spec, PAIRS, PAIRS).limit_final(
+        Request(trial), spent_updates=15 * PAIRS
+    )
+    assert left.trial.own_epochs == 10 - 10 // REFIT_PART
+    none = Spending(spec, PAIRS, PAIRS).limit_final(
+        Request(trial), spent_updates=99 * PAIRS
+    )
     assert none.trial.own_epochs == 1
     timed = spec.model_copy(update={"budget": Budget(seconds=1e-9)})
-    hurried = Spending(timed, PAIRS, PAIRS).final(Request(trial), spent_updates=0)
+    hurried = Spending(timed, PAIRS, PAIRS).limit_final(Request(trial), spent_updates=0)
     split = prepare(spec, DATA)
     [result] = InProcessRunner(split).run([hurried], lambda *_: None)
     assert len(result.history) == 1

@@ -11,7 +11,7 @@ import pytest
 import autosample
 from autosample.data.splits import RandomSplit
 from autosample.data.synthetic import Synthetic
-from autosample.experiment.refit import refit
+from autosample.experiment.refit import refit_request
 from autosample.samplers import DNS
 from autosample.training import Epoch
 from autosample.trials import Request, Trial, TrialResult
@@ -63,7 +63,7 @@ def test_refit_trains_on_validation_pairs_and_on_no_test_pair() -> None:
     )
     assert not set(pairs(SPLIT.with_validation.train)) & set(pairs(SPLIT.test))
     done = trained()
-    [result] = InProcessRunner(SPLIT).run([refit(done, 3)], quiet)
+    [result] = InProcessRunner(SPLIT).run([refit_request(done, 3)], quiet)
     assert [epoch.pair_updates for epoch in result.history] == [
         SPLIT.known.num_pairs
     ] * 3
@@ -77,7 +77,7 @@ def pairs(some: Any) -> list[tuple[int, int]]:
 def test_refit_goes_on_from_the_best_parameters() -> None:
     done = trained(epochs=40)
     assert done.best_epoch < done.total_epochs
-    trainer, _ = prepare(refit(done, 3), SPLIT)
+    trainer, _ = prepare(refit_request(done, 3), SPLIT)
     best = done.best_model(SPLIT).state_dict()
     assert all(best[n].equal(t) for n, t in trainer.model.state_dict().items())
 
@@ -86,7 +86,7 @@ def test_an_interrupted_refit_goes_on_to_the_same_bytes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("autosample.trials.run.SAVE_EVERY", 0.0)
-    request = refit(trained(), 4)
+    request = refit_request(trained(), 4)
     [plain] = InProcessRunner(SPLIT).run([request], quiet)
     kept = FolderCheckpoints(str(tmp_path))
 

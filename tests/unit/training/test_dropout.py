@@ -20,7 +20,7 @@ from autosample.testing.models import ModelContract
 from autosample.testing.toys import LayeredScorer
 from autosample.training import FixedWeights, MixtureWeights, Trainer, Training
 from autosample.training.learned_weights import LearnedWeights
-from autosample.training.settings import Mixture
+from autosample.training.settings import WeightLearning
 from autosample.training.steps.automatic import AutomaticSteps
 from autosample.training.supernet import Supernet, equal_weights
 
@@ -70,7 +70,7 @@ def set_up(every: int | None = None) -> tuple[Trainer, Dropped, MixtureWeights]:
     training = Trainer(model, supernet, SPLIT, settings, Metric("ndcg@10"))
     weights: MixtureWeights = FixedWeights(equal_weights(2))
     if every is not None:
-        weights = LearnedWeights(Mixture(every=every), 2, observed, BPR(), 100)
+        weights = LearnedWeights(WeightLearning(every=every), 2, observed, BPR(), 100)
     return training, model, weights
 
 

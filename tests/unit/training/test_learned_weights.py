@@ -13,7 +13,7 @@ from autosample.models import MF, LightGCN, ModelConfig
 from autosample.samplers import Observed, PopularitySampler, Sampler, UniformSampler
 from autosample.training import Trainer, Training
 from autosample.training.learned_weights import LearnedWeights
-from autosample.training.settings import Mixture
+from autosample.training.settings import WeightLearning
 from autosample.training.supernet import Supernet
 
 SPLIT = RandomSplit().apply(Synthetic(users=120, items=80).build().dataset, seed=0)
@@ -26,7 +26,7 @@ def set_up(config: ModelConfig) -> tuple[Trainer, LearnedWeights]:
     model = config.build(SPLIT.train, torch.Generator().manual_seed(0)).double()
     supernet = Supernet(SAMPLERS, observed, BPR())
     trainer = Trainer(model, supernet, SPLIT, SETTINGS, Metric("ndcg@10"))
-    return trainer, LearnedWeights(Mixture(every=1), 2, observed, BPR(), 100)
+    return trainer, LearnedWeights(WeightLearning(every=1), 2, observed, BPR(), 100)
 
 
 def flat(gradients: tuple[torch.Tensor, ...]) -> torch.Tensor:

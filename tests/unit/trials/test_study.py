@@ -8,13 +8,13 @@ import pytest
 
 from autosample.data.synthetic import Synthetic
 from autosample.errors import SpecError
-from autosample.experiment.run import prepare
+from autosample.experiment.prepare import prepare
 from autosample.experiment.strategies.asha import study_of
-from autosample.experiment.strategies.plan import likely_epochs, retraining
+from autosample.experiment.strategies.ledger import Ledger
 from autosample.experiment.strategies.space import space_of
-from autosample.experiment.strategies.task import Task
 from autosample.library import make_spec, search
 from autosample.samplers import DNS, DNSMN, UniformSampler
+from autosample.spec.plan import likely_epochs, plan_retraining
 from autosample.spec.search import needs_ray
 from autosample.spec.strategies import Asha
 from autosample.trials.run import InProcessRunner
@@ -26,9 +26,7 @@ SAMPLERS = (UniformSampler(), DNS(pool=4))
 
 def study(samplers: tuple[Any, ...] = SAMPLERS, **fields: Any) -> Study:
     spec = make_spec("made", {"candidates": samplers} | fields)
-    split = prepare(spec, DATA)
-    task = Task(spec, split, InProcessRunner(split), lambda *_: None)
-    return study_of(task, samplers, Asha())
+    return study_of(spec, samplers, Asha())
 
 
 def test_without_tuning_there_is_nothing_to_turn() -> None:
@@ -102,9 +100,9 @@ def test_one_process_alone_runs_no_study() -> None:
     spec = make_spec("made", {"strategy": {"kind": "asha"}})
     assert needs_ray(spec)
     split = prepare(spec, DATA)
-    task = Task(spec, split, InProcessRunner(split), lambda *_: None)
+    ledger = Ledger(spec, InProcessRunner(split))
     with pytest.raises(SpecError, match="run on Ray Tune"):
-        task.study(study())
+        ledger.study(study())
 
 
 def test_without_ray_a_user_is_told_what_to_install(
@@ -122,4 +120,4 @@ def test_what_tuning_costs_is_foreseen(strategy: str) -> None:
     tuned = make_spec("made", fields | {"tune": {"samples": 50}})
     assert likely_epochs(tuned) > likely_epochs(plain) + 50
     # The winner is then trained to its end: what is left is the refit.
-    assert [each.likely for each in retraining(tuned)] == [tuned.resolved_refit]
+    assert [each.likely for each in plan_retraining(tuned)] == [tuned.resolved_refit]

@@ -17,7 +17,7 @@ from autosample.data.synthetic import Synthetic
 from autosample.errors import SearchFailed
 from autosample.models import MF
 from autosample.training import Epoch, Training
-from autosample.training.settings import Mixture
+from autosample.training.settings import WeightLearning
 from autosample.trials import Request, Start, Trial, TrialResult, load_result
 from autosample.trials import run as running
 from autosample.trials.checkpoints import FolderCheckpoints
@@ -38,9 +38,9 @@ def test_a_result_survives_being_stored() -> None:
     assert again.to_bytes(done=True) == result.to_bytes(done=True)
 
 
-@pytest.mark.parametrize("mixture", [None, Mixture(every=2)])
+@pytest.mark.parametrize("mixture", [None, WeightLearning(every=2)])
 def test_a_stopped_trial_goes_on_from_its_checkpoint_bit_by_bit(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mixture: Mixture | None
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mixture: WeightLearning | None
 ) -> None:
     monkeypatch.setattr(running, "SAVE_EVERY", 0.0)
     wanted = trial(epochs=6, mixture=mixture)

@@ -11,9 +11,10 @@ import pytest
 
 from autosample.data.synthetic import Synthetic
 from autosample.errors import SearchFailed
-from autosample.experiment.run import prepare, run
+from autosample.experiment.prepare import prepare
+from autosample.experiment.run import run
+from autosample.experiment.strategies.ledger import Ledger
 from autosample.experiment.strategies.run import search
-from autosample.experiment.strategies.task import Task
 from autosample.library import make_spec
 from autosample.samplers import DNS, PopularitySampler, UniformSampler
 from autosample.trials import TrialResult
@@ -24,18 +25,18 @@ BAD, GOOD = PopularitySampler(alpha=4.0), UniformSampler()
 ASHA = {"kind": "asha", "grace": 2, "reduction": 2}
 
 
-def task(**fields: Any) -> Task:
+def task(**fields: Any) -> Ledger:
     base: dict[str, Any] = {"training": {"epochs": 25}, "candidates": [BAD, GOOD]}
     spec = make_spec("made", base | fields)
     split = prepare(spec, DATA)
-    return Task(spec, split, Studying(split), lambda *_: None)
+    return Ledger(spec, Studying(split))
 
 
 def test_asha_stops_what_hurts_and_returns_a_trained_model() -> None:
     fields = {"candidates": [GOOD, BAD], "strategy": ASHA}
     found = search(task(**fields))
     assert found.chosen == found.listed == GOOD
-    assert isinstance(found.start, TrialResult)
+    assert isinstance(found.final_training, TrialResult)
     passes = {each.name: each.epochs for each in found.candidates}
     assert passes[BAD.label] == 2
     assert passes[GOOD.label] > 2
@@ -73,9 +74,9 @@ def test_tuning_tells_its_own_gain_from_the_samplers(strategy: dict[str, Any]) -
     assert tuning.sampler_gain.difference == pytest.approx(
         tuning.chosen.valid.mean - tuning.uniform.valid.mean
     )
-    assert isinstance(found.start, TrialResult)
+    assert isinstance(found.final_training, TrialResult)
     best = max(tuning.chosen, tuning.uniform, key=lambda each: each.valid.mean)
-    assert found.start.best == pytest.approx(best.valid.mean)
+    assert found.final_training.best == pytest.approx(best.valid.mean)
     assert found.chosen == best.sampler
     *_, uniform = todo.runner.studies  # type: ignore[attr-defined]
     assert uniform.samples == 6

@@ -12,18 +12,19 @@ import pytest
 from autosample.core.events import RungEnded, WinnerRefined
 from autosample.core.progress import Progress
 from autosample.data.dataset import Dataset
+from autosample.data.splits import Split
 from autosample.data.synthetic import Synthetic
 from autosample.errors import SearchFailed
-from autosample.experiment.run import prepare
+from autosample.experiment.prepare import prepare
+from autosample.experiment.strategies import recipe
+from autosample.experiment.strategies.branch import Branch, keep_best
 from autosample.experiment.strategies.evidence import SearchResult
-from autosample.experiment.strategies.exhaustive import scratch
-from autosample.experiment.strategies.race import Branch, _keep
+from autosample.experiment.strategies.ledger import Ledger
 from autosample.experiment.strategies.run import search
-from autosample.experiment.strategies.task import Task
 from autosample.library import make_spec
 from autosample.samplers import DNS, PopularitySampler, UniformSampler
 from autosample.spec.strategies import Race
-from autosample.trials import Request
+from autosample.trials import Request, TrialRunner
 from autosample.trials.run import InProcessRunner
 from tests.fakes import Counting, Failing
 
@@ -37,10 +38,15 @@ EXHAUSTIVE = {"kind": "exhaustive"}
 DATA = Synthetic(users=300, items=200, pairs_per_user=15).build().dataset
 
 
-def task(dataset: Dataset, runner: Any = None, **fields: Any) -> Task:
+def task(dataset: Dataset, runner: Any = None, **fields: Any) -> Ledger:
     spec = make_spec("made", {"seeds": [0], "training": {"epochs": 25}} | fields)
     split = prepare(spec, dataset)
-    return Task(spec, split, runner or InProcessRunner(split), lambda *_: None)
+    return Ledger(spec, runner or InProcessRunner(split))
+
+
+def split_of(runner: TrialRunner) -> Split:
+    assert isinstance(runner, InProcessRunner)
+    return runner.split
 
 
 def run(dataset: Dataset, **fields: Any) -> SearchResult:
@@ -83,7 +89,7 @@ def test_every_strategy_reports_one_result_for_all_candidates(
     assert sum(each.weight for each in found.candidates) == pytest.approx(1.0)
     assert found.cost.epochs > 0
     assert found.cost.pair_updates > 0
-    assert found.start.trial.candidates == (found.chosen,)
+    assert found.final_training.trial.candidates == (found.chosen,)
     assert found.trace
 
 
@@ -94,12 +100,12 @@ def test_the_same_seed_searches_the_same(strategy: dict[str, Any]) -> None:
     fields = {"strategy": strategy, "candidates": [UniformSampler(), DNS(pool=4)]}
     first, again = run(DATA, **fields), run(DATA, **fields)
     assert first.candidates == again.candidates
-    assert first.start.trial.digest == again.start.trial.digest
+    assert first.final_training.trial.digest == again.final_training.trial.digest
 
 
-def failing(bad: Sequence[str], **fields: Any) -> Task:
+def failing(bad: Sequence[str], **fields: Any) -> Ledger:
     made = task(DATA, candidates=[UniformSampler(), DNS(pool=4)], **fields)
-    made.runner = Failing(made.split, bad)
+    made.runner = Failing(split_of(made.runner), bad)
     return made
 
 
@@ -128,7 +134,7 @@ def test_a_really_diverging_search_says_what_to_lower() -> None:
 def test_a_race_drops_candidates_rung_by_rung() -> None:
     candidates = [UniformSampler(), *(DNS(pool=n) for n in (2, 4, 8))]
     made = task(DATA, strategy=RACE, candidates=candidates)
-    runner = Counting(made.split)
+    runner = Counting(split_of(made.runner))
     made.runner = runner
     found = search(made)
     trained = runner.ran
@@ -142,7 +148,7 @@ def test_a_race_drops_candidates_rung_by_rung() -> None:
 def test_progress_grows_to_the_whole() -> None:
     made = task(DATA, strategy=RACE, candidates=[UniformSampler(), DNS(pool=4)])
     told: list[float] = []
-    made.tell = lambda progress: told.append(progress.fraction)
+    made.listener = lambda progress: told.append(progress.fraction)
     search(made)
     assert told == sorted(told)
     assert told[-1] <= 1.0
@@ -159,7 +165,7 @@ def test_stopping_a_search_stops_it_at_once() -> None:
         heard.append(progress)
         raise Enough
 
-    made.tell = tell
+    made.listener = tell
     with pytest.raises(Enough):
         search(made)
     assert len(heard) == 1
@@ -228,9 +234,9 @@ def entered(*curve: float, pool: int) -> Branch:
 def test_a_slow_starter_that_gains_stays_in_the_race() -> None:
     fast = entered(0.10, 0.11, 0.11, 0.11, pool=2)
     slow = entered(0.01, 0.02, 0.07, 0.08, pool=4)
-    [left] = _keep([fast, slow], 1, Race(), planned=200)
+    [left] = keep_best([fast, slow], 1, Race(), planned=200)
     assert left is slow
-    [left] = _keep([fast, slow], 1, Race(doublings=0), planned=200)
+    [left] = keep_best([fast, slow], 1, Race(doublings=0), planned=200)
     assert left is fast
 
 
@@ -244,10 +250,12 @@ def test_what_a_race_trains_is_an_ordinary_training(kind: str) -> None:
     todo = task(DATA, **fields)
     found = search(todo)
     assert found.chosen.kind == kind
-    assert isinstance(found.start, Request)
-    [raced] = todo.run([found.start])
-    [plain] = todo.run([scratch(todo, found.chosen, 0)])
-    ours, theirs = (each.best_model(todo.split).state_dict() for each in (raced, plain))
+    assert isinstance(found.final_training, Request)
+    [raced] = todo.run([found.final_training])
+    [plain] = todo.run([recipe.ordinary(todo.spec, found.chosen, 0)])
+    ours, theirs = (
+        each.best_model(split_of(todo.runner)).state_dict() for each in (raced, plain)
+    )
     assert all(ours[name].equal(theirs[name]) for name in theirs)
     assert raced.best_epoch == plain.best_epoch
 

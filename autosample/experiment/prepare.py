@@ -1,0 +1,42 @@
+"""Split the data as a spec says, and check that the two fit."""
+
+from __future__ import annotations
+
+from autosample.data.dataset import Dataset
+from autosample.data.splits import Split, default_split
+from autosample.errors import SpecError
+from autosample.evaluation.metrics import Metric
+from autosample.evaluation.ranking import Ranking
+from autosample.spec import SearchSpec
+
+
+def prepare(spec: SearchSpec, dataset: Dataset) -> Split:
+    """Split the data as the spec says.
+
+    Raises DataError where the data cannot be split that way, SpecError where a metric
+    needs more items than there are.
+    """
+    split = (spec.split or default_split(dataset)).apply(dataset, spec.training.seed)
+    for metric in metrics_of(spec):
+        if metric.k > split.train.num_items:
+            raise SpecError(
+                f"{metric} needs {metric.k} ranks, and the data has"
+                f" {split.train.num_items} items"
+            )
+    return split
+
+
+def metrics_of(spec: SearchSpec) -> list[Metric]:
+    """Return the metrics that a report states, the one that is maximised first."""
+    return [Metric(text) for text in dict.fromkeys((spec.metric, *spec.report_metrics))]
+
+
+def open_test_split(split: Split, k: int) -> Ranking:
+    """Return the ranking of the test users; all known pairs, those of validation
+    included, are masked."""
+    return Ranking(split.test, split.known, k=k)
+
+
+def open_valid_split(split: Split, k: int) -> Ranking:
+    """Return the ranking of all validation users; training pairs are masked."""
+    return Ranking(split.valid, split.train, k=k)

@@ -1,0 +1,30 @@
+"""Limits on what a search may cost."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from pydantic import PositiveFloat, PositiveInt
+
+from autosample.core.config import Config
+
+
+class Budget(Config):
+    """What a search with its final training may cost; `verify` is billed apart."""
+
+    seconds: PositiveFloat | None = None
+    """Most seconds on the clock, from the start of the job's work; None: no limit."""
+    pair_updates: PositiveInt | None = None
+    """Most pair updates, which are training pairs times epochs, over all trainings;
+    None: no limit."""
+
+
+class Room(NamedTuple):
+    """What a budget leaves for the search itself."""
+
+    ratio: float
+    """Share of the planned search that fits; 1 or more: all of it."""
+    epochs: int | None
+    """Epochs of all trainings together that fit; None: they are not limited."""
+    seconds: float | None
+    """Seconds on the clock; None: they are not limited."""

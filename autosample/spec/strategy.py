@@ -1,0 +1,62 @@
+"""What a spec may name as its strategy: its settings, and how much it will train.
+
+How it searches is in `autosample.experiment.strategies`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, ClassVar
+
+from autosample.core.config import Config
+from autosample.models import ModelConfig
+from autosample.spec.budget import Room
+from autosample.spec.plan import PlannedEpochs, most_epochs
+from autosample.training.settings import WeightLearning
+
+if TYPE_CHECKING:
+    from autosample.spec.search import SearchSpec
+
+
+class Strategy(Config, ABC):
+    """A way of finding the winner; subclasses are named by `kind`."""
+
+    paper: ClassVar[str] = ""
+    trains_to_the_end: ClassVar[bool] = False
+    """Whether the search trains its winner to the end, so that no training follows."""
+    tunes: ClassVar[bool] = False
+    """Whether the search itself tunes what the spec's `tune` names."""
+    needs_ray: ClassVar[bool] = False
+    """Whether it runs on Ray Tune alone."""
+    budget_share: ClassVar[float] = 0.5
+    """Share of a budget that the search may take; the final training has the rest."""
+    kind: str
+
+    @abstractmethod
+    def planned_epochs(self, spec: SearchSpec) -> list[PlannedEpochs]:
+        """Return what a search with these settings will train."""
+
+    def resolve(self, model: ModelConfig) -> Strategy:
+        """Return a copy in which what the model suggests is filled in."""
+        return self
+
+    def shorten(self, ratio: float) -> Strategy:
+        """Return a copy that trains about this share of the epochs, at least one of
+        each training; itself where it cannot be shortened."""
+        return self
+
+    def fit(self, spec: SearchSpec, room: Room) -> SearchSpec | None:
+        """Return the spec with this strategy made to fit; None where even the least
+        that it must train does not."""
+        if room.ratio >= 1:
+            return spec
+        shorter = spec.model_copy(update={"strategy": self.shorten(room.ratio)})
+        # At least an epoch of each training is left, so it may still be too long. It
+        # may then also take what the final training would have had.
+        takes = most_epochs(shorter) / most_epochs(spec)
+        return None if takes > room.ratio / self.budget_share else shorter
+
+    @property
+    def weight_learning(self) -> WeightLearning | None:
+        """How a supernet's mixture weights are learned; None: they stay equal."""
+        return None
