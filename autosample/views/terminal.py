@@ -29,7 +29,7 @@ def show_report(console: Console, report: Json) -> None:
     if report["refit"] is not None:
         metric, refit = report["spec"]["metric"], report["refit"]
         console.print(
-            f"refit: the last {refit['passes']} passes saw the validation pairs too;"
+            f"refit: the last {refit['epochs']} epochs saw the validation pairs too;"
             f" test {metric} before them {refit['test_before'][metric]:.4f}",
             highlight=False,
         )
