@@ -182,7 +182,7 @@ def test_a_dry_run_estimates_and_stops(here: Callable[..., Done], folder: Path) 
 def test_a_budget_too_small_is_one_line(here: Callable[..., Done]) -> None:
     done = here("search", "mine.csv", *QUICK, "--pair-updates", "10")
     assert done.returncode == 2
-    assert "less than one pass of everything" in done.stderr
+    assert "less than one epoch of everything" in done.stderr
 
 
 def test_keys_are_made_listed_and_revoked(
