@@ -17,7 +17,7 @@ def show_report(console: Console, report: Json) -> None:
     """Print the candidates, the metrics and the verdict."""
     metric = report["spec"]["metric"]
     table = Table("sampler", f"validation {metric} ± 95 %", "against uniform")
-    table.add_column("passes", justify="right")
+    table.add_column("epochs", justify="right")
     for each in report["candidates"]:
         table.add_row(
             *_row(each), style="bold" if each["weight"] == _top(report) else ""
@@ -29,8 +29,9 @@ def show_report(console: Console, report: Json) -> None:
     if report["refit"] is not None:
         metric, refit = report["spec"]["metric"], report["refit"]
         console.print(
-            f"refit: the last {refit['epochs']} epochs saw the validation pairs too;"
-            f" test {metric} before them {refit['test_before'][metric]:.4f}",
+            f"refit: the last {refit['epochs']} epochs were over training and"
+            f" validation pairs; test"
+            f" {metric} before them {refit['test_before'][metric]:.4f}",
             highlight=False,
         )
     if report["tuning"] is not None:
@@ -77,8 +78,8 @@ def show_forecast(console: Console, forecast: Json) -> None:
         table.add_row(name, _time(told["seconds"]), f"{told['pair_updates']:,}")
     console.print(table)
     shown = sorted(forecast["epoch_seconds"].items(), key=lambda each: each[1])
-    passes = ", ".join(f"{name} {seconds:.2f}" for name, seconds in shown)
-    console.print(f"seconds of one pass: {passes}", highlight=False)
+    epochs = ", ".join(f"{name} {seconds:.2f}" for name, seconds in shown)
+    console.print(f"seconds per epoch: {epochs}", highlight=False)
 
 
 def _time(seconds: float) -> str:
@@ -109,15 +110,15 @@ def _top(report: Json) -> float:
 
 
 def _row(each: Json) -> tuple[str, ...]:
-    name, passes = escape(each["name"]), str(each["epochs"])
+    name, epochs = escape(each["name"]), str(each["epochs"])
     metric, gap = each["metric"], each["versus_uniform"]
     if metric is None:
-        return name, escape(each["error"] or "-"), "", passes
+        return name, escape(each["error"] or "-"), "", epochs
     against = "" if gap is None else _plus_minus(gap["difference"], gap, "+.4f")
     after = each.get("versus_uniform_after")
     if after is not None and after < each["epochs"]:
         against += f" after {after}"
-    return name, _plus_minus(metric["mean"], metric, ".4f"), against, passes
+    return name, _plus_minus(metric["mean"], metric, ".4f"), against, epochs
 
 
 def _plus_minus(value: float, interval: Json, form: str) -> str:

@@ -173,7 +173,7 @@ def test_a_dry_run_estimates_and_stops(here: Callable[..., Done], folder: Path) 
     done = here("search", "mine.csv", *QUICK, "--dry-run")
     assert done.returncode == 0, done.stderr
     assert "all of it" in done.stdout
-    assert "seconds of one pass" in done.stdout
+    assert "seconds per epoch" in done.stdout
     found = json.loads(here("search", "mine.csv", *QUICK, "--dry-run", "--json").stdout)
     assert found["search"]["pair_updates"] > 0
     assert [path.name for path in folder.iterdir()] == ["mine.csv"]

@@ -118,7 +118,8 @@ def test_the_end_of_a_job_is_told_once_and_signed(
     version, _, sent = headers["webhook-signature"].partition(",")
     assert version == "v1"
     assert b64decode(sent) == hmac(SECRET.encode(), signed, sha256).digest()
-    assert webhook_events(client, id, 1) == [{"well": True, "told": "204", "try": 1}]
+    [event] = webhook_events(client, id, 1)
+    assert event == {"delivered": True, "answer": "204", "call": 1}
     time.sleep(0.3)
     assert len(called.calls) == 1
 
@@ -135,7 +136,7 @@ def test_a_call_that_fails_is_made_again_and_no_redirect_is_followed(
         with store(client).engine.begin() as db:
             db.execute(update(jobs_table).values(webhook_after=now() - 1))
     told = webhook_events(client, id, 3)
-    assert [each["told"] for each in told] == ["answered 500", "answered 302", "204"]
+    assert [each["answer"] for each in told] == ["answered 500", "answered 302", "204"]
     assert len({headers["webhook-id"] for headers, _ in called.calls}) == 1
 
 

@@ -95,7 +95,7 @@ def test_a_move_needs_quiet_and_an_empty_place(
         move(home[1], empty)
     SqlJobStore(home[1]).release(held)
     move(home[1], empty)
-    with pytest.raises(SpecError, match="give an empty one"):
+    with pytest.raises(SpecError, match="name an empty one"):
         move(home[1], empty)
     with empty.connect() as db:
         rows = select(func.count()).select_from(metadata.tables["jobs"])
