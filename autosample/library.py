@@ -26,14 +26,20 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 
+IN_MEMORY = "in memory"
+"""What a report calls a data set that was given as an object, not as a file."""
+
+
 @dataclass(frozen=True)
 class Result:
     """A finished search."""
 
     outcome: Outcome
+    """The trained model, its data and the report, from which a bundle is written."""
 
     @property
     def report(self) -> Report:
+        """What was searched, what won, and how sure that is."""
         return self.outcome.report
 
     @property
@@ -66,27 +72,45 @@ def search(
 ) -> Result:
     """Find the sampler that fits a data set, and train the model with it.
 
-    `data` is a data set or the path of a file; further arguments are fields of
-    `SearchSpec`, such as `model={"kind": "lightgcn"}`. `reuse` is a folder in which
-    trainings from scratch are kept and looked up; None: each is run. `parallel` is the
-    trials that run at a time; more than one, strategy asha and `tune` use a local Ray.
-    Raises DataError and SpecError with what was wrong, SearchFailed where no candidate
-    survives.
+    `data` is a data set or the path of a file, which `options` say how to read; further
+    arguments are fields of `SearchSpec`, such as `model={"kind": "lightgcn"}`. `tell`
+    is called with each report of progress, and stops the search by raising. `reuse` and
+    `parallel` are as for `run_search`. Raises DataError and SpecError with what was
+    wrong, SearchFailed where no candidate survives.
     """
     if isinstance(data, Dataset):
-        dataset, name = data, "in memory"
+        dataset, name = data, IN_MEMORY
     else:
         dataset, name = load_dataset(data, options, test=test), Path(data).name
-    made = make_spec(name, spec)
+    checked = make_spec(name, spec)
+    return run_search(checked, dataset, tell=tell, reuse=reuse, parallel=parallel)
+
+
+def run_search(
+    spec: SearchSpec,
+    dataset: Dataset,
+    *,
+    tell: Listener = silent,
+    reuse: Path | str | None = None,
+    parallel: int | None = None,
+) -> Result:
+    """Run a search whose spec is checked, on data that are loaded.
+
+    `reuse` is a folder where finished trainings are stored and looked up; None: every
+    training is run. `parallel` is how many trainings run at the same time; with more
+    than one, with the strategy asha and with `tune`, they run on a local Ray.
+    """
     folder = None if reuse is None else Path(reuse)
-    with runners_for(
-        on_ray=needs_ray(made), parallel=parallel, reuse=folder
-    ) as runners:
-        return Result(run(made, dataset, runners=runners, tell=tell))
+    on_ray = needs_ray(spec)
+    with runners_for(on_ray=on_ray, parallel=parallel, reuse=folder) as runners:
+        return Result(run(spec, dataset, runners=runners, tell=tell))
 
 
 def make_spec(dataset: str, fields: dict[str, Any]) -> SearchSpec:
-    """Check the fields of a spec; raises SpecError naming each that is wrong."""
+    """Return a spec for the data set of that name, unless `fields` name another.
+
+    Raises SpecError with each field that is wrong.
+    """
     try:
         return SearchSpec.model_validate({"dataset": dataset} | fields)
     except ValidationError as error:

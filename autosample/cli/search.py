@@ -157,8 +157,7 @@ def _search(
     trackers: tuple[Path | None, str | None],
 ) -> None:
     from autosample.data.dataset import load_dataset
-    from autosample.library import make_spec
-    from autosample.library import search as run
+    from autosample.library import make_spec, run_search
     from autosample.trials.reuse import usual_folder
     from autosample.views.live import LiveProgress
     from autosample.views.terminal import show_report, show_stats
@@ -168,13 +167,13 @@ def _search(
     if target.exists() and any(target.iterdir()):
         raise SpecError(f"{target} is not empty; name a new folder with --out")
     fields.pop("dataset", None)
-    make_spec(file.name, fields)
+    spec = make_spec(file.name, fields)
     dataset = load_dataset(file, options, test=test)
     show_stats(console, dataset.stats.model_dump())
     with LiveProgress(console) as live:
         folder = usual_folder() if reuse else None
         tell = INTERRUPTS.heeded(_telling(live.tell, *trackers))
-        result = run(dataset, tell=tell, reuse=folder, parallel=parallel, **fields)
+        result = run_search(spec, dataset, tell=tell, reuse=folder, parallel=parallel)
         live.move("done", 1.0)
     result.save(target)
     report = result.report.model_dump(mode="json")

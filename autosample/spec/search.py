@@ -49,7 +49,8 @@ class SearchSpec(Config):
     """A search: data, model, loss, the samplers that compete, and how."""
 
     dataset: str = Field(min_length=1, max_length=200)
-    """Id of a data set; the library and the command line fill it in."""
+    """Id of a data set of the service; the library and the command line put the name of
+    the file here."""
 
     model: ModelSpec = MF()
     """The recommender."""

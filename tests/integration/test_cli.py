@@ -71,6 +71,7 @@ def test_a_search_prints_the_verdict_and_leaves_a_bundle(folder: Path) -> None:
 def test_json_goes_to_standard_output_alone(here: Callable[..., Done]) -> None:
     done = here("search", "mine.csv", *QUICK, "--json", "--out", "b")
     report = json.loads(done.stdout)
+    assert report["spec"]["dataset"] == "mine.csv"
     assert report["spec"]["training"]["epochs"] == 3
     assert [each["name"] for each in report["candidates"]] == ["uniform", "dns"]
 
