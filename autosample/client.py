@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 from uuid import uuid4
 
 import httpx2
+from pydantic import ValidationError
 
 from autosample.core.events import KINDS, Tick, read_event
 from autosample.core.progress import Listener, Progress, Stage, silent
@@ -225,10 +226,21 @@ class Job:
         return self._client._ask("GET", self._path("/result"))
 
     def report(self) -> Report:
-        """Return the same, typed."""
-        from autosample.experiment.report import Report  # noqa: PLC0415 - it takes torch
+        """Return the report of a finished job as an object.
 
-        return Report.model_validate(self.result())
+        Raises ServiceError if this version of AutoSample cannot read it.
+        """
+        # It loads torch, which a client that only asks does not need.
+        from autosample.experiment.report import Report  # noqa: PLC0415
+
+        result = self.result()
+        try:
+            return Report.model_validate(result)
+        except ValidationError as error:
+            version = result.get("version", "an unknown version")
+            raise ServiceError(
+                f"cannot read the report of AutoSample {version}: install that version"
+            ) from error
 
     def charts(self) -> dict[str, Figure]:
         """Return the charts of a finished job as Plotly figures, by name."""

@@ -1,3 +1,5 @@
+/* Draws the chart of a comparison. */
 "use strict";
-const told = document.getElementById("told");
-if (told) Charts.draw(document.getElementById("charts"), JSON.parse(told.textContent));
+
+const data = document.getElementById("chart-data");
+if (data) Charts.draw(document.getElementById("charts"), JSON.parse(data.textContent));

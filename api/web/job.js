@@ -1,9 +1,8 @@
-/* Follows a job by its events, and draws what they tell. */
+/* Follows a job by its events: shows its state, a log and charts. */
 "use strict";
 
 const { job: id, state: atFirst } = document.getElementById("job").dataset;
-const FINAL = ["succeeded", "failed", "cancelled"];
-const SLOW = 1500; // milliseconds between drawings at least
+const UPDATE_EVERY = 1500; // fewest milliseconds between two updates
 const by = (name) => document.getElementById(name);
 
 async function draw() {
@@ -12,7 +11,7 @@ async function draw() {
   Charts.draw(by("charts"), charts);
 }
 
-async function look() {
+async function showState() {
   const job = await Page.ask(`/v1/jobs/${id}`);
   by("state").textContent = job.state;
   by("state").className = `state ${job.state}`;
@@ -23,19 +22,19 @@ async function look() {
     const left = job.estimated_end ? (Date.parse(job.estimated_end) - Date.now()) / 1000 : 0;
     by("end").textContent = left > 1 ? `about ${Page.lasting(left)} left` : "";
   }
-  if (FINAL.includes(job.state) && !FINAL.includes(atFirst)) location.reload();
+  if (Page.FINAL.includes(job.state) && !Page.FINAL.includes(atFirst)) location.reload();
 }
 
 let due = null;
 let busy = false;
-function soon() {
+function updateSoon() {
   if (due || busy) { due = due || "again"; return; }
   due = setTimeout(async () => {
     due = null; busy = true;
-    try { await Promise.all([look(), draw()]); } catch (error) { Page.problem(error); }
+    try { await Promise.all([showState(), draw()]); } catch (error) { Page.problem(error); }
     busy = false;
-    if (due === "again") { due = null; soon(); }
-  }, SLOW);
+    if (due === "again") { due = null; updateSoon(); }
+  }, UPDATE_EVERY);
 }
 
 function write(text) {
@@ -47,36 +46,49 @@ function write(text) {
   log.append(line);
 }
 
-function some(names) {
+const number = (value) => value.toFixed(4);
+const digits = (value) => Number(value.toPrecision(3));
+
+function list(names) {
   const more = names.length - 3;
   return more > 1 ? `${names.slice(0, 3).join(", ")} and ${more} others` : names.join(", ");
 }
 
-const TOLD = {
+/* A sentence per kind of event, or nothing; the kinds are those that the API sends. */
+const SENTENCES = {
   state: (data) => `The job is ${data.state}${data.attempt > 1 ? `, attempt ${data.attempt}` : ""}.`,
   stage: (data) => ({
-    preparing: "The data is split.",
+    preparing: "The data are split.",
     searching: data.candidates && `${data.candidates.length} candidates compete.`,
-    retraining: data.chosen && `${data.chosen} has won, and trains on.`,
-    evaluating: "The model is ranked against the test pairs.",
-    publishing: "The result is written.",
+    retraining: data.chosen && `${data.chosen} has won; its training continues.`,
+    evaluating: "The model is evaluated on the test pairs.",
+    publishing: "The result is stored.",
   }[data.stage]),
+  epoch: () => null,
   rung: (data) => {
-    const best = Object.entries(data.metrics).sort((a, b) => b[1] - a[1])[0];
-    return `Rung ${data.rung}: best so far ${best[0]} at ${best[1].toFixed(4)}; ${some(data.kept)} go on.`;
+    const [name, metric] = Object.entries(data.metrics).sort((a, b) => b[1] - a[1])[0];
+    return `Rung ${data.rung}: ${name} is best with ${number(metric)}; ${list(data.kept)} ${data.kept.length > 1 ? "stay" : "stays"} in the race.`;
   },
+  refined: (data) => `${Object.keys(data.tried).length} variants of the winner were trained; ${data.kept} is best.`,
+  supernet: (data) => `The model that all candidates share reaches ${number(data.metric.mean)}.`,
+  tuned: ({ chosen }) => `${chosen.sampler.kind} was tuned: learning rate ${digits(chosen.learning_rate)}, l2 ${digits(chosen.l2)}.`,
   note: (data) => data.text,
+  webhook: (data) => `The webhook was called ${data.delivered ? "with success" : "without success"}: ${data.answer}.`,
 };
+
+function describe(kind, data) {
+  const sentence = SENTENCES[kind] && SENTENCES[kind](data);
+  if (sentence) write(sentence);
+}
 
 function follow() {
   const source = new EventSource(`/v1/jobs/${id}/events`);
-  for (const kind of ["state", "stage", "rung", "note", "epoch", "refined", "supernet", "tuned"]) {
+  for (const kind of Object.keys(SENTENCES)) {
     source.addEventListener(kind, (event) => {
       const { data } = JSON.parse(event.data);
-      const told = TOLD[kind] && TOLD[kind](data);
-      if (told) write(told);
-      soon();
-      if (kind === "state" && FINAL.includes(data.state)) source.close();
+      describe(kind, data);
+      updateSoon();
+      if (kind === "state" && Page.FINAL.includes(data.state)) source.close();
     });
   }
 }
@@ -90,7 +102,7 @@ function act(name, work) {
   });
 }
 
-act("cancel", async () => { await Page.send(`/v1/jobs/${id}/cancel`); soon(); });
+act("cancel", async () => { await Page.send(`/v1/jobs/${id}/cancel`); updateSoon(); });
 act("retry", async () => { await Page.send(`/v1/jobs/${id}/retry`); location.reload(); });
 act("delete", async () => {
   if (!confirm("Delete this job and its files?")) { by("delete").disabled = false; return; }
@@ -98,19 +110,16 @@ act("delete", async () => {
   location.assign("/");
 });
 
-async function recall() {
+async function showPast() {
   let last = 0;
   for (;;) {
     const { events } = await Page.ask(`/v1/jobs/${id}/events?after=${last}`);
     if (!events.length) return;
-    events.forEach(({ kind, data }) => {
-      const told = TOLD[kind] && TOLD[kind](data);
-      if (told) write(told);
-    });
+    events.forEach(({ kind, data }) => describe(kind, data));
     last = events.at(-1).id;
   }
 }
 
 draw().catch(Page.problem);
-if (!FINAL.includes(atFirst)) follow();
-else if (by("log")) recall().catch(Page.problem);
+if (!Page.FINAL.includes(atFirst)) follow();
+else if (by("log")) showPast().catch(Page.problem);

@@ -1,7 +1,6 @@
 /* Keeps the list of jobs up to date. */
 "use strict";
 
-const ENDED = ["succeeded", "failed", "cancelled"];
 const rows = [...document.querySelectorAll("tr[data-job]")];
 
 function show(row, job) {
@@ -15,25 +14,25 @@ function show(row, job) {
   row.querySelector("input").disabled = job.state !== "succeeded";
 }
 
-function choose() {
+function updateButton() {
   const chosen = document.querySelectorAll("input[name=job]:checked").length;
   const button = document.getElementById("compare");
   button.disabled = chosen < 2 || chosen > 8;
   document.getElementById("hint").textContent = chosen > 8
-    ? "Eight at most." : chosen < 2 ? "Choose two or more that have succeeded." : "";
+    ? "Select at most eight." : chosen < 2 ? "Select two or more that have succeeded." : "";
 }
 
-async function look() {
-  const open = rows.filter((row) => !ENDED.includes(row.dataset.state));
-  if (open.length) {
+async function update() {
+  const unfinished = rows.filter((row) => !Page.FINAL.includes(row.dataset.state));
+  if (unfinished.length) {
     try {
       const { jobs } = await Page.ask("/v1/jobs?limit=200");
       const byId = new Map(jobs.map((job) => [job.id, job]));
-      open.forEach((row) => byId.has(row.dataset.job) && show(row, byId.get(row.dataset.job)));
-    } catch (error) { /* it is asked again */ }
+      unfinished.forEach((row) => byId.has(row.dataset.job) && show(row, byId.get(row.dataset.job)));
+    } catch (error) { /* The next round asks again. */ }
   }
-  setTimeout(look, document.hidden ? 15000 : 2000);
+  setTimeout(update, document.hidden ? 15000 : 2000);
 }
 
-document.addEventListener("change", choose);
-if (rows.length) { choose(); look(); }
+document.addEventListener("change", updateButton);
+if (rows.length) { updateButton(); update(); }

@@ -1,8 +1,8 @@
-/* The form of a new search: a look at the file, what it would cost, and off. */
+/* The form of a new search: previews the file, estimates the cost, and submits. */
 "use strict";
 
 const by = (name) => document.getElementById(name);
-const HEAD = 1 << 18; // bytes of a text file that a preview needs
+const HEAD = 1 << 18; // bytes of a text file that are sent for a preview
 let uploaded = { file: null, options: null, id: null };
 
 function cell(kind, text) {
@@ -12,32 +12,32 @@ function cell(kind, text) {
   return made;
 }
 
-function showRows(told) {
+function showRows(preview) {
   const table = by("rows");
   const head = document.createElement("thead");
   head.append(document.createElement("tr"));
-  told.columns.forEach((name) => head.rows[0].append(cell("th", name)));
+  preview.columns.forEach((name) => head.rows[0].append(cell("th", name)));
   const body = document.createElement("tbody");
-  told.rows.forEach((row) => {
+  preview.rows.forEach((row) => {
     const line = document.createElement("tr");
     row.forEach((text) => line.append(cell("td", text)));
     body.append(line);
   });
   table.replaceChildren(table.caption, head, body);
-  const plain = told.format === "lightgcn";
+  const plain = preview.format === "lightgcn";
   by("mapping").querySelectorAll("select").forEach((select) => {
     const noun = select.dataset.noun;
     const needed = noun === "user" || noun === "item";
     const options = needed ? [] : [new Option("none", "")];
-    told.columns.forEach((name) => options.push(new Option(name, name.split(":")[0])));
+    preview.columns.forEach((name) => options.push(new Option(name, name.split(":")[0])));
     select.replaceChildren(...options);
-    select.value = (told.guessed[noun] || "").split(":")[0];
+    select.value = (preview.guessed[noun] || "").split(":")[0];
     select.parentElement.hidden = plain;
   });
   by("min-rating").parentElement.hidden = plain;
   by("preview").hidden = false;
-  by("preview").dataset.format = told.format;
-  by("preview").dataset.header = told.header;
+  by("preview").dataset.format = preview.format;
+  by("preview").dataset.header = preview.header;
 }
 
 async function look() {
@@ -67,17 +67,17 @@ function options() {
 async function dataset() {
   if (by("dataset").value) return by("dataset").value;
   const file = by("file").files[0];
-  if (!file) throw new Error("Choose a file first, or a data set that is there already.");
+  if (!file) throw new Error("Choose a file first, or a data set that was uploaded before.");
   const wanted = JSON.stringify(options());
   if (uploaded.file === file && uploaded.options === wanted) return uploaded.id;
-  by("told").textContent = "The file is being read …";
+  by("status").textContent = "Reading the file …";
   const form = new FormData();
   form.append("file", file);
   if (by("test-file").files[0]) form.append("test_file", by("test-file").files[0]);
   form.append("options", wanted);
   const { id, name, stats } = await Page.ask("/v1/datasets", { method: "POST", body: form });
   uploaded = { file, options: wanted, id };
-  by("told").textContent = `${name}: ${stats.users} users, ${stats.items} items.`;
+  by("status").textContent = `${name}: ${stats.users} users, ${stats.items} items.`;
   return id;
 }
 
@@ -99,15 +99,15 @@ async function busily(work) {
   const buttons = [by("start"), by("estimate")];
   buttons.forEach((button) => { button.disabled = true; });
   Page.problem();
-  try { await work(); } catch (error) { by("told").textContent = ""; Page.problem(error); }
+  try { await work(); } catch (error) { by("status").textContent = ""; Page.problem(error); }
   buttons.forEach((button) => { button.disabled = false; });
 }
 
 async function estimate() {
   const wanted = spec(await dataset());
-  by("told").textContent = "A few steps of each candidate are timed …";
+  by("status").textContent = "Timing a few steps of each candidate …";
   const { forecast } = await Page.send("/v1/jobs?validate_only=true", wanted);
-  by("told").textContent =
+  by("status").textContent =
     `About ${Page.lasting(forecast.likely.seconds)}, ${Page.lasting(forecast.most.seconds)} at most, `
     + `one training at a time: search ${Page.lasting(forecast.search.seconds)}, final training `
     + `${Page.lasting(forecast.retraining.seconds)}`
@@ -116,7 +116,7 @@ async function estimate() {
 
 async function start() {
   const wanted = spec(await dataset());
-  by("told").textContent = "The search is being queued …";
+  by("status").textContent = "Queueing the search …";
   const answer = await Page.ask("/v1/jobs", {
     method: "POST", body: JSON.stringify(wanted),
     headers: { "Content-Type": "application/json", "Idempotency-Key": crypto.randomUUID() },
@@ -141,7 +141,7 @@ async function like(id) {
 function toggle() {
   by("upload").hidden = by("dataset").value !== "";
   const chosen = document.querySelectorAll("input[name=candidate]:checked").length;
-  by("count").textContent = chosen ? `${chosen} chosen` : "a dozen that differ in kind";
+  by("count").textContent = chosen ? `${chosen} selected` : "a dozen of different kinds";
 }
 
 by("file").addEventListener("change", look);

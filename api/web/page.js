@@ -1,7 +1,8 @@
-/* What the pages share: asking the API, and telling its problems. */
+/* Shared by the pages: requests to the API, its problems, and how values are shown. */
 "use strict";
 
 const Page = {
+  FINAL: ["succeeded", "failed", "cancelled"], // states of a job that has ended
   async ask(path, options = {}) {
     const answer = await fetch(path, options);
     const json = answer.status !== 204 && (answer.headers.get("content-type") || "").includes("json");

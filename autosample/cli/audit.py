@@ -100,7 +100,7 @@ def _audited(
 
     spec = make_spec(file.name, fields)
     dataset = load_dataset(file, read, test=test)
-    show_stats(console, dataset.stats.model_dump())
+    show_stats(console, dataset.stats)
     folder = usual_folder() if reuse else None
     with (
         runners_for(on_ray=needs_ray(spec), parallel=parallel, reuse=folder) as runners,

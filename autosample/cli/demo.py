@@ -18,6 +18,7 @@ from rich.console import Console
 
 from autosample.bundle.recommender import load
 from autosample.client import Client
+from autosample.data.dataset import DatasetStats
 from autosample.data.synthetic import Synthetic
 from autosample.errors import AutoSampleError, ServiceError
 from autosample.views.terminal import show_report, show_stats
@@ -103,7 +104,7 @@ def _await(client: Client, service: subprocess.Popen[bytes]) -> None:
 
 def _search(console: Console, client: Client, file: Path, test: Path | None) -> Path:
     dataset = client.upload(file, test=test)
-    show_stats(console, dataset["stats"])
+    show_stats(console, DatasetStats.model_validate(dataset["stats"]))
     spec: dict[str, Any] = {"verify": True, "seeds": [0, 1]}
     job = client.submit(dataset["id"], **spec)
     console.print(f"Watch it: {client.url}/jobs/{job.id}", highlight=False)
@@ -112,7 +113,7 @@ def _search(console: Console, client: Client, file: Path, test: Path | None) -> 
     except KeyboardInterrupt:
         job.cancel()
         raise
-    show_report(console, job.result())
+    show_report(console, job.report())
     folder = HOME / "bundles"
     folder.mkdir(exist_ok=True)
     return job.download(folder / f"{job.id}.zip").resolve()

@@ -83,7 +83,7 @@ def watch(
         if as_json:
             typer.echo(json.dumps(job.result(), indent=1))
         elif not quiet:
-            show_report(Console(), job.result())
+            show_report(Console(), job.report())
 
 
 @jobs.command()

@@ -136,11 +136,11 @@ def _dry_run(
     fields.pop("dataset", None)
     spec = make_spec(file.name, fields)
     dataset = load_dataset(file, options, test=test)
-    show_stats(console, dataset.stats.model_dump())
-    found = forecast(spec, prepare(spec, dataset)).model_dump(mode="json")
-    show_forecast(console, found)
+    show_stats(console, dataset.stats)
+    costs = forecast(spec, prepare(spec, dataset))
+    show_forecast(console, costs)
     if as_json:
-        typer.echo(json.dumps(found, indent=1))
+        typer.echo(costs.model_dump_json(indent=1))
 
 
 def _search(
@@ -169,18 +169,17 @@ def _search(
     fields.pop("dataset", None)
     spec = make_spec(file.name, fields)
     dataset = load_dataset(file, options, test=test)
-    show_stats(console, dataset.stats.model_dump())
+    show_stats(console, dataset.stats)
     with LiveProgress(console) as live:
         folder = usual_folder() if reuse else None
         tell = INTERRUPTS.heeded(_telling(live.tell, *trackers))
         result = run_search(spec, dataset, tell=tell, reuse=folder, parallel=parallel)
         live.move("done", 1.0)
     result.save(target)
-    report = result.report.model_dump(mode="json")
-    show_report(console, report)
+    show_report(console, result.report)
     console.print(f"bundle: {target}", highlight=False)
     if as_json:
-        typer.echo(json.dumps(report, indent=1))
+        typer.echo(json.dumps(result.report.model_dump(mode="json"), indent=1))
 
 
 def _telling(shown: Listener, tensorboard: Path | None, mlflow: str | None) -> Listener:

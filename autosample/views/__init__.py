@@ -1,1 +1,1 @@
-"""How a search and its result are shown: terminal, page, notebook, trackers."""
+"""Views of a search and its result: terminal, pages, notebook, trackers."""

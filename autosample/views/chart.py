@@ -1,4 +1,4 @@
-"""One chart, as data for Plotly."""
+"""One chart, as data for Plotly, and the table that says the same."""
 
 from __future__ import annotations
 
@@ -6,55 +6,66 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from autosample.views.rows import Rows
+
 COLOURS = (
     "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9",
     "#8c564b", "#6a51a3", "#7f7f7f", "#17a589", "#b03a2e", "#9a8700",
 )  # fmt: skip
-"""The first six are Okabe and Ito's, which the colour-blind can tell apart."""
+"""The first six are Okabe and Ito's, which colour-blind people can tell apart."""
 
 
 LONG = 36
-"""Characters of a name in a legend or beside an axis."""
+"""Most characters of a name in a legend or beside an axis."""
 
 
 @dataclass(frozen=True)
 class Chart:
-    """A figure, and what it shows in words and numbers."""
+    """A figure, and a table of what it shows."""
 
     id: str
+    """Name of the chart, by which pages and notebooks find it."""
     title: str
+    """Heading of the chart."""
     about: str
-    """What to look at, in a sentence."""
+    """Sentences that say what the chart shows."""
     data: Sequence[Mapping[str, Any]]
+    """Plotly's traces."""
     layout: Mapping[str, Any]
-    columns: Sequence[str]
-    rows: Sequence[Sequence[str]]
+    """Plotly's layout; colours and fonts are up to who draws it."""
+    table: Rows
+    """The chart in numbers, for those who do not see it."""
 
     def json(self) -> dict[str, Any]:
-        """Return it as charts.js reads it."""
+        """Return the chart as charts.js reads it."""
+        rows = [list(cells) for cells in self.table.rows]
         return {
             "id": self.id,
             "title": self.title,
             "about": self.about,
-            "data": [dict(each) for each in self.data],
+            "data": [dict(trace) for trace in self.data],
             "layout": dict(self.layout),
-            "table": {"columns": list(self.columns), "rows": [*map(list, self.rows)]},
+            "table": {"columns": list(self.table.columns), "rows": rows},
         }
 
 
 def short(name: str) -> str:
-    """Return a name that fits beside a chart; what tells samplers apart stands last."""
+    """Return a name that fits beside a chart.
+
+    The end of a long name is kept, where the names of similar samplers differ.
+    """
     return name if len(name) <= LONG else f"…{name[1 - LONG :]}"
 
 
-def _named(name: str) -> dict[str, str]:
-    """Return a short name for the legend, and the whole one for who points at it."""
-    told = name.replace("<", "&lt;")
+def named(name: str) -> dict[str, str]:
+    """Return a trace's short name for the legend, and its full name on hovering."""
+    escaped = name.replace("<", "&lt;")
     return {
         "name": short(name),
-        "hovertemplate": f"{told}<br>%{{x}}: %{{y:.4f}}<extra></extra>",
+        "hovertemplate": f"{escaped}<br>%{{x}}: %{{y:.4f}}<extra></extra>",
     }
 
 
-def _layout(x: str, y: str) -> dict[str, Any]:
+def axes(x: str, y: str) -> dict[str, Any]:
+    """Return the layout of a chart whose axes have these titles."""
     return {"xaxis": {"title": x}, "yaxis": {"title": y, "automargin": True}}

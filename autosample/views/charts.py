@@ -1,40 +1,62 @@
-"""Charts of a search, as plain data in Plotly's terms, each with its table.
+"""Charts of a search, as plain data in Plotly's terms.
 
-One source for the page, the report and notebooks; how they look (colours of the theme,
-fonts) is up to who shows them. A table tells the same to those who do not see charts.
+The job's page, the report page and notebooks all draw these, each in its own colours
+and fonts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from autosample.experiment.report import Report
-from autosample.experiment.strategies.evidence import CandidateReport
-from autosample.views.chart import COLOURS, Chart, _layout, _named, short
-from autosample.views.rows import left_at
+from autosample.views.chart import COLOURS, Chart, axes, named, short
+from autosample.views.rows import Rows, band_rows, candidate_rows, left_at, plus_minus
 from autosample.views.story import Story
 
 DASHES = ("solid", "dash", "dot")
-"""Together with colours: three times twelve lines differ."""
+"""Line styles; with twelve colours each they tell 36 candidates apart."""
 
 
 def of_story(story: Story) -> list[Chart]:
-    """Return the charts that a search has even before its end; empty ones are left
-    out."""
-    made = (_standings(story), *_moving(story))
-    return [chart for chart in made if chart is not None]
-
-
-def _moving(story: Story) -> tuple[Chart | None, ...]:
-    return _curves(story), _weights(story), _training(story)
+    """Return the charts of a search so far; those without data are left out."""
+    return [chart for chart in (_standings(story), *_course(story)) if chart]
 
 
 def of_report(report: Report) -> list[Chart]:
     """Return all charts of a finished search."""
-    moving = [chart for chart in _moving(Story.of_report(report)) if chart]
-    return [_candidates(report), *moving, _bands(report), _cost(report)]
+    course = [chart for chart in _course(Story.of_report(report)) if chart]
+    return [_candidates(report), *course, _bands(report), _cost(report)]
+
+
+def of_comparison(reports: Mapping[str, Report], datasets: Sequence[str]) -> Chart:
+    """Return a chart of the test metrics of several searches.
+
+    `reports` are by label, and `datasets` names the data set of each.
+    """
+    metric = next(iter(reports.values())).spec.metric
+    values = [report.test[report.spec.metric] for report in reports.values()]
+    bars = {
+        "type": "bar", "x": list(reports), "y": values, "name": "test",
+        "marker": {"color": COLOURS[0]},
+    }  # fmt: skip
+    cells = (f"{value:.4f}" for value in values)
+    return Chart(
+        "compared",
+        f"Test {metric} of the returned models",
+        "Each test split was opened once, at the end of its search.",
+        [bars],
+        {"xaxis": {"title": ""}, "yaxis": {"title": metric}, "showlegend": False},
+        Rows(
+            ("search", "data set", metric),
+            list(zip(reports, datasets, cells, strict=True)),
+        ),
+    )
+
+
+def _course(story: Story) -> tuple[Chart | None, ...]:
+    """Return the charts that grow while a search runs; None for one without data."""
+    return _curves(story), _weights(story), _training(story)
 
 
 def _curves(story: Story) -> Chart | None:
@@ -44,14 +66,14 @@ def _curves(story: Story) -> Chart | None:
     data, rows = [], []
     for name, curve in story.curves.items():
         wide = 3.5 if name == story.chosen else 1.5
-        ends = "x" if name in lost else "circle"
-        symbols = ["circle-open"] * (len(curve) - 1) + [ends]
+        end = "x" if name in lost else "circle"
+        symbols = ["circle-open"] * (len(curve) - 1) + [end]
         sizes = [1] * (len(curve) - 1) + [8]
         data.append(
             {
                 "type": "scatter",
                 "mode": "lines+markers",
-                **_named(name),
+                **named(name),
                 "x": list(range(1, len(curve) + 1)),
                 "y": list(curve),
                 "line": _line(story, name) | {"width": wide},
@@ -62,20 +84,20 @@ def _curves(story: Story) -> Chart | None:
         fate = "chosen" if name == story.chosen else lost.get(name, "in the race")
         best = f"{max(curve):.4f}"
         rows.append((name, str(len(curve)), f"{curve[-1]:.4f}", best, fate))
+    columns = ("candidate", "epochs", f"last {story.metric}", "best", "outcome")
     return Chart(
         "curves",
         "The candidates compete",
-        "Each line is a candidate's validation metric by passes; a cross is where it"
-        " left the race.",
+        "Each line is a candidate's validation metric by epoch. A cross marks where a"
+        " candidate left the race.",
         data,
-        _layout("passes", f"validation {story.metric}"),
-        ("candidate", "passes", f"last {story.metric}", "best", "how it went"),
-        rows,
+        axes("epoch", f"validation {story.metric}"),
+        Rows(columns, rows),
     )
 
 
 def _lost(story: Story) -> dict[str, str]:
-    """Tell at which rung each candidate left."""
+    """Return at which rung each candidate left, by name."""
     fates: dict[str, str] = {}
     for rung in story.rungs:
         for name in rung.lost:
@@ -85,41 +107,46 @@ def _lost(story: Story) -> dict[str, str]:
 
 
 def _weights(story: Story) -> Chart | None:
-    """Stacked shares, as they move from all alike to one."""
-    told = list(story.weights)
-    unit = "epochs"
+    """Draw the candidates' weights, stacked: by epoch, or by rung where they are known
+    for rungs alone."""
+    weights = list(story.weights)
+    unit = "epoch"
     after_rungs = [rung.weights for rung in story.rungs if rung.weights is not None]
-    if not told and after_rungs:
+    if not weights and after_rungs:
         names = story.candidates or tuple(after_rungs[0])
-        alike = dict.fromkeys(names, 1 / max(len(names), 1))
-        told, unit = [alike, *after_rungs], "rungs"
-    if len(told) < 2:
+        equal = dict.fromkeys(names, 1 / max(len(names), 1))
+        weights, unit = [equal, *after_rungs], "rung"
+    if len(weights) < 2:
         return None
-    shown = list(dict.fromkeys(name for each in told for name in each))
+    first, last = weights[0], weights[-1]
+    names = tuple(dict.fromkeys(name for shares in weights for name in shares))
     data = [
         {
             "type": "scatter",
             "mode": "lines",
             "stackgroup": "one",
-            **_named(name),
-            "x": list(range(len(told))),
-            "y": [each.get(name, 0.0) for each in told],
+            **named(name),
+            "x": list(range(len(weights))),
+            "y": [shares.get(name, 0.0) for shares in weights],
             "line": _line(story, name) | {"width": 0.5},
         }
-        for name in shown
+        for name in names
     ]
-    last = sorted(shown, key=lambda name: -told[-1].get(name, 0.0))
+    rows = [
+        (name, f"{first.get(name, 0):.3f}", f"{last.get(name, 0):.3f}")
+        for name in sorted(names, key=lambda name: -last.get(name, 0.0))
+    ]
     return Chart(
         "weights",
         "Where the weight goes",
-        "How much of the mixture each candidate holds; a race leaves it all to one.",
+        "The weight of each candidate in the mixture. A race ends with all of it on one"
+        " candidate.",
         data,
         {
-            "xaxis": {"title": unit} | ({"dtick": 1} if unit == "rungs" else {}),
+            "xaxis": {"title": unit} | ({"dtick": 1} if unit == "rung" else {}),
             "yaxis": {"title": "weight", "range": [0, 1]},
         },
-        ("candidate", "first", "last"),
-        [(n, f"{told[0].get(n, 0):.3f}", f"{told[-1].get(n, 0):.3f}") for n in last],
+        Rows(("candidate", "first", "last"), rows),
     )
 
 
@@ -132,7 +159,7 @@ def _training(story: Story) -> Chart | None:
     line = {
         "type": "scatter",
         "mode": "lines",
-        **_named(name),
+        **named(name),
         "x": list(range(1, len(curve) + 1)),
         "y": list(curve),
         "line": _line(story, name) | {"width": 2.5},
@@ -140,7 +167,7 @@ def _training(story: Story) -> Chart | None:
     star = {
         "type": "scatter",
         "mode": "markers",
-        "name": "best pass",
+        "name": "best epoch",
         "x": [best + 1],
         "y": [curve[best]],
         "marker": {"symbol": "star", "size": 13, "color": COLOURS[1]},
@@ -148,168 +175,148 @@ def _training(story: Story) -> Chart | None:
     return Chart(
         "training",
         "The final training",
-        "The chosen candidate goes on to early stopping; the best pass is kept.",
+        "The chosen candidate is trained until early stopping; the parameters of its"
+        " best epoch are kept.",
         [line, star],
-        _layout("passes", f"validation {story.metric}"),
-        ("pass", f"validation {story.metric}"),
-        [(str(at + 1), f"{value:.4f}") for at, value in enumerate(curve)],
+        axes("epoch", f"validation {story.metric}"),
+        Rows(
+            ("epoch", f"validation {story.metric}"),
+            [(str(at), f"{value:.4f}") for at, value in enumerate(curve, start=1)],
+        ),
     )
 
 
-@dataclass(frozen=True)
-class Standing:
-    """Where a candidate stood when it was last measured."""
+class Standing(NamedTuple):
+    """A candidate's validation metric when it was last measured."""
 
     name: str
     mean: float
     low: float
+    """Lower end of the 95 % confidence interval."""
     high: float
+    """Upper end of the 95 % confidence interval."""
 
 
 def _standings(story: Story) -> Chart | None:
-    """Return the same as of a report, as far as the rungs have told."""
-    found: dict[str, Standing] = {}
+    """Draw the candidates as they stood at the rungs so far."""
+    latest: dict[str, Standing] = {}
     for rung in story.rungs:
         for name, (low, high) in (rung.intervals or {}).items():
-            found[name] = Standing(name, rung.metrics[name], low, high)
-    if not found:
+            latest[name] = Standing(name, rung.metrics[name], low, high)
+    if not latest:
         return None
-    rows = [
-        (each.name, f"{each.mean:.4f}", f"{each.low:.4f} to {each.high:.4f}")
-        for each in sorted(found.values(), key=lambda each: -each.mean)
-    ]
-    columns = ("candidate", story.metric, "95 % interval")
-    return _stood(list(found.values()), story.metric, story.chosen, (columns, rows))
+    best_first = sorted(latest.values(), key=lambda standing: -standing.mean)
+    rows = [(each.name, plus_minus(each.mean, each)) for each in best_first]
+    table = Rows(("candidate", f"validation {story.metric} ± 95 %"), rows)
+    return _dots(best_first, story.metric, story.chosen, table)
 
 
 def _candidates(report: Report) -> Chart:
-    found = [
+    standings = [
         Standing(each.name, each.metric.mean, each.metric.low, each.metric.high)
         for each in report.candidates
         if each.metric
     ]
-    metric = report.spec.metric
-    columns = ("candidate", metric, "95 % interval", "against uniform", "passes")
-    rows = [_candidate_row(each) for each in report.candidates]
-    return _stood(found, metric, report.chosen_label, (columns, rows))
+    table = candidate_rows(report)
+    return _dots(standings, report.spec.metric, report.chosen_label, table)
 
 
-def _stood(
-    found: Sequence[Standing],
-    metric: str,
-    chosen: str | None,
-    told: tuple[Sequence[str], Sequence[Sequence[str]]],
+def _dots(
+    standings: Sequence[Standing], metric: str, chosen: str | None, table: Rows
 ) -> Chart:
-    order = sorted(found, key=lambda each: each.mean)
+    """Draw a dot with its interval per candidate, the best on top."""
+    upwards = sorted(standings, key=lambda standing: standing.mean)
     dots = {
         "type": "scatter",
         "mode": "markers",
         "name": metric,
-        "x": [each.mean for each in order],
-        "y": [short(each.name) for each in order],
+        "x": [each.mean for each in upwards],
+        "y": [short(each.name) for each in upwards],
         "marker": {
             "size": 10,
-            "color": [COLOURS[1 if each.name == chosen else 0] for each in order],
+            "color": [COLOURS[1 if each.name == chosen else 0] for each in upwards],
         },
         "error_x": {
             "type": "data",
             "symmetric": False,
-            "array": [each.high - each.mean for each in order],
-            "arrayminus": [each.mean - each.low for each in order],
+            "array": [each.high - each.mean for each in upwards],
+            "arrayminus": [each.mean - each.low for each in upwards],
         },
         "showlegend": False,
     }
-    layout = _layout(f"validation {metric}, 95 % over users", "")
-    height = 120 + 28 * len(order)
+    layout = axes(f"validation {metric} with its 95 % interval over users", "")
+    height = 120 + 28 * len(upwards)
     return Chart(
         "candidates",
         "Where each candidate stood when it was last measured",
-        "After different numbers of passes: who left early was measured early. The"
-        " chosen one stands out.",
+        "Candidates that left the race early were measured after fewer epochs. The"
+        " chosen candidate has a colour of its own.",
         [dots],
         layout | {"yaxis": {"automargin": True}, "height": height, "showlegend": False},
-        *told,
+        table,
     )
-
-
-def _candidate_row(each: CandidateReport) -> tuple[str, ...]:
-    if each.metric is None:
-        return each.name, each.error or "not measured by itself", "", "", "0"
-    gap = each.versus_uniform
-    against = f"{gap.difference:+.4f} [{gap.low:+.4f}, {gap.high:+.4f}]" if gap else ""
-    if gap and not each.was_beside_uniform:
-        against += f" after {each.versus_uniform_after}"
-    interval = f"{each.metric.low:.4f} to {each.metric.high:.4f}"
-    return each.name, f"{each.metric.mean:.4f}", interval, against, str(each.epochs)
 
 
 def _bands(report: Report) -> Chart:
     bands, k = report.reach.bands, report.reach.k
-    names = [each.name for each in bands]
-    series = (
-        (f"recall@{k}", [each.recall for each in bands]),
-        (f"ndcg@{k}", [each.ndcg for each in bands]),
-        ("share of recommendations", [each.recommended for each in bands]),
-    )
+    names = [band.name for band in bands]
+    series = {
+        f"recall@{k}": [band.recall for band in bands],
+        f"ndcg@{k}": [band.ndcg for band in bands],
+        "share of recommendations": [band.recommended for band in bands],
+    }
     data = [
         {"type": "bar", "name": name, "x": names, "y": values,
          "marker": {"color": COLOURS[at]}}
-        for at, (name, values) in enumerate(series)
+        for at, (name, values) in enumerate(series.items())
     ]  # fmt: skip
     return Chart(
         "bands",
         "Whom it serves",
-        "Head, middle and tail are thirds of the interactions, by popularity of the"
-        " item; on the test split.",
+        "Head, middle and tail each hold a third of the training interactions, from the"
+        " most popular items to the rarest. Metrics are on the test split.",
         data,
-        _layout("third of the interactions", "") | {"barmode": "group"},
-        ("band", "items", *(name for name, _ in series)),
-        [
-            (b.name, str(b.items), f"{b.recall:.4f}", f"{b.ndcg:.4f}",
-             f"{b.recommended:.1%}")
-            for b in bands
-        ],
-    )  # fmt: skip
+        axes("third of the interactions", "") | {"barmode": "group"},
+        band_rows(report.reach),
+    )
 
 
 def _cost(report: Report) -> Chart:
-    """Passes, which are the same on any machine."""
-    spent = {
+    """Draw the cost in epochs, which are the same on any machine."""
+    epochs = {
         "search": report.costs.search.epochs,
         "final training": report.costs.retraining.epochs,
     }
     if report.verification is not None:
-        spent["verification, asked for"] = report.verification.cost.epochs
-    one = len(report.training.metric)
-    all_of_them = one * len(report.candidates)
+        epochs["verification"] = report.verification.cost.epochs
+    winner = len(report.training.metric)
+    exhaustive = winner * len(report.candidates)
     data = [
         {"type": "bar", "orientation": "h", "name": name, "y": ["this search"],
-         "x": [passes], "marker": {"color": COLOURS[at]}}
-        for at, (name, passes) in enumerate(spent.items())
+         "x": [count], "marker": {"color": COLOURS[at]}}
+        for at, (name, count) in enumerate(epochs.items())
     ]  # fmt: skip
     data.append(
         {"type": "bar", "orientation": "h", "name": "exhaustive search, estimated",
-         "y": ["every candidate to its end"], "x": [all_of_them],
+         "y": ["exhaustive search"], "x": [exhaustive],
          "marker": {"color": COLOURS[8]}}
     )  # fmt: skip
-    rows = [(name, str(passes)) for name, passes in spent.items()]
-    rows.append(("exhaustive, one seed, estimated", str(all_of_them)))
-    layout = _layout("passes over the training pairs", "")
+    rows = [(name, str(count)) for name, count in epochs.items()]
+    rows.append(("exhaustive search, estimated", str(exhaustive)))
     extra = {"barmode": "stack", "yaxis": {"automargin": True}, "height": 230}
     return Chart(
         "cost",
         "What it cost",
-        f"Training each of {len(report.candidates)} candidates as long as the winner"
-        f" ({one} passes) is what exhaustive search would take, for one seed.",
+        f"An exhaustive search would train all {len(report.candidates)} candidates as"
+        f" long as the winner, {winner} epochs each, under one seed.",
         data,
-        layout | extra,
-        ("", "passes"),
-        rows,
+        axes("epochs over the training pairs", "") | extra,
+        Rows(("", "epochs"), rows),
     )
 
 
 def _line(story: Story, name: str) -> dict[str, Any]:
-    """Return a colour that a candidate keeps in all charts."""
+    """Return a candidate's line style, which is the same in all charts."""
     known = story.candidates or tuple(story.curves)
     at = known.index(name) if name in known else len(known)
     dash = DASHES[(at // len(COLOURS)) % len(DASHES)]

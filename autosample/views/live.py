@@ -1,4 +1,4 @@
-"""A search as it runs, on a terminal."""
+"""Live progress of a search on a terminal."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from autosample.core.events import (
     Note,
     RungEnded,
     StageBegan,
+    SupernetTrained,
     Tuned,
     WinnerRefined,
 )
@@ -33,9 +34,9 @@ from autosample.core.progress import Progress, Stage
 from autosample.views.rows import left_at
 
 ROWS = 16
-"""Candidates that are shown at once."""
+"""Most candidates in the table."""
 NUMBERS = ("epochs", "metric", "best")
-"""Columns that are aligned to the right."""
+"""Columns of numbers, which are aligned to the right."""
 
 
 class LiveProgress:
@@ -69,7 +70,7 @@ class LiveProgress:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._standings = Standings()  # the result has a better table of them
+        self._standings = Standings()  # the report has a table of its own
         self._live.stop()
 
     def tell(self, progress: Progress) -> None:
@@ -87,16 +88,17 @@ class LiveProgress:
         self._bars.update(self._bar, description=stage, completed=fraction)
 
     def _render(self) -> RenderableType:
-        # Only a terminal replaces what was drawn before.
+        # In a file every redraw would be one more table.
         if not self._console.is_terminal or not self._standings.candidates:
             return self._bars
         return Group(self._standings.table(), self._bars)
 
 
 class Standing(NamedTuple):
-    """How far a candidate has come."""
+    """A candidate after its latest epoch."""
 
     epoch: int
+    """Number of that epoch, from 1."""
     metric: float
     """Validation metric after that epoch."""
     best: float
@@ -105,12 +107,12 @@ class Standing(NamedTuple):
 
 @dataclass(frozen=True)
 class Standings:
-    """The candidates of a search, as far as they have come."""
+    """The candidates of a search so far."""
 
     candidates: Mapping[str, Standing] = field(default_factory=dict)
-    """By name."""
+    """Each candidate's standing, by name."""
     left: Mapping[str, int] = field(default_factory=dict)
-    """The rung at which a candidate left the race, by name."""
+    """The rung at which each candidate left the race, by name; the others are in it."""
 
     def after(self, stage: Stage, event: Event) -> Standings:
         """Return the standings after an event."""
@@ -132,7 +134,7 @@ class Standings:
         return replace(self, candidates={**self.candidates, event.trial: now})
 
     def table(self) -> Table:
-        """Return a table: candidates in the race first, and the best of them first."""
+        """Return a table, candidates in the race first, and the best of them on top."""
         table = Table(box=None, pad_edge=False)
         for name in ("candidate", "epochs", "metric", "best", ""):
             table.add_column(name, justify="right" if name in NUMBERS else "left")
@@ -153,29 +155,44 @@ class Standings:
 
 
 def describe(event: Event) -> str | None:
-    """Return a line about an event that is worth one."""
+    """Return a line about an event; None for a kind that needs none."""
     match event:
-        case RungEnded():
-            ranked = sorted(event.metrics.items(), key=lambda item: -item[1])
-            metrics = ", ".join(f"{name} {value:.4f}" for name, value in ranked)
-            return f"rung {event.rung}: {metrics} -> kept {', '.join(event.kept)}"
-        case WinnerRefined():
-            return f"refined: {len(event.tried)} variants tried, best is {event.kept}"
         case StageBegan():
             return _describe_stage(event)
-        case Tuned(chosen=best):
-            rates = f"learning rate {best.learning_rate:.3g}, l2 {best.l2:.3g}"
-            return f"tuned: {best.sampler['kind']} at {rates}"
+        case RungEnded():
+            return _describe_rung(event)
+        case WinnerRefined() | SupernetTrained() | Tuned():
+            return _describe_training(event)
         case Note():
             return event.text
         case _:
             return None
 
 
+def _describe_rung(event: RungEnded) -> str:
+    ranked = sorted(event.metrics.items(), key=lambda item: -item[1])
+    metrics = ", ".join(f"{name} {value:.4f}" for name, value in ranked)
+    kept = "all of them" if not event.lost else ", ".join(event.kept)
+    return f"rung {event.rung}: {metrics}; still in the race: {kept}"
+
+
+def _describe_training(event: WinnerRefined | SupernetTrained | Tuned) -> str:
+    match event:
+        case WinnerRefined(tried=tried, kept=best):
+            return f"{len(tried)} variants of the winner were trained; {best} is best"
+        case SupernetTrained(metric=metric):
+            return f"the model that all candidates share reaches {metric.mean:.4f}"
+        case Tuned(chosen=best):
+            rates = f"learning rate {best.learning_rate:.3g}, l2 {best.l2:.3g}"
+            return f"{best.sampler['kind']} was tuned: {rates}"
+
+
 def _describe_stage(event: StageBegan) -> str | None:
     if event.candidates is not None:
         return f"candidates: {', '.join(event.candidates)}"
-    return None if event.chosen is None else f"retraining with {event.chosen}"
+    if event.chosen is not None:
+        return f"{event.chosen} has won; its training continues"
+    return None
 
 
 def describe_epoch(event: EpochEnded) -> str:

@@ -1,12 +1,14 @@
-"""What notebooks show: a table by itself, and charts when they are asked for."""
+"""What notebooks show: a result as tables, and its charts on request."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from autosample.experiment.report import Report
 from autosample.views.charts import of_report
 from autosample.views.page import environment, findings
+from autosample.views.rows import candidate_rows
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -14,23 +16,29 @@ if TYPE_CHECKING:
 
 def table(report: Report) -> str:
     """Return the verdict, the metrics and the candidates as HTML."""
-    [candidates] = [chart for chart in of_report(report) if chart.id == "candidates"]
     return (
         environment()
         .get_template("notebook.html")
-        .render(report=report, findings=findings(report), candidates=candidates)
+        .render(
+            report=report,
+            findings=findings(report),
+            candidates=candidate_rows(report),
+        )
     )
 
 
 def figures(report: Report) -> dict[str, Figure]:
-    """Return the charts of a report as Plotly figures, by name: `curves`, `weights`,
-    `candidates`, `training`, `bands` and `cost`, as far as the search has them."""
-    # Half a second to load, for those who draw.
+    """Return the charts of a report as Plotly figures, by id.
+
+    They are `curves`, `weights`, `candidates`, `training`, `bands` and `cost`; those
+    that the search has no data for are left out.
+    """
+    # Loading Plotly takes half a second, which only those who draw should wait for.
     import plotly.graph_objects as go  # noqa: PLC0415
 
     return {
         chart.id: go.Figure(
-            data=[dict(each) for each in chart.data],
+            data=[dict(trace) for trace in chart.data],
             layout={
                 "title": chart.title,
                 "template": "plotly_white",
@@ -41,12 +49,11 @@ def figures(report: Report) -> dict[str, Figure]:
     }
 
 
-def _titled(layout: object) -> dict[str, object]:
-    """Return a layout whose titles are as Plotly's Python wants them."""
-    assert isinstance(layout, dict)
+def _titled(layout: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a layout with the titles of axes as Plotly's Python classes take them."""
     return {
-        name: {**each, "title": {"text": each.get("title", "")}}
+        name: {**value, "title": {"text": value.get("title", "")}}
         if name in ("xaxis", "yaxis")
-        else each
-        for name, each in layout.items()
+        else value
+        for name, value in layout.items()
     }

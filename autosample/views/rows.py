@@ -1,8 +1,205 @@
-"""Cells of tables that charts, model cards and terminals share."""
+"""Tables and sentences about a result, as text.
+
+Terminal, report page, notebook and model card draw them; what they say is written once.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    # At run time this module needs none of it: a client that only follows a job's
+    # events shows them without loading torch.
+    from autosample.evaluation.bands import Reach
+    from autosample.evaluation.significance import Comparison, Estimate
+    from autosample.experiment.report import Report
+    from autosample.experiment.strategies.evidence import CandidateReport, Tuning
+
+
+class Rows(NamedTuple):
+    """A table; the first cell of a row names it."""
+
+    columns: Sequence[str]
+    """Headings, one per cell of a row."""
+    rows: Sequence[Sequence[str]]
+    """Cells, row by row."""
+
+    def markdown(self) -> str:
+        """Return the table as Markdown."""
+        rule = ["---"] * len(self.columns)
+        lines = (self.columns, rule, *self.rows)
+        return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+class Interval(Protocol):
+    """Anything with both ends of a confidence interval around a mean."""
+
+    @property
+    def low(self) -> float: ...
+    @property
+    def high(self) -> float: ...
+
+
+def plus_minus(mean: float, interval: Interval, form: str = ".4f") -> str:
+    """Return a mean with half the width of its confidence interval."""
+    return f"{mean:{form}} ± {(interval.high - interval.low) / 2:.4f}"
 
 
 def left_at(rung: int) -> str:
     """Return what is said of a candidate that left the race at a rung."""
     return f"left at rung {rung}"
+
+
+def candidate_rows(report: Report) -> Rows:
+    """Return how each candidate did in the search."""
+    columns = (
+        "candidate",
+        f"validation {report.spec.metric} ± 95 %",
+        "against uniform",
+        "epochs",
+    )
+    return Rows(columns, [_candidate(each) for each in report.candidates])
+
+
+def _candidate(candidate: CandidateReport) -> tuple[str, ...]:
+    name, epochs = candidate.name, str(candidate.epochs)
+    if candidate.metric is None:
+        return name, candidate.error or "not measured by itself", "", epochs
+    against = "" if (gap := candidate.versus_uniform) is None else _gap(gap)
+    if against and not candidate.was_beside_uniform:
+        against += f" after {candidate.versus_uniform_after}"
+    return name, _estimate(candidate.metric), against, epochs
+
+
+def _estimate(estimate: Estimate) -> str:
+    return plus_minus(estimate.mean, estimate)
+
+
+def _gap(gap: Comparison) -> str:
+    return plus_minus(gap.difference, gap, "+.4f")
+
+
+def metric_rows(report: Report) -> Rows:
+    """Return the metrics of the returned model, on each split."""
+    measured = {"validation": report.valid}
+    if report.refit is not None:
+        measured["test, before the refit"] = report.refit.test_before
+    measured["test"] = report.test
+    rows = [
+        (split, *(f"{means[name]:.4f}" for name in report.test))
+        for split, means in measured.items()
+    ]
+    return Rows(("split", *report.test), rows)
+
+
+def remarks(report: Report) -> list[str]:
+    """Return sentences that one needs to read the metrics rightly."""
+    sentences = [
+        "Every item is ranked except those of the user that were known before. The test"
+        " split was opened once, after every decision."
+    ]
+    if report.refit is not None:
+        sentences.append(
+            f"The refit is {report.refit.epochs} more epochs, over training and"
+            " validation pairs together; the validation metrics are of the model before"
+            " it."
+        )
+    if report.shortened is not None:
+        sentences.append(
+            f"To keep to its budget, the search ran {report.shortened.strategy.label}"
+            f" with at most {report.shortened.epochs} epochs per training."
+        )
+    return sentences
+
+
+def band_rows(reach: Reach) -> Rows:
+    """Return how well popular and rare items are recommended, on the test split."""
+    columns = (
+        "third of the interactions",
+        "items",
+        f"recall@{reach.k}",
+        f"ndcg@{reach.k}",
+        "share of recommendations",
+    )
+    rows = [
+        (
+            band.name,
+            str(band.items),
+            f"{band.recall:.4f}",
+            f"{band.ndcg:.4f}",
+            f"{band.recommended:.1%}",
+        )
+        for band in reach.bands
+    ]
+    return Rows(columns, rows)
+
+
+def about_reach(reach: Reach) -> str:
+    """Return a sentence about what is recommended, beside what users chose."""
+    return (
+        f"{reach.coverage:.1%} of the catalogue is recommended to at least one user. A"
+        f" recommended item has {reach.popularity:.0f} training pairs on average; the"
+        f" items that users chose themselves have {reach.held_out_popularity:.0f}."
+    )
+
+
+def about_false_negatives(report: Report) -> str:
+    """Return a sentence about negatives that the user did like."""
+    false = report.false_negatives
+    return (
+        f"At least {false.sampler.mean:.2%} of the sampler's negatives are items that"
+        f" the user did like (uniform sampling: {false.uniform:.2%})."
+    )
+
+
+def tuning_rows(tuning: Tuning) -> Rows:
+    """Return the winner and uniform sampling, each after and before tuning."""
+    columns = ("", "sampler", "learning rate", "l2", "validation ± 95 %")
+    settings = {
+        "chosen": tuning.chosen,
+        "chosen, before tuning": tuning.chosen_before,
+        "uniform": tuning.uniform,
+        "uniform, before tuning": tuning.uniform_before,
+    }
+    rows = [
+        (
+            name,
+            setting.sampler.label,
+            f"{setting.learning_rate:.3g}",
+            f"{setting.l2:.3g}",
+            _estimate(setting.valid),
+        )
+        for name, setting in settings.items()
+    ]
+    return Rows(columns, rows)
+
+
+def about_tuning(tuning: Tuning) -> str:
+    """Return a sentence about what tuning gained, and what the sampler did."""
+    return (
+        f"Tuning gained {_gap(tuning.tuning_gain)}. Over uniform sampling the sampler"
+        f" gained {_gap(tuning.sampler_gain)} with both tuned and"
+        f" {_gap(tuning.sampler_gain_before)} with neither tuned. Gains are measured by"
+        " the validation metric that decided, so they lean to the high side."
+    )
+
+
+def comparison_rows(reports: Sequence[Report]) -> list[tuple[str, ...]]:
+    """Return the rows of a table with a column per search, after their headings."""
+    rows = [
+        ("model", *(report.spec.model.label for report in reports)),
+        ("loss", *(report.spec.loss.label for report in reports)),
+        ("chosen sampler", *(report.chosen_label for report in reports)),
+        ("candidates", *(str(len(report.candidates)) for report in reports)),
+        ("verdict", *(report.verdict.text for report in reports)),
+    ]
+    for name in dict.fromkeys(name for report in reports for name in report.test):
+        tests = [report.test.get(name) for report in reports]
+        cells = ("" if value is None else f"{value:.4f}" for value in tests)
+        rows.append((f"test {name}", *cells))
+    costs = [report.costs for report in reports]
+    epochs = (str(cost.search.epochs + cost.retraining.epochs) for cost in costs)
+    rows.append(("epochs of all trainings", *epochs))
+    rows.append(("seconds in all", *(f"{cost.wall_seconds:.0f}" for cost in costs)))
+    return rows

@@ -1,4 +1,4 @@
-"""A search so far, or to its end: what charts are drawn from."""
+"""The course of a search, so far or to its end, which charts are drawn from."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True)
 class Story:
-    """A search as its events or its report tell it."""
+    """The course of a search, read from its events or from its report."""
 
     metric: str
     """Name of the validation metric."""
     candidates: tuple[str, ...] = ()
-    """Names, in the order of the spec."""
+    """Names of the candidates, in the order of the spec."""
     curves: Mapping[str, Sequence[float]] = field(default_factory=dict)
     """Validation metric after each epoch of the search, by name of the training."""
     rungs: Sequence[RungEnded] = ()
     """What each rung measured, in order."""
     weights: Sequence[Weights] = ()
-    """Weights of a mixture after each epoch."""
+    """Weight of each candidate after each epoch of a mixture, by name."""
     training: Sequence[float] = ()
     """Validation metric after each epoch of the final training."""
     chosen: str | None = None
@@ -42,14 +42,16 @@ class Story:
     @classmethod
     def of_report(cls, report: Report) -> Story:
         """Return the story of a finished search."""
-        learned = [each for each in report.trace if isinstance(each, WeightsLearned)]
+        trace = report.trace
         return cls(
             metric=report.spec.metric,
-            candidates=tuple(each.name for each in report.candidates),
+            candidates=tuple(candidate.name for candidate in report.candidates),
             # A training that fails in its first epoch has no curve.
-            curves={each.name: each.metric for each in report.curves if each.metric},
-            rungs=[each for each in report.trace if isinstance(each, RungEnded)],
-            weights=[each.weights for each in learned],
+            curves={
+                curve.name: curve.metric for curve in report.curves if curve.metric
+            },
+            rungs=[event for event in trace if isinstance(event, RungEnded)],
+            weights=[e.weights for e in trace if isinstance(e, WeightsLearned)],
             training=report.training.metric,
             chosen=report.chosen_label,
         )
@@ -60,9 +62,9 @@ class Story:
     ) -> Story:
         """Return the story of a search from its events, each with its stage.
 
-        Of an epoch or a rung that was reached twice, as after a lost attempt, the last
-        event counts. Events that are None, which this version does not know, are
-        skipped.
+        Where an epoch or a rung was reached twice, as after a lost attempt, the later
+        event counts. None stands for an event that this version does not understand,
+        and is skipped.
         """
         progress = _Progress()
         for stage, event in events:
@@ -80,7 +82,7 @@ class Story:
 
 @dataclass
 class _Progress:
-    """What the events so far have told, by number of the epoch or rung."""
+    """A story under construction, its series keyed by number of the epoch or rung."""
 
     candidates: tuple[str, ...] = ()
     chosen: str | None = None

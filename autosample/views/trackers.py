@@ -2,8 +2,8 @@
 
     autosample.search(data, tell=tensorboard("runs/first"))
 
-Each training of the search becomes a curve `search/<candidate>`, the final one
-`training`, by epochs; a mixture's weights become `weight/<candidate>`.
+Each training of the search is logged by epoch under `search/<candidate>`, the final
+training under `training`, and a mixture's weights under `weight/<candidate>`.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from autosample.core.progress import Listener, Progress, Stage
 from autosample.errors import SpecError
 
 LogMetric = Callable[[str, float, int], None]
-"""Logs a value under a name at a step."""
+"""Logs a value, its second argument, under a name and at a step."""
 
 
 def tracker(log: LogMetric) -> Listener:
-    """Return a listener for `autosample.search(tell=...)` that logs with a function."""
+    """Return a listener for `autosample.search(tell=...)` that calls `log`."""
 
-    def tell(progress: Progress) -> None:
+    def listen(progress: Progress) -> None:
         event = progress.event
         if not isinstance(event, EpochEnded):
             return
@@ -34,23 +34,23 @@ def tracker(log: LogMetric) -> Listener:
         elif progress.stage is Stage.RETRAINING:
             log("training", event.metric, event.epoch)
 
-    return tell
+    return listen
 
 
 def both(first: Listener, second: Listener) -> Listener:
-    """Return a listener that passes each report on to two."""
+    """Return a listener that calls two listeners with each report of progress."""
 
-    def tell(progress: Progress) -> None:
+    def listen(progress: Progress) -> None:
         first(progress)
         second(progress)
 
-    return tell
+    return listen
 
 
 def tensorboard(folder: Path | str) -> Listener:
-    """Log to a folder that TensorBoard reads; needs the package tensorboardX.
+    """Return a listener that logs to a folder that TensorBoard reads.
 
-    Raises SpecError where that is not installed.
+    Raises SpecError where tensorboardX is not installed.
     """
     try:
         from tensorboardX import SummaryWriter  # noqa: PLC0415 - optional
@@ -68,14 +68,14 @@ def tensorboard(folder: Path | str) -> Listener:
 
 
 def mlflow(experiment: str | None = None) -> Listener:
-    """Log to MLflow's current run, or to a new one of an experiment; needs mlflow.
+    """Return a listener that logs to MLflow's current run, or to one of `experiment`.
 
-    Raises SpecError where that is not installed.
+    Raises SpecError where mlflow is not installed.
     """
     try:
         import mlflow as client  # noqa: PLC0415 - optional
     except ImportError as error:
-        raise SpecError("logging to MLflow needs it: pip install mlflow") from error
+        raise SpecError("logging to MLflow needs mlflow: pip install mlflow") from error
     if experiment is not None:
         client.set_experiment(experiment)
 
@@ -86,5 +86,5 @@ def mlflow(experiment: str | None = None) -> Listener:
 
 
 def _plain(name: str) -> str:
-    """Return a name of the characters that MLflow takes."""
+    """Return a name with the characters that MLflow does not take replaced."""
     return re.sub(r"[^\w\-. /]", "_", name)

@@ -111,7 +111,7 @@ def begin(page: Page, ratings: Path, *, epochs: int, model: str = "mf") -> None:
     page.get_by_label("Column of users").select_option("who")
     page.get_by_label("Column of items").select_option("what")
     page.get_by_label("Model", exact=True).select_option(model)
-    page.get_by_label("Passes of a training at most").fill(str(epochs))
+    page.get_by_label("Most epochs of a training").fill(str(epochs))
     page.get_by_text("Candidates:").click()
     for kind in ("uniform", "popularity", "dns"):
         page.get_by_label(kind, exact=True).check()
@@ -173,7 +173,7 @@ def test_a_running_search_is_cancelled_and_tried_again(
 
 def test_searches_are_compared(page: Page, finished: list[str]) -> None:
     page.goto("/")
-    button = page.get_by_role("button", name="Compare the chosen ones")
+    button = page.get_by_role("button", name="Compare the selected searches")
     expect(button).to_be_disabled()
     for id in finished:
         page.locator(f"input[value='{id}']").check()
@@ -259,10 +259,10 @@ def test_with_keys_a_browser_is_asked_for_one(
         served.serve("--no-worker")
         page.goto("/new")
         page.get_by_label("Key").fill("wrong")
-        page.get_by_role("button", name="Go on").click()
+        page.get_by_role("button", name="Log in").click()
         expect(page.get_by_role("alert")).to_contain_text("not known here")
         page.get_by_label("Key").fill("let me in")
-        page.get_by_role("button", name="Go on").click()
+        page.get_by_role("button", name="Log in").click()
         page.wait_for_url("**/new")
         begin(page, ratings, epochs=5)
         start(page)

@@ -1,4 +1,4 @@
-"""What pages are made of: scripts, a style, a template; and Plotly from its wheel."""
+"""Scripts, style sheet and templates of the pages, and Plotly from its wheel."""
 
 from __future__ import annotations
 
@@ -13,5 +13,5 @@ def read(name: str) -> str:
 
 @cache
 def plotly() -> str:
-    """Return Plotly's script, some 4.5 MB, as its wheel brings it."""
+    """Return Plotly's script, which its Python package contains; about 4.5 MB."""
     return files("plotly").joinpath("package_data/plotly.min.js").read_text("utf-8")

@@ -40,8 +40,8 @@ def test_a_report_has_every_chart(report: Report) -> None:
     names = ["bands", "candidates", "cost", "curves", "training", "weights"]
     assert sorted(found) == names
     for chart in found.values():
-        assert chart.rows
-        assert all(len(row) == len(chart.columns) for row in chart.rows)
+        assert chart.table.rows
+        assert all(len(row) == len(chart.table.columns) for row in chart.table.rows)
         json.dumps(chart.json(), allow_nan=False)
 
 
@@ -69,7 +69,7 @@ def test_candidates_have_intervals_while_they_compete(report: Report) -> None:
 
 
 def test_who_left_the_race_is_told_where(report: Report) -> None:
-    rows = by_id(of_report(report))["curves"].rows
+    rows = by_id(of_report(report))["curves"].table.rows
     fates = {row[0]: row[-1] for row in rows}
     assert fates.pop(report.chosen_label) == "chosen"
     assert all(fate.startswith("left at rung") for fate in fates.values())
@@ -135,7 +135,7 @@ def test_who_failed_in_the_first_pass_has_no_curve_and_spoils_none(
     failed = first.model_copy(update={"metric": ()})
     changed = report.model_copy(update={"curves": (failed, *others)})
     chart = by_id(of_report(changed))["curves"]
-    assert [row[0] for row in chart.rows] == [each.name for each in others]
+    assert [row[0] for row in chart.table.rows] == [each.name for each in others]
     assert report_page(changed)
 
 
@@ -149,7 +149,7 @@ def test_a_report_page_is_whole_and_the_same_again(report: Report) -> None:
     assert report.verdict.text.split(":")[0] in page
     own = page[: page.index("<script>")]  # Plotly's script holds addresses, unused
     assert not re.search(r"""(src|href)=""", own)
-    [told] = re.findall(r'id="told">(.*?)</script>', page)
+    [told] = re.findall(r'id="chart-data">(.*?)</script>', page)
     charts: list[dict[str, Any]] = json.loads(told)
     assert charts == [chart.json() for chart in of_report(report)]
 
