@@ -44,10 +44,10 @@ def verdict(
     metric: str,
     left_after: int | None = None,
 ) -> Verdict:
-    """Put the evidence into a sentence; says so when nothing was gained.
+    """Put the evidence into a sentence, which says so when nothing was gained.
 
-    After `left_after` passes uniform left the search, which is what `searched` is of;
-    None: it was measured as long as the winner.
+    `left_after` is the number of epochs after which uniform left the search, and after
+    which `searched` compares both; None: uniform was measured as long as the winner.
     """
     beside = _beside(verified)
     if is_uniform:
@@ -79,9 +79,9 @@ def _without_gain(label: str, early: Comparison | None, after: int | None) -> st
         )
     ahead = _percent(early)
     return (
-        f"{label} won; uniform was out after {after} pass{'es' if after > 1 else ''}"
-        f" of each, the winner then at {ahead} over it. Uniform learns slowly, so no"
-        " gain is claimed: `verify` measures it."
+        f"{label} won. Uniform left the race after {after} epoch{'s' * (after > 1)},"
+        f" when the winner was at {ahead} against it. Uniform learns slowly, so no gain"
+        " is claimed; `verify` measures it."
     )
 
 

@@ -68,7 +68,8 @@ def _candidate(candidate: CandidateReport) -> tuple[str, ...]:
         return name, candidate.error or "not measured by itself", "", epochs
     against = "" if (gap := candidate.versus_uniform) is None else _gap(gap)
     if against and not candidate.was_beside_uniform:
-        against += f" after {candidate.versus_uniform_after}"
+        after = candidate.versus_uniform_after
+        against += f" after {after} epoch{'s' * (after != 1)}"
     return name, _estimate(candidate.metric), against, epochs
 
 

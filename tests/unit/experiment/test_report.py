@@ -94,7 +94,7 @@ def test_no_gain_is_claimed_where_uniform_did_not_compete() -> None:
         metric="ndcg@20",
         left_after=3,
     )
-    assert "uniform was out after 3 passes of each" in early.text
+    assert "Uniform left the race after 3 epochs," in early.text
     assert "+10.0%" in early.text
     assert "no gain is claimed" in early.text
     assert (early.basis, early.gain, early.significant) == (Basis.NONE, None, False)

@@ -127,7 +127,7 @@ def test_no_gain_is_claimed_over_uniform_that_left_early() -> None:
     report = autosample.search(DATA, **(SMALL | spec)).report
     passes = {each.name: each.epochs for each in report.candidates}
     assert passes == {"dns(pool=4)": 4, "dns(pool=8)": 4, "uniform": 1}
-    assert "uniform was out after 1 pass of each" in report.verdict.text
+    assert "Uniform left the race after 1 epoch," in report.verdict.text
     assert (report.verdict.basis, report.verdict.gain) == (Basis.NONE, None)
 
 
