@@ -76,6 +76,8 @@ def viewer(request: Request) -> Caller:
 
 Viewer = Annotated[Caller, Depends(viewer)]
 
+# Names of routes are those of their functions, and `url_for` finds the first route of a
+# name: a page must not be called like a route of the API.
 router = APIRouter(include_in_schema=False)
 
 
@@ -98,7 +100,7 @@ def page(
 
 
 @router.get("/")
-def show_jobs(caller: Viewer, jobs: Jobs, datasets: Datasets) -> HTMLResponse:
+def jobs_page(caller: Viewer, jobs: Jobs, datasets: Datasets) -> HTMLResponse:
     """List jobs, newest first; a script keeps their states up to date."""
     newest = jobs.page(limit=100, only_owner=caller.only_owner).jobs
     names = {each.id: each.name for each in datasets.list(only_owner=caller.only_owner)}
@@ -106,7 +108,7 @@ def show_jobs(caller: Viewer, jobs: Jobs, datasets: Datasets) -> HTMLResponse:
 
 
 @router.get("/new")
-def show_form(caller: Viewer, datasets: Datasets) -> HTMLResponse:
+def form_page(caller: Viewer, datasets: Datasets) -> HTMLResponse:
     """Show the form that submits a search."""
     parts = {
         part: [entry.model_dump(mode="json") for entry in entries]
@@ -118,7 +120,7 @@ def show_form(caller: Viewer, datasets: Datasets) -> HTMLResponse:
 
 
 @router.get("/jobs/{id}")
-def show_job(id: UUID, caller: Viewer, jobs: Jobs, datasets: Datasets) -> HTMLResponse:
+def job_page(id: UUID, caller: Viewer, jobs: Jobs, datasets: Datasets) -> HTMLResponse:
     """Show a job: its progress while it runs, its findings when it has ended."""
     try:
         job = jobs.get(id, only_owner=caller.only_owner)
@@ -138,7 +140,7 @@ def show_job(id: UUID, caller: Viewer, jobs: Jobs, datasets: Datasets) -> HTMLRe
 
 
 @router.get("/compare")
-def compare(
+def comparison_page(
     caller: Viewer,
     jobs: Jobs,
     datasets: Datasets,
