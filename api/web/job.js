@@ -40,6 +40,8 @@ function updateSoon() {
 function write(text) {
   const log = by("log");
   if (!log) return;
+  // A stage of several steps sends an event per step.
+  if (log.dataset.begun && log.lastElementChild.textContent === text) return;
   const line = document.createElement("p");
   line.textContent = text;
   if (!log.dataset.begun) { log.replaceChildren(); log.dataset.begun = "yes"; }
@@ -56,7 +58,7 @@ function list(names) {
 
 /* A sentence per kind of event, or nothing; the kinds are those that the API sends. */
 const SENTENCES = {
-  state: (data) => `The job is ${data.state}${data.attempt > 1 ? `, attempt ${data.attempt}` : ""}.`,
+  state: (data) => `The job ${["succeeded", "failed"].includes(data.state) ? "has" : "is"} ${data.state}${data.attempt > 1 ? `, attempt ${data.attempt}` : ""}.`,
   stage: (data) => ({
     preparing: "The data are split.",
     searching: data.candidates && `${data.candidates.length} candidates compete.`,

@@ -111,7 +111,7 @@ def begin(page: Page, ratings: Path, *, epochs: int, model: str = "mf") -> None:
     page.get_by_label("Column of users").select_option("who")
     page.get_by_label("Column of items").select_option("what")
     page.get_by_label("Model", exact=True).select_option(model)
-    page.get_by_label("Most epochs of a training").fill(str(epochs))
+    page.get_by_label("Most epochs per training").fill(str(epochs))
     page.get_by_text("Candidates:").click()
     for kind in ("uniform", "popularity", "dns"):
         page.get_by_label(kind, exact=True).check()
