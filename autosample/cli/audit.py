@@ -1,9 +1,8 @@
-"""`autosample audit`: a search beside the exhaustive truth, on a file."""
+"""`autosample audit`: compare a search with training every candidate, on a file."""
 
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -11,144 +10,106 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from autosample.cli.groups import with_options
 from autosample.cli.interrupts import INTERRUPTS
 from autosample.cli.options import (
-    Column,
+    FileOptions,
     Parallel,
     Reuse,
-    given,
-    kind_of,
-    kinds_of,
-    numbers,
-    read_options,
-    read_spec,
+    SpecOptions,
+    open_search,
 )
-from autosample.data.options import Format
 
 
+@with_options
 def audit(
-    file: Annotated[Path, typer.Argument(help="As `search` reads it.")],
-    test: Annotated[Path | None, typer.Option(help="File of test pairs.")] = None,
-    model: Annotated[str | None, typer.Option(help="mf, lightgcn, ...")] = None,
-    loss: Annotated[str | None, typer.Option(help="bpr, infonce, bsl, ...")] = None,
-    candidates: Annotated[
-        str | None, typer.Option(help="Sampler kinds, by commas, or `default`.")
-    ] = None,
-    strategy: Annotated[str | None, typer.Option(help="The one to judge.")] = None,
-    metric: Annotated[str | None, typer.Option(help="As in ndcg@20.")] = None,
-    epochs: Annotated[int | None, typer.Option(help="Passes at most.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Of the search.")] = None,
-    seeds: Annotated[
-        str | None, typer.Option(help="Of the truth, as in 0,1,2.")
-    ] = None,
-    spec: Annotated[
-        Path | None, typer.Option(help="A SearchSpec as JSON; options come on top.")
-    ] = None,
-    format: Annotated[Format | None, typer.Option(help="Of the file.")] = None,
-    user: Column = None,
-    item: Column = None,
-    rating: Column = None,
-    timestamp: Column = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the audit.")] = False,
+    source: FileOptions,
+    options: SpecOptions,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the audit as JSON.")
+    ] = False,
     reuse: Reuse = True,
     parallel: Parallel = None,
 ) -> None:
-    """Search, train every candidate under every seed, and tell what was lost and saved.
+    """Search, train every candidate under every seed, and print what the search lost.
 
-    It takes as long as exhaustive search; what was trained is kept, so that a second
-    audit, or one that was stopped, goes on.
+    It takes as long as exhaustive search. Trainings are kept for the next audit.
     """
-    read = read_options(
-        format=format, user=user, item=item, rating=rating, timestamp=timestamp
-    )
-    fields = read_spec(spec) if spec else {}
-    training = given(epochs=epochs, seed=seed)
-    fields |= given(
-        model=kind_of(model),
-        loss=kind_of(loss),
-        candidates=kinds_of(candidates),
-        strategy=kind_of(strategy),
-        metric=metric,
-        training=(fields.get("training", {}) | training) if training else None,
-        seeds=numbers(seeds),
-    )
-    fields.pop("dataset", None)
     console = Console(stderr=as_json)
-    found = _audited(file, test, read, fields, console, reuse=reuse, parallel=parallel)
+    result = run(source, options, console, reuse=reuse, parallel=parallel)
+    show(console, result)
     if as_json:
-        typer.echo(json.dumps(found, indent=1))
+        typer.echo(json.dumps(result, indent=1))
 
 
-def _audited(
-    file: Path,
-    test: Path | None,
-    read: Any,
-    fields: dict[str, Any],
+def run(
+    source: FileOptions,
+    options: SpecOptions,
     console: Console,
     *,
     reuse: bool,
     parallel: int | None,
 ) -> dict[str, Any]:
-    from autosample.data.dataset import load_dataset
-    from autosample.experiment.audit import audit as run
-    from autosample.library import make_spec
+    """Run the audit, showing its progress, and return it."""
+    from autosample.experiment import audit
     from autosample.spec.search import needs_ray
     from autosample.trials.local import runners_for
     from autosample.trials.reuse import usual_folder
     from autosample.views.live import LiveProgress
-    from autosample.views.terminal import show_stats
 
-    spec = make_spec(file.name, fields)
-    dataset = load_dataset(file, read, test=test)
-    show_stats(console, dataset.stats)
+    spec, dataset = open_search(source, options, console)
     folder = usual_folder() if reuse else None
     with (
         runners_for(on_ray=needs_ray(spec), parallel=parallel, reuse=folder) as runners,
         LiveProgress(console) as live,
     ):
-        audited = run(spec, dataset, runners=runners, tell=INTERRUPTS.heeded(live.tell))
-        found = audited.model_dump(mode="json")
+        tell = INTERRUPTS.heed(live.tell)
+        result = audit.audit(spec, dataset, runners=runners, tell=tell)
         live.move("done", 1.0)
-    show(console, found)
-    return found
+    return result.model_dump(mode="json")
 
 
-def show(console: Console, found: dict[str, Any]) -> None:
+def show(console: Console, audit: dict[str, Any]) -> None:
     """Print the table of candidates, and what was lost and saved."""
-    table = Table("sampler", f"test {found['metric']}", "in the search", "a training")
-    for each in found["candidates"]:
-        chosen = each["name"] == found["chosen"]
+    table = Table("sampler", f"test {audit['metric']}", "in the search", "per training")
+    for candidate in audit["candidates"]:
+        chosen = candidate["name"] == audit["chosen"]
         table.add_row(
-            escape(each["name"]) + (" <- chosen" if chosen else ""),
-            _number(each["truth"]),
-            _number(each["searched"]),
-            f"{each['seconds']:.1f} s, {each['epochs']:.0f} passes",
+            escape(candidate["name"]) + (" <- chosen" if chosen else ""),
+            _number(candidate["truth"]),
+            _number(candidate["searched"]),
+            f"{candidate['seconds']:.1f} s, {candidate['epochs']:.0f} epochs",
             style="bold" if chosen else "",
         )
     console.print(table)
-    gap = found["gap"]
-    sure = ""
-    if gap is not None:
-        low, high = gap["low"], gap["high"]
-        sure = (
-            f" (chosen minus best {gap['difference']:+.4f} [{low:+.4f}, {high:+.4f}])"
-        )
-    agreement = found["agreement"]
-    told = "not defined" if agreement is None else f"{agreement:+.2f}"
-    lines = (
-        f"best: {found['best']}; chosen: {found['chosen']};"
-        f" regret {found['regret']:.2%}{sure}",
-        f"order of the candidates: Kendall's tau {told}",
-        f"returned model: {found['returned']:.4f},"
-        f" {found['returned_over_best']:+.1%} beside the best candidate's mean"
-        f" ({found['before_refit_over_best']:+.1%} before its refit)",
-        f"cost with the final training: {found['search']['seconds']:.1f} s,"
-        f" {found['in_trainings']:.1f} ordinary trainings of the chosen sampler,"
-        f" {abs(found['saved']):.0%} {'less' if found['saved'] >= 0 else 'more'} than"
-        " training every candidate once",
-    )
-    for line in lines:
+    for line in _lines(audit):
         console.print(line, highlight=False)
+
+
+def _lines(audit: dict[str, Any]) -> list[str]:
+    """Return what the audit found, in sentences."""
+    agreement = audit["agreement"]
+    tau = "not defined" if agreement is None else f"{agreement:+.2f}"
+    more = "less" if audit["saved"] >= 0 else "more"
+    return [
+        f"best: {audit['best']}; chosen: {audit['chosen']};"
+        f" regret {audit['regret']:.2%}{_interval(audit['gap'])}",
+        f"order of the candidates: Kendall's tau {tau}",
+        f"returned model: {audit['returned']:.4f},"
+        f" {audit['returned_over_best']:+.1%} beside the best candidate's mean"
+        f" ({audit['before_refit_over_best']:+.1%} before its refit)",
+        f"cost with the final training: {audit['search']['seconds']:.1f} s,"
+        f" {audit['in_trainings']:.1f} ordinary trainings of the chosen sampler,"
+        f" {abs(audit['saved']):.0%} {more} than training every candidate once",
+    ]
+
+
+def _interval(gap: dict[str, Any] | None) -> str:
+    """Return the difference between chosen and best, with its confidence interval."""
+    if gap is None:
+        return ""
+    low, high = gap["low"], gap["high"]
+    return f" (chosen minus best {gap['difference']:+.4f} [{low:+.4f}, {high:+.4f}])"
 
 
 def _number(value: float | None) -> str:

@@ -1,4 +1,4 @@
-"""`make demo`: a whole search through the real service, on made data or on a file."""
+"""`make demo`: a search through the real service, on synthetic data or on a file."""
 
 from __future__ import annotations
 
@@ -23,37 +23,41 @@ from autosample.data.synthetic import Synthetic
 from autosample.errors import AutoSampleError, ServiceError
 from autosample.views.terminal import show_report, show_stats
 
-PATIENCE = 60.0  # seconds for the service to answer
+PATIENCE_S = 60.0  # for the service to answer
 HOME = Path(".demo")
-MADE = Synthetic(
+SYNTHETIC = Synthetic(
     users=2000, items=6000, pairs_per_user=30, clusters=30, loyalty=6.0, skew=1.0
 )
 
 
 def demo(
-    data: Annotated[str, typer.Option(help="A file of yours; empty: made data.")] = "",
-    test: Annotated[str, typer.Option(help="A file of test pairs.")] = "",
-    keep: Annotated[bool, typer.Option(help="Leave the service running.")] = False,
+    data: Annotated[
+        str, typer.Option(help="File to search; empty: synthetic data.")
+    ] = "",
+    test: Annotated[str, typer.Option(help="File of test pairs.")] = "",
+    keep: Annotated[
+        bool, typer.Option(help="Leave the service running afterwards.")
+    ] = False,
 ) -> None:
-    """Start the service, search, and show what came of it."""
+    """Start the service, search, print the report, and recommend."""
     console = Console()
     began = time.monotonic()
     HOME.mkdir(exist_ok=True)
-    file = Path(data) if data else _made(console)
+    file = Path(data) if data else _write_synthetic(console)
     port = _free_port()
     url = f"http://127.0.0.1:{port}"
     service = _start(port)
     try:
         with Client(url) as client:
             _await(client, service)
-            console.print(f"The service and its page: {url}", highlight=False)
+            console.print(f"The service and its pages: {url}", highlight=False)
             bundle = _search(console, client, file, Path(test) if test else None)
         _recommend(console, bundle)
         console.print(f"Bundle: {bundle}", highlight=False)
         console.print(f"From start to verdict: {time.monotonic() - began:.0f} s")
-        console.print(f"The page: {url}, API docs: {url}/docs", highlight=False)
+        console.print(f"Its pages: {url}; its API: {url}/docs", highlight=False)
         if keep:
-            console.print("The service stays; Ctrl-C stops it.")
+            console.print("The service keeps running; Ctrl-C stops it.")
             service.wait()
         else:
             console.print(
@@ -65,15 +69,15 @@ def demo(
         service.wait()
 
 
-def _made(console: Console) -> Path:
-    """Write made interactions as a CSV, as a user would have one."""
-    dataset = MADE.build().dataset
+def _write_synthetic(console: Console) -> Path:
+    """Write synthetic interactions as a CSV, as a user would have one."""
+    dataset = SYNTHETIC.build().dataset
     users = dataset.users.take(pa.array(dataset.train.users_E))
     items = dataset.items.take(pa.array(dataset.train.items_E))
-    path = HOME / "made.csv"
+    path = HOME / "synthetic.csv"
     pv.write_csv(pa.table({"user_id": users, "item_id": items}), path)
     console.print(
-        f"Made data: {path} (autosample.data.synthetic); yours: make demo DATA="
+        f"Synthetic data: {path}; `make demo DATA=FILE` searches a file of yours"
     )
     return path
 
@@ -83,14 +87,15 @@ def _start(port: int) -> subprocess.Popen[bytes]:
     command = [*python, "serve", "--port", str(port)]
     env = os.environ | {"AUTOSAMPLE_HOME": str(HOME / "home"), "AUTOSAMPLE_POLL": "0.3"}
     log = (HOME / "service.log").open("wb")
-    # In a session of its own: Ctrl-C is ours, and we stop the service in order.
+    # In a session of its own, so that Ctrl-C reaches only this process, which then
+    # cancels the job before it stops the service.
     return subprocess.Popen(
         command, env=env, stdout=log, stderr=log, start_new_session=True
     )
 
 
 def _await(client: Client, service: subprocess.Popen[bytes]) -> None:
-    until = time.monotonic() + PATIENCE
+    until = time.monotonic() + PATIENCE_S
     while time.monotonic() < until:
         if service.poll() is not None:
             break
@@ -123,7 +128,7 @@ def _recommend(console: Console, bundle: Path) -> None:
     model = load(bundle)
     for row in range(min(3, len(model.users))):
         user = model.users[row].as_py()
-        best = ", ".join(str(each.item) for each in model.recommend(user, 5))
+        best = ", ".join(str(item) for item, _ in model.recommend(user, 5))
         console.print(f"For user {user}: items {best}", highlight=False)
 
 
@@ -135,7 +140,7 @@ def _free_port() -> int:
 
 
 def main() -> None:
-    """Run the demo; bad input is one line and exit code 2."""
+    """Run the demo; bad input is explained in one line, with exit code 2."""
     try:
         typer.run(demo)
     except AutoSampleError as error:

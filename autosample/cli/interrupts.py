@@ -1,9 +1,9 @@
-"""Ctrl-C that is not lost.
+"""Ctrl-C that cannot be lost.
 
-Python raises KeyboardInterrupt wherever it happens to be. In a destructor or in a weak
-reference's callback, which imports are full of, nobody can catch it: it is printed as
-ignored and the program goes on. So it is also remembered, and the next report of
-progress raises it again.
+Python raises KeyboardInterrupt wherever it happens to be. In a destructor or in the
+callback of a weak reference, which imports run often, nothing can catch it: Python
+prints that it was ignored and continues. So Ctrl-C is also remembered, and the next
+report of progress raises it again.
 """
 
 from __future__ import annotations
@@ -17,29 +17,30 @@ from autosample.core.progress import Listener, Progress
 
 
 class Interrupts:
-    """Whether Ctrl-C was pressed since they are remembered."""
+    """Remembers whether Ctrl-C was pressed."""
 
     def __init__(self) -> None:
         self.pressed = False
+        """True once Ctrl-C was pressed inside `remember()`."""
 
     @contextmanager
-    def remembered(self) -> Iterator[None]:
-        """Remember them from here on; in the main thread alone."""
+    def remember(self) -> Iterator[None]:
+        """Remember Ctrl-C while the block lasts; for the main thread only."""
         before = signal.signal(signal.SIGINT, self._press)
         try:
             yield
         finally:
             signal.signal(signal.SIGINT, before)
 
-    def heeded(self, tell: Listener) -> Listener:
-        """Return a listener that raises KeyboardInterrupt once one was pressed."""
+    def heed(self, tell: Listener) -> Listener:
+        """Return a listener that raises KeyboardInterrupt once Ctrl-C was pressed."""
 
-        def told(progress: Progress) -> None:
+        def listen(progress: Progress) -> None:
             if self.pressed:
                 raise KeyboardInterrupt
             tell(progress)
 
-        return told
+        return listen
 
     def _press(self, number: int, frame: FrameType | None) -> None:
         self.pressed = True
@@ -47,4 +48,4 @@ class Interrupts:
 
 
 INTERRUPTS = Interrupts()
-"""Those of the command line."""
+"""The interrupts of the command line."""

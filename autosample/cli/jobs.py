@@ -1,4 +1,4 @@
-"""`autosample jobs ...`: the service from the command line."""
+"""`autosample jobs`: submit, follow and manage the jobs of a running service."""
 
 from __future__ import annotations
 
@@ -16,13 +16,16 @@ from autosample.jobs.events import EventRow, StateChanged, WebhookCalled
 from autosample.views.live import describe, describe_epoch
 from autosample.views.terminal import show_report
 
-jobs = typer.Typer(help="Jobs of a running service.", no_args_is_help=True)
+jobs = typer.Typer(
+    help="Submit, follow and manage jobs of a running service.", no_args_is_help=True
+)
 
 Url = Annotated[
     str, typer.Option(envvar="AUTOSAMPLE_URL", help="Address of the service.")
 ]
 Key = Annotated[
-    str | None, typer.Option(envvar="AUTOSAMPLE_KEY", help="Key of the service.")
+    str | None,
+    typer.Option(envvar="AUTOSAMPLE_KEY", help="Key that the service asks for."),
 ]
 Id = Annotated[str, typer.Argument(help="Id of a job.")]
 
@@ -33,7 +36,7 @@ HERE = "http://127.0.0.1:8000"
 def all_jobs(url: Url = HERE, key: Key = None) -> None:
     """List jobs, newest first."""
     table = Table()
-    table.add_column("id", no_wrap=True)  # to be copied from here
+    table.add_column("id", no_wrap=True)  # so that it can be copied
     for name in ("state", "stage", "progress", "created"):
         table.add_column(name)
     with Client(url, key=key) as client:
@@ -47,14 +50,18 @@ def all_jobs(url: Url = HERE, key: Key = None) -> None:
 
 @jobs.command()
 def submit(
-    file: Annotated[Path, typer.Argument(help="Interactions to upload.")],
+    file: Annotated[Path, typer.Argument(help="File of interactions to upload.")],
     test: Annotated[Path | None, typer.Option(help="File of test pairs.")] = None,
-    spec: Annotated[str, typer.Option(help="SearchSpec fields as JSON.")] = "{}",
-    options: Annotated[str, typer.Option(help="ReadOptions as JSON.")] = "{}",
+    spec: Annotated[
+        str, typer.Option(help="Fields of the SearchSpec, as JSON.")
+    ] = "{}",
+    options: Annotated[
+        str, typer.Option(help="How to read the file: ReadOptions, as JSON.")
+    ] = "{}",
     url: Url = HERE,
     key: Key = None,
 ) -> None:
-    """Upload a file and queue a search; prints the job's id."""
+    """Upload a file, queue a search, and print the job's id."""
     with Client(url, key=key) as client:
         fields, read = _object(spec, "--spec"), _object(options, "--options")
         dataset = client.upload(file, test=test, **read)
@@ -71,12 +78,16 @@ def show(id: Id, url: Url = HERE, key: Key = None) -> None:
 @jobs.command()
 def watch(
     id: Id,
-    quiet: Annotated[bool, typer.Option(help="Only wait, and print nothing.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the report.")] = False,
+    quiet: Annotated[
+        bool, typer.Option(help="Wait without printing anything.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the report as JSON.")
+    ] = False,
     url: Url = HERE,
     key: Key = None,
 ) -> None:
-    """Follow a job to its end, and print its result; exit code 1 if it has none."""
+    """Follow a job to its end, and print its result; exit with 1 if it has none."""
     with Client(url, key=key) as client:
         job = client.job(id)
         job.wait(progress=not (quiet or as_json))
@@ -89,12 +100,14 @@ def watch(
 @jobs.command()
 def logs(
     id: Id,
-    epochs: Annotated[bool, typer.Option(help="Every pass, too.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="An object a line.")] = False,
+    epochs: Annotated[bool, typer.Option(help="Also print every epoch.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object per line.")
+    ] = False,
     url: Url = HERE,
     key: Key = None,
 ) -> None:
-    """Print what has happened to a job."""
+    """Print the events of a job."""
     with Client(url, key=key) as client:
         for row in client.job(id).history():
             if as_json:
@@ -105,14 +118,14 @@ def logs(
 
 @jobs.command()
 def delete(id: Id, url: Url = HERE, key: Key = None) -> None:
-    """Forget a job that has ended, and its files."""
+    """Delete a job that has ended, with its files."""
     with Client(url, key=key) as client:
         client.job(id).delete()
 
 
 @jobs.command()
 def cancel(id: Id, url: Url = HERE, key: Key = None) -> None:
-    """Call a job off."""
+    """Cancel a job."""
     with Client(url, key=key) as client:
         typer.echo(client.job(id).cancel()["state"])
 
@@ -128,11 +141,13 @@ def retry(id: Id, url: Url = HERE, key: Key = None) -> None:
 def download(
     id: Id,
     out: Annotated[Path, typer.Option(help="File to write.")] = Path("bundle.zip"),
-    name: Annotated[str, typer.Option(help="Which file of the bundle.")] = "bundle.zip",
+    name: Annotated[
+        str, typer.Option(help="Name of the file in the bundle.")
+    ] = "bundle.zip",
     url: Url = HERE,
     key: Key = None,
 ) -> None:
-    """Save the bundle, or one file of it."""
+    """Download the bundle, or one file of it."""
     with Client(url, key=key) as client:
         typer.echo(str(client.job(id).download(out, name)))
 

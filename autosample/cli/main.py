@@ -1,4 +1,4 @@
-"""The command line: `autosample search FILE`, and what the service adds to it."""
+"""The command line: its commands, and how each of them ends."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import json
 import sys
 from enum import StrEnum
 from functools import cache
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated
 
@@ -14,11 +13,16 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from autosample.cli.audit import audit
 from autosample.cli.interrupts import INTERRUPTS
+from autosample.cli.jobs import jobs
+from autosample.cli.plugins import Commands, add_plugins
+from autosample.cli.search import search
 from autosample.errors import AutoSampleError, ServiceError
 
 app = typer.Typer(
-    help="Finds the negative sampler that fits a recommender and its data.",
+    cls=Commands,
+    help="Find the negative sampler that fits a recommender and its data.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
@@ -29,34 +33,38 @@ REFUSED = 1
 
 @app.command()
 def catalogue(
-    as_json: Annotated[bool, typer.Option("--json", help="With schemas.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON, with schemas.")
+    ] = False,
     markdown: Annotated[bool, typer.Option(help="Print Markdown tables.")] = False,
 ) -> None:
     """List samplers, models, losses and strategies."""
-    from autosample.spec.catalogue import catalogue as parts
+    from autosample.spec import catalogue
     from autosample.spec.markdown import markdown as tables
 
+    parts = catalogue.catalogue()
     if markdown:
         typer.echo(tables())
-        return
-    found = parts()
-    if as_json:
-        told = {
+    elif as_json:
+        schemas = {
             part: [entry.model_dump(mode="json") for entry in entries]
-            for part, entries in found.items()
+            for part, entries in parts.items()
         }
-        typer.echo(json.dumps(told, indent=1))
-        return
-    for part, entries in found.items():
-        table = Table("kind", "what it is", "paper", title=part, title_justify="left")
-        for entry in entries:
-            about = f"{entry.description} {entry.helps}".strip()
-            table.add_row(entry.kind, about, entry.paper)
-        Console().print(table)
+        typer.echo(json.dumps(schemas, indent=1))
+    else:
+        for part, entries in parts.items():
+            table = Table("kind", "what it is", "paper", title=part)
+            table.title_justify = "left"
+            for entry in entries:
+                about = f"{entry.description} {entry.helps}".strip()
+                table.add_row(entry.kind, about, entry.paper)
+            Console().print(table)
 
 
 @app.command()
-def verify(bundle: Annotated[Path, typer.Argument(help="Folder or zip.")]) -> None:
+def verify(
+    bundle: Annotated[Path, typer.Argument(help="Bundle: a folder or a zip.")],
+) -> None:
     """Check that a bundle is whole and unchanged; exit code 2 if not."""
     from autosample.bundle.recommender import load
 
@@ -68,7 +76,7 @@ def verify(bundle: Annotated[Path, typer.Argument(help="Folder or zip.")]) -> No
 
 
 class Target(StrEnum):
-    """Whose code a sampler goes into."""
+    """Code that a sampler is exported for."""
 
     PYTORCH = "pytorch"
     RECBOLE = "recbole"
@@ -76,8 +84,8 @@ class Target(StrEnum):
 
 @app.command()
 def export(
-    bundle: Annotated[Path, typer.Argument(help="Folder or zip.")],
-    to: Annotated[Target, typer.Option(help="Whose code it goes into.")],
+    bundle: Annotated[Path, typer.Argument(help="Bundle: a folder or a zip.")],
+    to: Annotated[Target, typer.Option(help="Code that it is exported for.")],
 ) -> None:
     """Print the chosen sampler for a PyTorch loop, or as RecBole's configuration."""
     from autosample.bundle import export as targets
@@ -89,28 +97,22 @@ def export(
 
 @cache
 def complete() -> typer.Typer:
-    """Return all commands: those of the library, the service's, and plug-ins'."""
-    from autosample.cli.audit import audit
-    from autosample.cli.jobs import jobs
-    from autosample.cli.search import search
-
+    """Return the app with all commands, those of plug-ins included."""
     app.command()(search)
     app.command()(audit)
     app.add_typer(jobs, name="jobs")
-    for point in entry_points(group="autosample.commands"):
-        found = point.load()
-        if isinstance(found, typer.Typer):
-            app.add_typer(found, name=point.name)
-        else:
-            app.command(point.name)(found)
+    add_plugins(app)
     return app
 
 
 def main() -> None:
-    """Run a command. Exit codes: 0 done, 1 a service that refuses or a job that failed,
-    2 bad input, 130 Ctrl-C; what was wrong is one line."""
+    """Run a command; an error is printed in one line.
+
+    Exit codes: 0 done, 1 a service that refuses or a job that failed, 2 bad input,
+    130 Ctrl-C.
+    """
     try:
-        with INTERRUPTS.remembered():
+        with INTERRUPTS.remember():
             complete()()
     except ServiceError as error:
         typer.echo(f"autosample: {error}", err=True)

@@ -1,37 +1,146 @@
-"""Options that several commands share, and how they are read."""
+"""Options that several commands share, and the spec and data they stand for."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from pydantic import ValidationError
+from rich.console import Console
 
 from autosample.core.config import describe_errors
-from autosample.data.options import ReadOptions
+from autosample.data.options import Format, ReadOptions
 from autosample.errors import SpecError
 
-Column = Annotated[str | None, typer.Option(help="Column name, or position from 0.")]
+if TYPE_CHECKING:
+    from autosample.data.dataset import Dataset
+    from autosample.spec import SearchSpec
+
 Reuse = Annotated[
     bool,
-    typer.Option(help="Take trainings from scratch that earlier searches have run."),
+    typer.Option(help="Reuse trainings from scratch that earlier searches kept."),
 ]
-
 Parallel = Annotated[
     int | None,
     typer.Option(
-        help="Trials at a time; more than one, asha and tune start a local Ray.", min=1
+        help="Trials at a time; more than one, asha and tune start a local Ray.",
+        min=1,
     ),
 ]
 
 
-def read_options(**fields: Any) -> ReadOptions:
-    try:
-        return ReadOptions(**fields)
-    except ValidationError as error:
-        raise SpecError(describe_errors(error)) from error
+@dataclass(frozen=True, kw_only=True)
+class FileOptions:
+    """Options that say which file is read, and how."""
+
+    file: Annotated[
+        Path, typer.Argument(help="CSV, TSV, Parquet, LightGCN or .inter file.")
+    ]
+    test: Annotated[Path | None, typer.Option(help="File of test pairs.")] = None
+    format: Annotated[
+        Format | None, typer.Option(help="Format of the file; default: guessed.")
+    ] = None
+    user: Annotated[
+        str | None, typer.Option(help="Column of users: a name, or a position from 0.")
+    ] = None
+    item: Annotated[
+        str | None, typer.Option(help="Column of items: a name, or a position from 0.")
+    ] = None
+    rating: Annotated[
+        str | None, typer.Option(help="Column of ratings, for --min-rating.")
+    ] = None
+    timestamp: Annotated[
+        str | None, typer.Option(help="Column of times, in seconds.")
+    ] = None
+    header: Annotated[
+        bool | None, typer.Option(help="Whether the first row names the columns.")
+    ] = None
+    ordered: Annotated[bool, typer.Option(help="Rows are in time order.")] = False
+    min_rating: Annotated[
+        float | None, typer.Option(help="Drop rows with a lower rating.")
+    ] = None
+    k_core: Annotated[
+        int, typer.Option(help="Drop users and items with fewer pairs, repeatedly.")
+    ] = 0
+
+    def read_options(self) -> ReadOptions:
+        """Check how the file is to be read; raises SpecError."""
+        own = asdict(self)
+        del own["file"], own["test"]
+        try:
+            return ReadOptions(**own)
+        except ValidationError as error:
+            raise SpecError(describe_errors(error)) from error
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpecOptions:
+    """Options that say what is searched; they override the fields of a spec file."""
+
+    model: Annotated[
+        str | None, typer.Option(help="mf, lightgcn, ...; see `autosample catalogue`.")
+    ] = None
+    loss: Annotated[str | None, typer.Option(help="bpr, infonce, bsl, ...")] = None
+    candidates: Annotated[
+        str | None, typer.Option(help="Samplers, separated by commas, or `default`.")
+    ] = None
+    strategy: Annotated[
+        str | None, typer.Option(help="race, exhaustive, asha, mixture, ...")
+    ] = None
+    metric: Annotated[
+        str | None, typer.Option(help="Metric that decides, such as ndcg@20.")
+    ] = None
+    epochs: Annotated[int | None, typer.Option(help="Epochs at most.")] = None
+    seed: Annotated[int | None, typer.Option(help="Seed of the search.")] = None
+    seeds: Annotated[
+        str | None,
+        typer.Option(help="Seeds of --verify, exhaustive and audit, such as 0,1,2."),
+    ] = None
+    spec: Annotated[
+        Path | None, typer.Option(help="SearchSpec as JSON; options override it.")
+    ] = None
+
+    def fields(self) -> dict[str, Any]:
+        """Return the fields of the spec that were given."""
+        fields = read_spec(self.spec) if self.spec else {}
+        fields.pop("dataset", None)  # the file is the data set
+        own = self.own_fields()
+        if "training" in own:
+            own["training"] = fields.get("training", {}) | own["training"]
+        return fields | own
+
+    def own_fields(self) -> dict[str, Any]:
+        """Return the fields of the spec that were given as options."""
+        return given(
+            model=kind_of(self.model),
+            loss=kind_of(self.loss),
+            candidates=kinds_of(self.candidates),
+            strategy=kind_of(self.strategy),
+            metric=self.metric,
+            training=self.training() or None,
+            seeds=numbers(self.seeds),
+        )
+
+    def training(self) -> dict[str, Any]:
+        """Return the settings of the training that were given."""
+        return given(epochs=self.epochs, seed=self.seed)
+
+
+def open_search(
+    source: FileOptions, options: SpecOptions, console: Console
+) -> tuple[SearchSpec, Dataset]:
+    """Check the spec, read the file, and print what it holds."""
+    from autosample.data.dataset import load_dataset
+    from autosample.library import make_spec
+    from autosample.views.terminal import show_stats
+
+    spec = make_spec(source.file.name, options.fields())
+    dataset = load_dataset(source.file, source.read_options(), test=source.test)
+    show_stats(console, dataset.stats)
+    return spec, dataset
 
 
 def given(**fields: Any) -> dict[str, Any]:
@@ -40,25 +149,31 @@ def given(**fields: Any) -> dict[str, Any]:
 
 
 def kind_of(text: str | None) -> Any:
+    """Return the spec of a model, loss or strategy with its default settings."""
     return None if text is None else {"kind": text}
 
 
 def kinds_of(text: str | None) -> Any:
+    """Return the specs of samplers that are separated by commas, or `default`."""
     if text is None or text == "default":
         return text
     return [{"kind": kind.strip()} for kind in text.split(",") if kind.strip()]
 
 
 def numbers(text: str | None) -> list[int] | None:
+    """Parse integers that are separated by commas; raises SpecError."""
     if text is None:
         return None
     try:
         return [int(word) for word in text.split(",")]
     except ValueError:
-        raise SpecError(f"seeds must be integers by commas, not {text!r}") from None
+        raise SpecError(
+            f"seeds must be integers separated by commas, not {text!r}"
+        ) from None
 
 
 def read_spec(path: Path) -> dict[str, Any]:
+    """Read the fields of a spec from a JSON file; raises SpecError."""
     try:
         fields = json.loads(path.read_text())
     except (OSError, ValueError) as error:

@@ -28,8 +28,8 @@ def press(_: object) -> None:
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_what_a_callback_swallowed_is_raised_at_the_next_report() -> None:
     interrupts, told = Interrupts(), list[Progress]()
-    tell = interrupts.heeded(told.append)
-    with interrupts.remembered():
+    tell = interrupts.heed(told.append)
+    with interrupts.remember():
         tell(HALF)
         thing = Thing()
         _reference = weakref.ref(thing, press)
@@ -41,6 +41,6 @@ def test_what_a_callback_swallowed_is_raised_at_the_next_report() -> None:
 
 def test_elsewhere_it_is_raised_at_once_and_the_handler_before_is_back() -> None:
     interrupts, before = Interrupts(), signal.getsignal(signal.SIGINT)
-    with interrupts.remembered(), pytest.raises(KeyboardInterrupt):
+    with interrupts.remember(), pytest.raises(KeyboardInterrupt):
         press(None)
     assert signal.getsignal(signal.SIGINT) is before
