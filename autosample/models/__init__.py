@@ -1,16 +1,30 @@
-"""Recommenders. To add one, write its file and name its settings in `MODELS`."""
+"""Recommenders, and what the author of one needs.
+
+To add one, write its file and name its settings in `MODELS`.
+"""
 
 from typing import Annotated
 
 from torch import Generator
 
 from autosample.core.plugins import Registry
+from autosample.core.types import (
+    History,
+    ItemTabled,
+    Layered,
+    Queries,
+    Rows,
+    Scorer,
+    Tabled,
+)
 from autosample.data.interactions import Interactions
+from autosample.data.order import Order, PairOrder, SequenceOrder, WeightedOrder
 from autosample.models.base import Model, ModelConfig
 from autosample.models.cosine import CosineModel
 from autosample.models.lightgcn import LightGCN
 from autosample.models.mf import MF
 from autosample.models.ngcf import NGCF
+from autosample.models.optim import RowAdagrad
 from autosample.models.two_tower import TwoTower
 
 MODELS: Registry[ModelConfig] = Registry(
@@ -33,10 +47,23 @@ __all__ = [
     "MF",
     "MODELS",
     "NGCF",
+    "History",
+    "Interactions",
+    "ItemTabled",
+    "Layered",
     "LightGCN",
     "Model",
     "ModelConfig",
     "ModelSpec",
+    "Order",
+    "PairOrder",
+    "Queries",
+    "RowAdagrad",
+    "Rows",
+    "Scorer",
+    "SequenceOrder",
+    "Tabled",
     "TwoTower",
+    "WeightedOrder",
     "build",
 ]

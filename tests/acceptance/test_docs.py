@@ -77,6 +77,16 @@ def test_links_lead_somewhere(page: Path) -> None:
             assert anchor in {head.lower().replace(" ", "-") for head in heads}
 
 
+def test_names_that_moved_are_where_the_page_says() -> None:
+    rows = re.findall(
+        r"^\| `(.*?)` \| `(from .*?)`", (DOCS / "moved.md").read_text(), re.M
+    )
+    assert len(rows) > 5
+    for before, now in rows:
+        assert before.startswith("from autosample")
+        exec(now, {})
+
+
 def test_every_page_is_in_the_list_of_pages() -> None:
     listed = {target for target, _ in LINK.findall((DOCS / "README.md").read_text())}
     assert listed == {page.name for page in PAGES} - {"README.md"}

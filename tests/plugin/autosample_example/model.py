@@ -8,9 +8,7 @@ import torch
 from torch import Generator, Tensor, nn, optim
 from torch.nn.functional import softplus
 
-from autosample.core.types import Queries, Rows
-from autosample.data.interactions import Interactions
-from autosample.models import Model, ModelConfig
+from autosample.models import Interactions, Model, ModelConfig, Queries, Rows
 
 
 class NonNegativeMF(ModelConfig):
