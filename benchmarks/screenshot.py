@@ -30,7 +30,8 @@ from benchmarks import data
 
 OUT = Path(__file__).parents[1] / "docs" / "search.png"
 SPEC: dict[str, Any] = {"verify": True, "seeds": [0, 1, 2]}
-WIDTH, HEIGHT = 1000, 1180  # pixels of the page that are shown
+WIDTH, HEIGHT = 1000, 1400  # pixels of the window
+BELOW = 40  # pixels that are shown below the first chart
 PATIENCE_S = 60.0  # for the service to answer
 
 
@@ -95,7 +96,7 @@ def search(client: Client, name: str) -> str:
 
 
 def photograph(url: str, out: Path) -> None:
-    """Save the top of a page as a PNG."""
+    """Save the top of a job's page as a PNG, down to its first chart."""
     with sync_playwright() as started:
         browser = started.chromium.launch(
             executable_path=shutil.which("chromium"),
@@ -105,7 +106,12 @@ def photograph(url: str, out: Path) -> None:
         page.goto(url)
         page.wait_for_selector("#charts svg")
         page.wait_for_timeout(1000)  # for the last chart
-        page.screenshot(path=out)
+        chart = page.locator("#charts svg").first.bounding_box()
+        assert chart is not None  # it has been waited for
+        height = chart["y"] + chart["height"] + BELOW
+        page.screenshot(
+            path=out, clip={"x": 0, "y": 0, "width": WIDTH, "height": height}
+        )
         browser.close()
 
 
