@@ -9,6 +9,7 @@ import pytest
 
 from autosample.jobs.settings import Settings
 from benchmarks.gallery import PAGE, written
+from benchmarks.rooms import ROOMS
 from tests.acceptance.test_readme import (
     README,
     blocks,
@@ -22,6 +23,7 @@ __all__ = ["port"]  # a fixture
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = sorted(DOCS.glob("*.md"))
+CONTRIBUTING = DOCS.parent / "CONTRIBUTING.md"
 LINK = re.compile(r"\]\(([^)#]+)(?:#([^)]*))?\)")
 
 
@@ -65,7 +67,7 @@ def test_a_page_runs_against_the_service_that_it_starts(
     assert (tmp_path / "again.zip").exists()
 
 
-@pytest.mark.parametrize("page", [README, *PAGES], ids=lambda p: p.stem)
+@pytest.mark.parametrize("page", [README, CONTRIBUTING, *PAGES], ids=lambda p: p.stem)
 def test_links_lead_somewhere(page: Path) -> None:
     for target, anchor in LINK.findall(page.read_text()):
         if "://" in target:
@@ -90,6 +92,12 @@ def test_names_that_moved_are_where_the_page_says() -> None:
 def test_every_page_is_in_the_list_of_pages() -> None:
     listed = {target for target, _ in LINK.findall((DOCS / "README.md").read_text())}
     assert listed == {page.name for page in PAGES} - {"README.md"}
+
+
+def test_every_room_has_a_line() -> None:
+    page = CONTRIBUTING.read_text()
+    listed = re.findall(r"^\| `(?:autosample/)?(\w+)(?:\.py)?` \|", page, flags=re.M)
+    assert sorted(listed) == sorted(ROOMS)
 
 
 def test_every_setting_is_documented() -> None:
