@@ -59,31 +59,31 @@ def found_by(
     return search(Ledger(spec, runner)), split
 
 
-def test_asha_stops_what_hurts_and_one_at_a_time_is_the_same_again(
-    pool: RayPool, tmp_path: Path
-) -> None:
-    first, split = found_by(pool, tmp_path / "a")
-    passes = {each.name: each.epochs for each in first.candidates}
-    assert first.chosen == GOOD
-    assert passes[BAD.label] == 2
-    again, _ = found_by(pool, tmp_path / "b")
-    assert isinstance(first.final_training, TrialResult)
-    assert isinstance(again.final_training, TrialResult)
-    ours = first.final_training.best_model(split).state_dict()
-    theirs = again.final_training.best_model(split).state_dict()
-    assert all(ours[name].equal(theirs[name]) for name in theirs)
-    assert again.candidates == first.candidates
+@pytest.fixture(scope="module")
+def study(
+    pool: RayPool, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[SearchResult, Split]:
+    """A study that nothing disturbed."""
+    return found_by(pool, tmp_path_factory.mktemp("study"))
 
 
-def test_a_study_run_again_goes_on_from_what_is_kept(
-    pool: RayPool, tmp_path: Path
+def test_asha_stops_what_hurts(study: tuple[SearchResult, Split]) -> None:
+    found, _ = study
+    epochs = {candidate.name: candidate.epochs for candidate in found.candidates}
+    assert found.chosen == GOOD
+    assert epochs[BAD.label] == 2
+
+
+def test_a_study_run_again_goes_on_from_what_is_kept_and_ends_the_same(
+    pool: RayPool, study: tuple[SearchResult, Split], tmp_path: Path
 ) -> None:
-    told = 0
+    """One trial at a time, a study ends the same again, to the last bit."""
+    calls = 0
 
     def stop_late() -> None:
-        nonlocal told
-        told += len(list(tmp_path.glob("*"))) >= 1
-        if told > 1:
+        nonlocal calls
+        calls += len(list(tmp_path.glob("*"))) >= 1
+        if calls > 1:
             raise Cancelled("stopped")
 
     with pytest.raises(Cancelled):
@@ -91,12 +91,13 @@ def test_a_study_run_again_goes_on_from_what_is_kept(
     kept = {path.name for path in tmp_path.glob("[!.]*")}
     assert kept
     resumed, split = found_by(pool, tmp_path)
-    whole, _ = found_by(pool, tmp_path / "other")
+    undisturbed, _ = study
     assert isinstance(resumed.final_training, TrialResult)
-    assert isinstance(whole.final_training, TrialResult)
+    assert isinstance(undisturbed.final_training, TrialResult)
     ours = resumed.final_training.best_model(split).state_dict()
-    theirs = whole.final_training.best_model(split).state_dict()
+    theirs = undisturbed.final_training.best_model(split).state_dict()
     assert all(ours[name].equal(theirs[name]) for name in theirs)
+    assert resumed.candidates[0] == undisturbed.candidates[0]  # the one that is kept
 
 
 def test_rates_and_settings_are_tuned_by_optuna(pool: RayPool, tmp_path: Path) -> None:
