@@ -21,7 +21,7 @@ from pydantic import TypeAdapter
 from autosample.data.splits import Split
 from autosample.evaluation.metrics import Metric
 from autosample.evaluation.ranking import Ranking
-from autosample.experiment.prepare import prepare
+from autosample.experiment.prepare import open_test_split, prepare
 from autosample.experiment.strategies import recipe
 from autosample.models import Model
 from autosample.samplers import Sampler, SamplerSpec
@@ -82,13 +82,12 @@ def split_of(cell: Cell) -> Split:
 
 
 @cache
-def _tested(cell: Cell) -> Ranking:
-    split = split_of(cell)
-    return Ranking(split.test, split.known, k=Metric(spec_of(cell).metric).k)
+def _test_ranking(cell: Cell) -> Ranking:
+    return open_test_split(split_of(cell), Metric(spec_of(cell).metric).k)
 
 
 def test_metric(cell: Cell, model: Model) -> float:
-    hits = _tested(cell).hits(model())
+    hits = _test_ranking(cell).hits(model())
     return float(hits.values(Metric(spec_of(cell).metric)).mean())
 
 

@@ -1,7 +1,8 @@
 """What a spec may name, ours and third parties': found once, when first needed.
 
-A package adds a sampler, model or loss by an entry point in the group
-`autosample.samplers`, `autosample.models` or `autosample.losses` that names its class.
+A package adds a sampler, model, loss or strategy by an entry point in the group
+`autosample.samplers`, `autosample.models`, `autosample.losses` or
+`autosample.strategies` that names its class.
 A request names a `kind`; code is never loaded by what a request says.
 """
 

@@ -102,8 +102,9 @@ class Spending:
         ratio, epochs, seconds = inf, None, None
         share = self.spec.strategy.budget_share
         if self.budget.pair_updates is not None:
-            fits = share * self.budget.pair_updates / self.pairs
-            ratio, epochs = fits / most_epochs(self.spec), floor(fits)
+            updates = share * self.budget.pair_updates
+            ratio = updates / (most_epochs(self.spec) * self.pairs)
+            epochs = floor(updates / self.pairs)
         if self.budget.seconds is not None:
             assert forecast is not None
             seconds = share * self.budget.seconds

@@ -3,6 +3,7 @@
 class TestMine(SamplerContract):
     sampler = MySampler(pool=8)
 
-`samplers.SamplerContract`, `losses.LossContract`, `models.ModelContract`;
+`samplers.SamplerContract`, `losses.LossContract`, `models.ModelContract` and
+`strategies.StrategyContract`;
 docs/plugins.md says what they check.
 """

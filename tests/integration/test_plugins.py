@@ -48,6 +48,7 @@ def test_the_catalogue_lists_it(installed: Path) -> None:
     assert "popular_softmax" in kinds["samplers"]
     assert "squared_hinge" in kinds["losses"]
     assert "non_negative_mf" in kinds["models"]
+    assert "sprint" in kinds["strategies"]
 
 
 def test_the_apis_schema_has_it(installed: Path) -> None:
@@ -61,9 +62,11 @@ def test_the_apis_schema_has_it(installed: Path) -> None:
     assert "tau" in schemas["PopularSoftmax"]["properties"]
     assert "SquaredHinge" in schemas
     assert "NonNegativeMF" in schemas
+    strategy = schemas["SearchSpec"]["properties"]["strategy"]
+    assert strategy["discriminator"]["mapping"]["sprint"].endswith("/Sprint")
 
 
-def test_a_search_runs_with_all_three_and_its_bundle_loads(
+def test_a_search_runs_with_all_four_and_its_bundle_loads(
     installed: Path, tmp_path: Path
 ) -> None:
     rows = [f"{u},{i}" for u in range(30) for i in range(30) if (u + i) % 2 == 0]
@@ -71,6 +74,7 @@ def test_a_search_runs_with_all_three_and_its_bundle_loads(
     spec = {
         "model": {"kind": "non_negative_mf"},
         "loss": {"kind": "squared_hinge"},
+        "strategy": {"kind": "sprint", "epochs": 2},
         "candidates": [
             {"kind": "popular_softmax", "pool": 8},
             {"kind": "mixture", "samplers": [{"kind": "popular_softmax"}] * 2},
@@ -94,12 +98,14 @@ def test_its_own_contracts_pass(installed: Path) -> None:
     assert "failed" not in told
 
 
-@pytest.mark.parametrize("first", ["autosample_example", "autosample.spec"])
+@pytest.mark.parametrize(
+    "first", ["autosample_example", "autosample.spec", "autosample.experiment.run"]
+)
 def test_it_is_found_whoever_is_imported_first(installed: Path, first: str) -> None:
     code = (
         f"import {first}; from autosample.spec import SearchSpec;"
         "SearchSpec.model_validate({'dataset': 'x', 'loss': {'kind': 'squared_hinge'},"
-        "'candidates': [{'kind': 'popular_softmax'}]})"
+        "'candidates': [{'kind': 'popular_softmax'}], 'strategy': {'kind': 'sprint'}})"
     )
     python(installed, "-W", "error", "-c", code)
 
@@ -143,6 +149,8 @@ def test_the_documentation_shows_what_the_example_does() -> None:
     told = (ROOT / "docs" / "plugins.md").read_text()
     _, body = (HERE / "checks.py").read_text().split('"""\n\n', 1)
     assert body in told
+    strategy = (HERE / "autosample_example" / "strategy.py").read_text()
+    assert strategy.split("annotations\n\n", 1)[1] in told
     for line in (HERE / "pyproject.toml").read_text().splitlines():
         if "autosample_example." in line or "entry-points" in line:
             assert line in told

@@ -1,10 +1,11 @@
 """What the example's own tests are: pytest runs the promises of each kind."""
 
-from autosample_example import NonNegativeMF, PopularSoftmax, SquaredHinge
+from autosample_example import NonNegativeMF, PopularSoftmax, Sprint, SquaredHinge
 
 from autosample.testing.losses import LossContract
 from autosample.testing.models import ModelContract
 from autosample.testing.samplers import SamplerContract
+from autosample.testing.strategies import StrategyContract
 
 
 class TestPopularSoftmax(SamplerContract):
@@ -17,3 +18,7 @@ class TestSquaredHinge(LossContract):
 
 class TestNonNegativeMF(ModelContract):
     config = NonNegativeMF()
+
+
+class TestSprint(StrategyContract):
+    strategy = Sprint(epochs=2)

@@ -17,9 +17,8 @@ from autosample.experiment.strategies.ledger import Ledger
 from autosample.experiment.strategies.space import space_of
 from autosample.samplers import Sampler, UniformSampler
 from autosample.spec import SearchSpec
-from autosample.spec.plan import likely_epochs
 from autosample.spec.strategies import Asha
-from autosample.trials import Request, Start, TrialResult
+from autosample.trials import Request, TrialResult
 from autosample.trials.study import Study, Tried
 
 
@@ -27,7 +26,6 @@ def search_with_asha(ledger: Ledger, settings: Asha) -> SearchResult:
     """Train all candidates, stopping those that are behind; choose the best of those
     that ended by themselves."""
     spec = ledger.spec
-    ledger.planned = likely_epochs(spec)
     tried = ledger.study(study_of(spec, spec.samplers, settings))
     best = {listed: best_of(trainings) for listed, trainings in _by_base(tried).items()}
     sound = {listed: one for listed, one in best.items() if one is not None}
@@ -50,7 +48,7 @@ def search_with_asha(ledger: Ledger, settings: Asha) -> SearchResult:
             )
             for sampler in spec.samplers
         ),
-        final_training=final_training(winner),
+        final_training=_final_training(spec, winner),
         trace=tuple(ledger.trace),
         cost=ledger.cost,
         runner_up=ranked[1].sampler if len(ranked) > 1 else None,
@@ -85,18 +83,13 @@ def _rank(training: Tried) -> tuple[bool, int, float]:
     return training.over, epochs, training.result.best
 
 
-def final_training(winner: Tried) -> Request | TrialResult:
+def _final_training(spec: SearchSpec, winner: Tried) -> Request | TrialResult:
     """Return the winner's training, or how it goes on where a limit stopped it."""
+    result = winner.result
     if winner.over:
-        return winner.result
-    trial = winner.result.trial.model_copy(
-        update={
-            "name": f"retrain {winner.sampler.label}",
-            "start": winner.result.trial.digest,
-            "start_with": Start.EVERYTHING,
-        }
-    )
-    return Request(trial, winner.result)
+        return result
+    tuned = result.trial.training
+    return recipe.retraining(spec, winner.sampler, result, training=tuned)
 
 
 def _by_base(tried: Sequence[Tried]) -> dict[Sampler, list[Tried]]:

@@ -19,7 +19,6 @@ from autosample.trials import TrialResult
 def search_exhaustively(ledger: Ledger, settings: Exhaustive) -> SearchResult:
     """Train all candidates, and choose the one with the best mean over seeds."""
     samplers, seeds = ledger.spec.samplers, ledger.spec.seeds
-    ledger.planned = len(samplers) * len(seeds) * ledger.spec.training.epochs
     requests = [
         recipe.ordinary(ledger.spec, sampler, seed)
         for sampler in samplers

@@ -22,7 +22,6 @@ from autosample.trials import Request, Start, TrialResult
 def learn_mixture(ledger: Ledger, settings: Mixture) -> SearchResult:
     """Train the supernet and its weights together; choose the heaviest candidate."""
     samplers = ledger.spec.samplers
-    ledger.planned = settings.epochs
     result = _train_supernet(ledger, settings)
     for epoch in result.history:
         weights = _by_label(samplers, epoch.weights)
@@ -32,17 +31,10 @@ def learn_mixture(ledger: Ledger, settings: Mixture) -> SearchResult:
     weights_K = result.history[-1].weights
     heaviest_first = sorted(range(len(samplers)), key=lambda k: -weights_K[k])
     chosen = samplers[heaviest_first[0]]
-    retraining = recipe.trial(
-        ledger.spec,
-        f"retrain {chosen.label}",
-        [chosen],
-        start=result.trial.digest,
-        start_with=Start.PARAMETERS,
-    )
     return SearchResult(
         chosen=chosen,
         candidates=_reports(samplers, result),
-        final_training=Request(retraining, result),
+        final_training=recipe.retraining(ledger.spec, chosen, result, Start.PARAMETERS),
         trace=tuple(ledger.trace),
         cost=ledger.cost,
         runner_up=samplers[heaviest_first[1]] if len(samplers) > 1 else None,

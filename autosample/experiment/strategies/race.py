@@ -21,7 +21,6 @@ from autosample.experiment.strategies.ledger import Ledger
 from autosample.samplers import Sampler
 from autosample.samplers.ranges import neighbours
 from autosample.spec.compatibility import sampler_refusal
-from autosample.spec.plan import likely_epochs
 from autosample.spec.strategies import Race, Rung
 from autosample.trials import Request, Start, TrialResult
 
@@ -29,7 +28,6 @@ from autosample.trials import Request, Start, TrialResult
 def race(ledger: Ledger, settings: Race) -> SearchResult:
     """Warm up, then train branches in rungs, each of which drops the worst."""
     samplers = ledger.spec.samplers
-    ledger.planned = likely_epochs(ledger.spec)
     supernet = _warm_up(ledger, settings)
     branches = [Branch(sampler, weight=1 / len(samplers)) for sampler in samplers]
     left = branches
@@ -195,18 +193,13 @@ def _result(
     # From fresh parameters the branch is the beginning of an ordinary training, and
     # goes on as one. From a supernet's it gets a fresh optimiser's step sizes, which on
     # Last.fm gained 1 to 6 % in NDCG@20 over going on with the branch's own.
-    fresh = settings.warmup == 0
-    trial = recipe.trial(
-        ledger.spec,
-        f"retrain {winner.sampler.label}",
-        [winner.sampler],
-        start=start.trial.digest,
-        start_with=Start.EVERYTHING if fresh else Start.PARAMETERS,
-    )
+    start_with = Start.PARAMETERS if settings.warmup else Start.EVERYTHING
     return SearchResult(
         chosen=winner.sampler,
         candidates=tuple(_report(branch, settings.warmup) for branch in branches),
-        final_training=Request(trial, start),
+        final_training=recipe.retraining(
+            ledger.spec, winner.sampler, start, start_with
+        ),
         trace=tuple(ledger.trace),
         cost=ledger.cost,
         runner_up=_runner_up(branches, winner),

@@ -1,4 +1,4 @@
-"""From a spec to its trials: which trainings it describes."""
+"""The trials of a search, made from its spec."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Any
 
 from autosample.samplers import Sampler
 from autosample.spec import SearchSpec
-from autosample.trials import Request, Trial
+from autosample.trials import Request, Start, Trial, TrialResult
 
 
 def trial(
     spec: SearchSpec, name: str, samplers: Sequence[Sampler], **changes: Any
 ) -> Trial:
-    """Return a training with the spec's settings; `changes` are fields of Trial."""
+    """Return a trial with the spec's settings; `changes` replace fields of Trial."""
     settings = {
         "name": name,
         "model": spec.resolved_model,
@@ -38,3 +38,17 @@ def ordinary(
     training = spec.resolved_training.model_copy(update=changes)
     name = f"{sampler.label}, seed {seed}"
     return Request(trial(spec, name, [sampler], training=training))
+
+
+def retraining(
+    spec: SearchSpec,
+    sampler: Sampler,
+    start: TrialResult,
+    start_with: Start = Start.EVERYTHING,
+    **changes: Any,
+) -> Request:
+    """Return the training of a winner that starts from a result of the search, and ends
+    by early stopping; `changes` replace fields of Trial."""
+    name, digest = f"retrain {sampler.label}", start.trial.digest
+    start_fields = {"start": digest, "start_with": start_with}
+    return Request(trial(spec, name, [sampler], **start_fields, **changes), start)

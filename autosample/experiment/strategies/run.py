@@ -15,6 +15,7 @@ from autosample.experiment.strategies.mixture import learn_mixture
 from autosample.experiment.strategies.plugin import PluginStrategy
 from autosample.experiment.strategies.race import race
 from autosample.experiment.strategies.tuning import tune
+from autosample.spec.plan import likely_epochs
 from autosample.spec.strategies import Asha, Exhaustive, Mixture, Race
 from autosample.spec.strategy import Strategy
 
@@ -24,12 +25,16 @@ OWN: Mapping[type[Strategy], Callable[[Ledger, Any], SearchResult]] = {
     Exhaustive: search_exhaustively,
     Asha: search_with_asha,
 }
-"""The search of each strategy of this package, by its settings. Those of third parties
-bring a method: settings stand below this room, which they cannot import."""
+"""The search of each strategy of this package, by the class of its settings. Settings
+have no method for it, since the room `spec` may not import this one."""
 
 
 def search(ledger: Ledger) -> SearchResult:
-    """Search as the ledger's spec says, and tune if it says so."""
+    """Search as the ledger's spec says, and tune if it says so.
+
+    Raises SearchFailed where no candidate can be trained.
+    """
+    ledger.planned = likely_epochs(ledger.spec)
     result = _run_strategy(ledger, ledger.spec.resolved_strategy)
     if ledger.spec.tune is not None:
         result = tune(ledger, result)
@@ -39,9 +44,10 @@ def search(ledger: Ledger) -> SearchResult:
 def _run_strategy(ledger: Ledger, settings: Strategy) -> SearchResult:
     if isinstance(settings, PluginStrategy):
         return settings.search(ledger)
-    if type(settings) not in OWN:
-        raise SpecError(
-            f"strategy {settings.kind} does not say how it searches; its class must"
-            " extend PluginStrategy"
-        )
-    return OWN[type(settings)](ledger, settings)
+    for settings_class, search_with in OWN.items():
+        if isinstance(settings, settings_class):
+            return search_with(ledger, settings)
+    raise SpecError(
+        f"strategy {settings.kind} does not say how it searches; its class must extend"
+        " PluginStrategy"
+    )
