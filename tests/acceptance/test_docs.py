@@ -40,7 +40,8 @@ def test_a_page_runs_from_top_to_bottom(
     monkeypatch.syspath_prepend(DOCS.parent / "tests" / "plugin")
     for at, (language, text) in enumerate(blocks(page, service=False)):
         if language == "python":
-            exec(compile(text, f"{page.stem}-{at}", "exec"), {"__name__": page.stem})
+            code = compile(text, f"{page.stem}-{at}", "exec", dont_inherit=True)
+            exec(code, {"__name__": page.stem})
         else:
             run(text, tmp_path)
 
