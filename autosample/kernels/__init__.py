@@ -1,1 +1,1 @@
-"""Compiled loops over arrays, for a CPU: what array libraries do in many passes."""
+"""Loops over arrays compiled for a CPU, where array libraries need many operations."""

@@ -1,7 +1,7 @@
-"""BPR with the first or the hardest of a pool: many batches in one call.
+"""Training steps of BPR with the first or the hardest item of a pool, many per call.
 
-Nothing here is new: draws are those of `draws`, updates those of `updates`. A test
-holds both ways to the same numbers.
+Draws come from `draws` and updates from `updates`, in the same order and with the same
+numbers as the general step; a test compares both.
 """
 
 from __future__ import annotations
@@ -20,19 +20,22 @@ _ONE, _ZERO = np.float32(1), np.float32(0)
 
 
 class Plan(NamedTuple):
-    """What is trained on, and how."""
+    """The pairs that are trained on, and the settings of a step."""
 
     users: NDArray[np.int32]
-    """(E,)"""
+    """User of each training pair: (E,)."""
     items: NDArray[np.int32]
-    """(E,)"""
+    """Item of each training pair: (E,)."""
     batch: int
+    """Pairs per step."""
     pool: int
-    """The hardest of so many is the negative."""
+    """Items drawn per pair, of which the hardest is the negative."""
     l2: np.float32
+    """Weight of the penalty on squared embeddings."""
     seen: Seen
+    """The observed pairs, which are never negatives."""
     law: Alias
-    """What negatives are drawn by; of no items: uniform."""
+    """Distribution of negatives; an empty table draws uniformly."""
 
 
 @compiled
@@ -44,19 +47,23 @@ def train(
     seeds: NDArray[np.uint64],
     rate: Rate,
 ) -> float:
-    """Train on pairs in this order, batch by batch; returns the sum of their losses.
+    """Train on pairs in the given order, batch by batch; return the sum of losses.
 
-    A seed (one a batch) is what `draws.uniform` or `draws.weighted` would be given.
+    There is one seed per batch, with which `draws.uniform` or `draws.weighted` would
+    draw the same items.
     """
     size, width = min(plan.batch, len(order)), users.table.shape[1]
-    drawn, linked = np.empty(size, np.int64), np.empty((size, 2), np.int64)
+    # One set of arrays serves all batches; the last batch uses a part of it.
+    user_ids, item_ids = np.empty(size, np.int64), np.empty((size, 2), np.int64)
     between, own = np.empty((size, 2), np.float32), np.empty(size, np.float32)
     theirs, extra = np.empty((size, 2), np.float32), np.empty((0, width), np.float32)
     none = Columns(np.empty(0, np.int64), np.empty(0, np.float32), extra)
     total, at = 0.0, 0
     for seed in seeds:
         n = min(size, len(order) - at)
-        links = Links(drawn[:n], linked[:n], between[:n], own[:n], theirs[:n], extra)
+        links = Links(
+            user_ids[:n], item_ids[:n], between[:n], own[:n], theirs[:n], extra
+        )
         _draw(users.table, items.table, plan, order[at : at + n], seed, links)
         total += _pull(users.table, items.table, plan.l2, links)
         update(users, items, links, none, rate)
@@ -68,10 +75,10 @@ def train(
 def _draw(
     users: Floats, items: Floats, plan: Plan, order: Ints, seed: np.uint64, links: Links
 ) -> None:
-    """Fill in users, items and negatives."""
+    """Fill in the users, positives and negatives of a batch."""
     all_users, all_items, pool = plan.users, plan.items, plan.pool
     pairs, law, weighted = plan.seen, plan.law, len(plan.law.chance) > 0
-    drawn, linked = links.users, links.items
+    user_ids, item_ids = links.users, links.items
     for b in range(len(order)):
         u = int(all_users[order[b]])
         best, negative = _ZERO, -1
@@ -86,12 +93,13 @@ def _draw(
                 score = dot(users, u, items, item)
             if negative < 0 or score > best:
                 best, negative = score, item
-        drawn[b], linked[b, 0], linked[b, 1] = u, all_items[order[b]], negative
+        user_ids[b] = u
+        item_ids[b, 0], item_ids[b, 1] = all_items[order[b]], negative
 
 
 @compiled
 def _pull(users: Floats, items: Floats, l2: np.float32, links: Links) -> float:
-    """Fill in what the mean loss does to rows; returns the sum of losses."""
+    """Fill in coefficients of the mean loss's gradient; return the summed loss."""
     user_ids, item_ids, between, own, theirs, _ = links
     total, share = _ZERO, _ONE / np.float32(len(user_ids))
     for b in range(len(user_ids)):

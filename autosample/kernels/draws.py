@@ -1,4 +1,4 @@
-"""Draws of items that a user has not observed, by rejection."""
+"""Draws of items that a user has not observed, by rejecting observed ones."""
 
 from __future__ import annotations
 
@@ -15,37 +15,45 @@ Ints = NDArray[np.int64]
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 _ONE = np.uint64(1)
 MOST_TRIES = 1024
-"""Draws rejected before a law is worked out for a user."""
+"""Rejected draws after which the user's exact distribution is computed."""
 
 
 class Seen(NamedTuple):
-    """Which pairs were observed: a hashed bitmap, and each user's items, ascending."""
+    """The observed pairs, as a hashed bitmap and as a sorted list of items per user.
+
+    Items of a user must ascend: membership is a binary search in them.
+    """
 
     filter: NDArray[np.uint8]
+    """The bitmap, from `bitmap`; a bit that is not set rules a pair out."""
     shift: np.uint64
-    """64 less the bits of a place in the bitmap."""
+    """64 minus the number of bits of an index into the bitmap."""
     starts: Ints
-    """User u's items are starts[u] to starts[u + 1]: (U + 1,)."""
+    """The items of user u are items[starts[u]:starts[u + 1]]: (U + 1,)."""
     items: NDArray[np.int32]
+    """Items of all users, ascending for each user: (E,)."""
     num_items: int
 
 
 class Alias(NamedTuple):
-    """A law over items (Walker, 1977, doi:10.1145/355744.355749): two words a draw."""
+    """A distribution over items that is drawn from with two random words per draw.
+
+    The alias method: Walker, 1977, doi:10.1145/355744.355749.
+    """
 
     chance: NDArray[np.float64]
-    """Of staying in one's own column: (I,)."""
+    """Probability that a draw of column i returns item i: (I,)."""
     other: NDArray[np.int32]
-    """Where a draw that does not stay goes: (I,)."""
+    """Item that column i returns otherwise: (I,)."""
     law: NDArray[np.float64]
-    """(I,)"""
+    """Probability of each item: (I,)."""
 
 
 @compiled
 def bitmap(
     starts: Ints, items: NDArray[np.int32], num_items: int, bits: int
 ) -> NDArray[np.uint8]:
-    """Return a bitmap of 2^bits, with a bit for the hash of each pair."""
+    """Return a bitmap of 2^bits bits in which the bit of each pair's hash is set."""
     filled = np.zeros(1 << (bits - 3), np.uint8)
     for user in range(len(starts) - 1):
         for at in range(starts[user], starts[user + 1]):
@@ -57,7 +65,10 @@ def bitmap(
 
 @inlined
 def seen(pairs: Seen, user: int, item: int) -> bool:
-    """Tell whether a pair was observed; most are ruled out by one look."""
+    """Tell whether a pair was observed, exactly.
+
+    Most unobserved pairs are ruled out by one bit; the others need a binary search.
+    """
     key = np.uint64(user * pairs.num_items + item)
     place = np.int64((key * _MULTIPLIER) >> pairs.shift)
     if not (pairs.filter[place >> 3] >> (place & 7)) & 1:
@@ -75,7 +86,10 @@ def seen(pairs: Seen, user: int, item: int) -> bool:
 
 @inlined
 def uniform_item(pairs: Seen, user: int, seed: np.uint64, number: np.uint64) -> int:
-    """Draw an unobserved item, all alike; ends, as no user has every item."""
+    """Draw an unobserved item with equal probability.
+
+    Ends only because no user has observed every item, which `Observed` checks.
+    """
     tries = 0
     while True:
         item = below(word(seed, again(number, tries)), pairs.num_items)
@@ -86,7 +100,7 @@ def uniform_item(pairs: Seen, user: int, seed: np.uint64, number: np.uint64) -> 
 
 @inlined
 def alias_item(law: Alias, seed: np.uint64, number: np.uint64) -> int:
-    """Draw an item by a law."""
+    """Draw an item from a distribution."""
     bits = word(seed, number)
     column = below(bits, len(law.chance))
     if unit(word(bits, number)) < law.chance[column]:
@@ -98,7 +112,10 @@ def alias_item(law: Alias, seed: np.uint64, number: np.uint64) -> int:
 def weighted_item(
     pairs: Seen, law: Alias, user: int, seed: np.uint64, number: np.uint64
 ) -> int:
-    """Draw an unobserved item by a law; where none of the likely is left, all alike."""
+    """Draw an unobserved item from a distribution.
+
+    If the user has observed all items of positive probability, draw uniformly.
+    """
     for tries in range(MOST_TRIES):
         item = alias_item(law, seed, again(number, tries))
         if not seen(pairs, user, item):
@@ -110,7 +127,10 @@ def weighted_item(
 def _left_item(
     pairs: Seen, law: Alias, user: int, seed: np.uint64, number: np.uint64
 ) -> int:
-    """Invert the law over what the user has left: costs a look at every item."""
+    """Draw from the exact distribution over the user's unobserved items.
+
+    Two loops over all items: the first sums what is left, the second inverts it.
+    """
     left = 0.0
     for item in range(pairs.num_items):
         if law.law[item] > 0 and not seen(pairs, user, item):
@@ -129,7 +149,7 @@ def _left_item(
 
 @compiled
 def uniform(pairs: Seen, users: Ints, size: int, seed: np.uint64) -> Ints:
-    """Draw `size` unobserved items for each user, all alike: (B, M)."""
+    """Draw `size` unobserved items for each user with equal probability: (B, M)."""
     items = np.empty((len(users), size), np.int64)
     for row in range(len(users)):
         for column in range(size):
@@ -140,7 +160,7 @@ def uniform(pairs: Seen, users: Ints, size: int, seed: np.uint64) -> Ints:
 
 @compiled
 def weighted(pairs: Seen, law: Alias, users: Ints, size: int, seed: np.uint64) -> Ints:
-    """Draw `size` unobserved items for each user by a law: (B, M)."""
+    """Draw `size` unobserved items for each user from a distribution: (B, M)."""
     items = np.empty((len(users), size), np.int64)
     for row in range(len(users)):
         for column in range(size):
@@ -152,39 +172,40 @@ def weighted(pairs: Seen, law: Alias, users: Ints, size: int, seed: np.uint64) -
 @compiled
 def contains(pairs: Seen, users: Ints, items: Ints) -> NDArray[np.bool_]:
     """Tell which pairs were observed: (B, M), for items (B, M) or (1, M)."""
-    found = np.empty((len(users), items.shape[1]), np.bool_)
+    observed = np.empty((len(users), items.shape[1]), np.bool_)
     shared = len(items) == 1
     for row in range(len(users)):
         at = 0 if shared else row
         for column in range(items.shape[1]):
-            found[row, column] = seen(pairs, users[row], items[at, column])
-    return found
+            observed[row, column] = seen(pairs, users[row], items[at, column])
+    return observed
 
 
 @compiled
 def contains_columns(pairs: Seen, users: Ints, columns: Ints) -> NDArray[np.bool_]:
-    """Tell which of C items, shared by all, each user has observed: (B, C).
+    """Tell which of C items that all users share each user has observed: (B, C).
 
-    Goes through what users have, not through B times C questions.
+    Loops over the users' items instead of asking for each of B times C pairs. An item
+    may stand in several columns, which form a linked list.
     """
     first = np.full(pairs.num_items, -1, np.int64)
-    following = np.empty(len(columns), np.int64)  # of an item drawn twice
+    following = np.empty(len(columns), np.int64)  # next column of the same item
     for c in range(len(columns)):
         following[c] = first[columns[c]]
         first[columns[c]] = c
-    found = np.zeros((len(users), len(columns)), np.bool_)
+    observed = np.zeros((len(users), len(columns)), np.bool_)
     starts, items = pairs.starts, pairs.items
     for row in range(len(users)):
         for at in range(starts[users[row]], starts[users[row] + 1]):
             c = first[items[at]]
             while c >= 0:
-                found[row, c] = True
+                observed[row, c] = True
                 c = following[c]
-    return found
+    return observed
 
 
 def alias(law_I: NDArray[np.float64]) -> Alias:
-    """Prepare a law, which sums to one, for draws."""
+    """Prepare a distribution, which sums to 1, for draws by `alias_item`."""
     law_I = np.ascontiguousarray(law_I, np.float64)
     chance, other = _alias(law_I)
     return Alias(chance, other, law_I)
@@ -192,10 +213,12 @@ def alias(law_I: NDArray[np.float64]) -> Alias:
 
 @compiled
 def _alias(law: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
-    """Fill columns of equal height (Vose, 1991, doi:10.1109/32.92917)."""
+    """Return the alias table of a distribution (Vose, 1991, doi:10.1109/32.92917)."""
     count = len(law)
     height = law * count / law.sum()
     other = np.arange(count).astype(np.int32)
+    # Two stacks in one array: columns that are too low grow from the left, full ones
+    # from the right.
     stack = np.empty(count, np.int64)
     small, large = 0, count
     for item in range(count):
@@ -214,6 +237,6 @@ def _alias(law: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.in
             large += 1
             stack[small] = high
             small += 1
-    for at in range(small):  # rounding leaves columns that should be full
+    for at in range(small):  # left over by rounding: they are full
         height[stack[at]] = 1.0
     return np.minimum(height, 1.0), other

@@ -1,4 +1,4 @@
-"""Products of a sparse matrix (CSR) with a table of rows."""
+"""Products of a sparse matrix (CSR) with a dense table."""
 
 from __future__ import annotations
 
@@ -18,16 +18,18 @@ _ZERO = np.float32(0)
 
 
 class Sparse(NamedTuple):
-    """A sparse matrix by rows."""
+    """A sparse matrix in compressed rows (CSR)."""
 
     starts: NDArray[np.int32]
-    """(rows + 1,)"""
+    """Row r has the entries starts[r] to starts[r + 1]: (rows + 1,)."""
     columns: NDArray[np.int32]
+    """Column of each entry."""
     values: Floats
+    """Value of each entry."""
 
 
 class Share(NamedTuple):
-    """A run of rows, and by what their sums are multiplied."""
+    """The rows first..last - 1 of one thread, and the factor of their sums."""
 
     first: int
     last: int
@@ -38,11 +40,11 @@ class Share(NamedTuple):
 def multiply(
     matrix: Sparse, table: Floats, plus: Floats, out: Floats, share: Share
 ) -> None:
-    """out = times (matrix @ table + plus) for a share of the rows.
+    """Compute out = times * (matrix @ table + plus) for a share of the rows.
 
-    `plus` of no rows is nothing. Four rows at a time, so that sums stay in registers
-    for longer.
+    An empty `plus` adds nothing.
     """
+    # Unpacked once: numba counts a reference at every access to a tuple's array.
     starts, columns, values = matrix
     width, times = table.shape[1], share.times
     sums = np.empty(width, np.float32)
@@ -54,6 +56,7 @@ def multiply(
             for d in range(width):
                 sums[d] = _ZERO
         at, end = starts[row], starts[row + 1]
+        # Four entries at a time, so that sums stay in registers for longer.
         while at + 3 < end:
             a, b, c, e = columns[at], columns[at + 1], columns[at + 2], columns[at + 3]
             x, y, z, w = values[at], values[at + 1], values[at + 2], values[at + 3]
@@ -78,7 +81,10 @@ def multiply(
 def multiply_few(
     matrix: Sparse, table: Floats, used: NDArray[np.bool_], out: Floats, share: Share
 ) -> None:
-    """out = matrix @ table + table, where rows not used are zero and need no look."""
+    """Compute out = matrix @ table + table, reading only the rows that are `used`.
+
+    The other rows of the table must be zero.
+    """
     starts, columns, values = matrix
     width, sums = table.shape[1], np.empty(table.shape[1], np.float32)
     for row in range(share.first, share.last):
@@ -96,8 +102,10 @@ def multiply_few(
 def product(
     matrix: Sparse, table: Floats, plus: Floats, threads: int, times: float = 1.0
 ) -> Floats:
-    """Return times (matrix @ table + plus), by so many threads; the same bytes by any
-    number."""
+    """Return times * (matrix @ table + plus), computed by `threads` threads.
+
+    Each row is summed by one thread, so bytes do not depend on the number of threads.
+    """
     out = np.empty((len(matrix.starts) - 1, table.shape[1]), np.float32)
     _by_threads(
         matrix,
@@ -111,7 +119,7 @@ def product(
 def product_of_few(
     matrix: Sparse, table: Floats, used: NDArray[np.bool_], threads: int
 ) -> Floats:
-    """Return matrix @ table + table for a table with few rows that are not zero."""
+    """Return matrix @ table + table for a table whose rows are zero unless `used`."""
     out = np.empty_like(table)
     _by_threads(
         matrix,
@@ -125,8 +133,11 @@ def product_of_few(
 def _by_threads(
     matrix: Sparse, threads: int, times: float, work: Callable[[Share], None]
 ) -> None:
-    """Split rows by their numbers. Plain threads, as a kernel holds no lock, and none
-    outlives the call."""
+    """Call `work` in each thread for its share of the rows, of equally many entries.
+
+    Plain threads suffice, because kernels release the interpreter's lock, and none of
+    them outlives the call.
+    """
     total, rows = int(matrix.starts[-1]), len(matrix.starts) - 1
     cuts = [total * at // threads for at in range(1, threads)]
     ends = [0, *np.searchsorted(matrix.starts, cuts).tolist(), rows]

@@ -1,8 +1,9 @@
-"""How kernels are compiled, and where what was compiled is kept.
+"""How kernels are compiled, and where the compiled code is cached.
 
-numba keeps a kernel under the age of its own file, not of those it calls; here all of
-them share a folder named by what they are made of, so that none is stale. Such a folder
-can also be written to where the package cannot.
+numba recompiles a kernel when its own file changes, but not when a kernel that it calls
+does. Here the cache folder is named by a digest of all kernels' sources, so that no
+compiled kernel is stale. The folder lies in the user's cache, which is writable even
+where the package is not.
 """
 
 from __future__ import annotations
@@ -32,25 +33,28 @@ def _folder() -> Path:
 if "NUMBA_CACHE_DIR" not in os.environ:
     numba.config.CACHE_DIR = str(_folder())  # type: ignore[attr-defined]
 
-# Sums may be reordered, which vectors need; NaN and infinity keep their meaning.
+# Sums may be reordered, so that they can be vectorised. NaN and infinity keep their
+# meaning.
 _MATHS = {"reassoc", "nsz", "arcp", "contract", "afn"}
 
 
 def inlined(function: Callable[P, T]) -> Callable[P, T]:
-    """Compile a function into those that call it: where it takes tuples of arrays, as a
-    call would count the owners of each."""
+    """Compile a function into its callers.
+
+    A call with tuples of arrays would count a reference for each of the arrays.
+    """
     jit: Any = numba.njit(inline="always", fastmath=_MATHS, error_model="numpy")
     return cast(Callable[P, T], jit(function))
 
 
 def compiled(function: Callable[P, T]) -> Callable[P, T]:
-    """Compile a function on its first call, or take what an earlier process made."""
+    """Compile a function on its first call, or load it from the cache."""
     jit: Any = numba.njit(cache=True, nogil=True, fastmath=_MATHS, error_model="numpy")
     return cast(Callable[P, T], jit(function))
 
 
 def compiles(table: Tensor) -> bool:
-    """Tell whether kernels can work on a table where it stands."""
+    """Tell whether kernels can work on a tensor in place, by device and layout."""
     return (
         table.device.type == "cpu"
         and table.dtype is torch.float32

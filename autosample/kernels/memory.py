@@ -8,13 +8,14 @@ from torch import Tensor
 
 
 def empty(*shape: int) -> Tensor:
-    """Return a tensor without values, on the CPU, in huge pages where there are any.
+    """Return an uninitialised float32 tensor on the CPU, in huge pages if possible.
 
-    NumPy asks the system for them and torch does not; without them a random row costs
-    a walk through the page table, a quarter of a training step.
+    NumPy asks the system for huge pages and torch does not. Without them, reading a
+    random row walks the page table, which takes a quarter of a training step.
     """
     return torch.from_numpy(np.empty(shape, np.float32))
 
 
 def zeros(*shape: int) -> Tensor:
+    """Return a float32 tensor of zeros, allocated like `empty`."""
     return empty(*shape).zero_()

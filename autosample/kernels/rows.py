@@ -1,5 +1,7 @@
-"""Arithmetic of rows of tables, by their numbers: a view of a row would cost as much as
-what is done to it."""
+"""Arithmetic of rows of tables, which are addressed by table and number.
+
+Making a view of a row would cost as much as the arithmetic.
+"""
 
 from __future__ import annotations
 
@@ -24,14 +26,14 @@ def dot(left: Floats, row: int, right: Floats, other: int) -> np.float32:
 
 @inlined
 def put(out: Floats, to: int, table: Floats, row: int, times: np.float32) -> None:
-    """out[to] = times table[row]"""
+    """Set out[to] = times * table[row]."""
     for d in range(out.shape[1]):
         out[to, d] = times * table[row, d]
 
 
 @inlined
 def add(out: Floats, to: int, table: Floats, row: int, times: np.float32) -> None:
-    """out[to] += times table[row]"""
+    """Add to out[to] the product times * table[row]."""
     for d in range(out.shape[1]):
         out[to, d] += times * table[row, d]
 
@@ -46,7 +48,7 @@ def descend(
     rate: np.float32,
     floor: np.float32,
 ) -> None:
-    """Take an Adagrad step of a row along its gradient."""
+    """Take an Adagrad step of a row along the gradient gradients[at]."""
     for d in range(table.shape[1]):
         gradient = gradients[at, d]
         square = squares[row, d] + gradient * gradient
@@ -66,7 +68,10 @@ def descend_linked(
     rate: np.float32,
     floor: np.float32,
 ) -> None:
-    """The same along own table[row] + times others[other], which is stored nowhere."""
+    """Take an Adagrad step of a row along own * table[row] + times * others[other].
+
+    The gradient is not stored, which saves memory traffic.
+    """
     for d in range(table.shape[1]):
         number = table[row, d]
         gradient = own * number + times * others[other, d]

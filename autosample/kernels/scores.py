@@ -1,4 +1,4 @@
-"""Scores of items for queries, row by row: no copy of the rows is made."""
+"""Scores of items for queries, computed from the tables without copying rows."""
 
 from __future__ import annotations
 
@@ -11,32 +11,35 @@ from autosample.kernels.rows import dot
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
-_TINY = np.float32(1e-24)  # squared: no row is shorter, whatever its numbers
+_TINY = np.float32(1e-24)
+"""Least squared length of a row, which avoids a division by zero."""
 
 
 @compiled
 def score(queries: Floats, table: Floats, items: Ints, unit: bool) -> Floats:
-    """Return inner products of queries (B, D) with rows of their items (B, M).
+    """Return inner products of queries (B, D) with their items (B, M): (B, M).
 
-    With `unit` the table's rows count as if of length one.
+    With `unit` the table's rows are normalised to length 1.
     """
-    found = np.empty(items.shape, np.float32)
+    scores = np.empty(items.shape, np.float32)
     for row in range(len(items)):
         for column in range(items.shape[1]):
             item = items[row, column]
             value = dot(queries, row, table, item)
             if unit:
                 value /= np.sqrt(max(dot(table, item, table, item), _TINY))
-            found[row, column] = value
-    return found
+            scores[row, column] = value
+    return scores
 
 
 @compiled
 def link(
     users: Floats, items: Floats, users_B: Ints, items_BX: Ints, unit: bool
 ) -> tuple[Floats, Floats, Floats]:
-    """Score items for users, both by id: (B, X); and one over the rows' lengths, (B,)
-    and (B, X), or ones without `unit`.
+    """Return scores of items for users, both by id: (B, X), and rows' inverse lengths.
+
+    The inverse lengths are (B,) for users and (B, X) for items, all ones without
+    `unit`.
     """
     scores = np.empty(items_BX.shape, np.float32)
     own = np.ones(len(users_B), np.float32)

@@ -1,4 +1,4 @@
-"""The best of each row of scores, exactly: whole stretches are passed over at once."""
+"""The K best of each row of scores, exactly; stretches without any are skipped."""
 
 from __future__ import annotations
 
@@ -13,28 +13,31 @@ Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
 _STRETCH = 64
+"""Scores that are compared with the K-th best at once, before any is inserted."""
 
 
 class Lists(NamedTuple):
-    """Items of each user, ascending."""
+    """A list of items per user, which must ascend."""
 
     starts: Ints
-    """(U + 1,)"""
+    """The items of user u are items[starts[u]:starts[u + 1]]: (U + 1,)."""
     items: NDArray[np.int32]
+    """Items of all users, ascending for each user."""
 
 
 class Best(NamedTuple):
-    """The best so far of B users: K scores, highest first, and their items."""
+    """The best items of B users so far."""
 
     scores: Floats
+    """The K highest scores, descending: (B, K)."""
     items: Ints
-    """-1 where there is none yet."""
+    """Their items, or -1 where there is none yet: (B, K)."""
     places: Ints
-    """How much of each user's masked items is behind: (B,)."""
+    """Index of each user's next masked item: (B,)."""
 
 
 def empty(users: Ints, k: int, masked: Lists) -> Best:
-    """Return the state before any item was looked at."""
+    """Return the state before the first call of `look`."""
     shape = (len(users), k)
     return Best(
         np.full(shape, -np.inf, np.float32),
@@ -45,11 +48,13 @@ def empty(users: Ints, k: int, masked: Lists) -> Best:
 
 @compiled
 def look(best: Best, scores: Floats, first: int, users: Ints, masked: Lists) -> None:
-    """Take in scores (B, C) of the items from `first` on, but for masked ones.
+    """Update the best with scores (B, C) of C items from `first` on.
 
-    Items must come in ascending order. Of equal scores the first item stands first.
+    Masked items are set to minus infinity in `scores`. Calls must cover items in
+    ascending order, as each user's position in the masked items only moves forward. Of
+    equal scores the first item ranks first.
     """
-    top, found, places = best
+    top, best_items, places = best
     starts, items = masked
     last, count = top.shape[1] - 1, scores.shape[1]
     for row in range(len(users)):
@@ -65,13 +70,14 @@ def look(best: Best, scores: Floats, first: int, users: Ints, masked: Lists) -> 
                 continue
             for column in range(begin, stop):
                 if line[column] > top[row, last]:
-                    _insert(top, found, row, line[column], first + column)
+                    _insert(top, best_items, row, line[column], first + column)
 
 
 @compiled
 def _any_above(scores: Floats, bound: np.float32) -> bool:
+    """Tell whether any score exceeds the bound."""
     above = np.int32(0)
-    if len(scores) == _STRETCH:  # a known length compiles to a few instructions
+    if len(scores) == _STRETCH:  # a constant length compiles to a few instructions
         for at in range(_STRETCH):
             above |= np.int32(scores[at] > bound)
     else:
@@ -81,29 +87,32 @@ def _any_above(scores: Floats, bound: np.float32) -> bool:
 
 
 @compiled
-def _insert(top: Floats, found: Ints, row: int, score: np.float32, item: int) -> None:
+def _insert(
+    top: Floats, best_items: Ints, row: int, score: np.float32, item: int
+) -> None:
+    """Insert an item into a row that is sorted by score; the last item drops out."""
     at = top.shape[1] - 1
     while at > 0 and top[row, at - 1] < score:
-        top[row, at], found[row, at] = top[row, at - 1], found[row, at - 1]
+        top[row, at], best_items[row, at] = top[row, at - 1], best_items[row, at - 1]
         at -= 1
-    top[row, at], found[row, at] = score, item
+    top[row, at], best_items[row, at] = score, item
 
 
 @compiled
-def marked(found: Ints, users: Ints, held_out: Lists) -> NDArray[np.bool_]:
-    """Tell which of the users' best items are held out: (B, K)."""
+def marked(best_items: Ints, users: Ints, held_out: Lists) -> NDArray[np.bool_]:
+    """Tell which of the users' best items are held out, by binary search: (B, K)."""
     starts, items = held_out
-    marks = np.zeros(found.shape, np.bool_)
+    marks = np.zeros(best_items.shape, np.bool_)
     for row in range(len(users)):
-        for column in range(found.shape[1]):
+        for column in range(best_items.shape[1]):
             first, stop = starts[users[row]], starts[users[row] + 1]
             end = stop
             while first < stop:
                 middle = (first + stop) >> 1
-                if items[middle] < found[row, column]:
+                if items[middle] < best_items[row, column]:
                     first = middle + 1
                 else:
                     stop = middle
-            if first < end and items[first] == found[row, column]:
+            if first < end and items[first] == best_items[row, column]:
                 marks[row, column] = True
     return marks

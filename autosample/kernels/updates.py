@@ -1,9 +1,13 @@
-"""Adagrad of the rows that a block of pairs uses (Duchi, Hazan and Singer, 2011,
-jmlr.org/papers/v12/duchi11a.html), by closed-form gradients.
+"""Adagrad steps of the rows that a block of pairs uses, by closed-form gradients.
 
-A row is read and written once. One that a single place of the block uses, as most are,
-is changed where it stands; gradients of the others are summed first. Tuples are taken
-apart once, since what they hold is counted at every use of it.
+Duchi, Hazan and Singer, 2011, jmlr.org/papers/v12/duchi11a.html.
+
+Each row takes one step per block. A row used once in the block, as most are, is updated
+in place; gradients of rows used several times are summed first. Every gradient must be
+computed from the rows' values before the block, which is why rows used several times
+are stepped last (`_settle`), and why a row used once may be stepped as soon as its pair
+is done: no other pair reads it. Tuples are unpacked once per function, because numba
+counts a reference at every access.
 """
 
 from __future__ import annotations
@@ -21,63 +25,63 @@ Uses = NDArray[np.int32]
 
 _ONE = np.float32(1)
 _AHEAD, _LINE = 2, 16
-"""Rows so many pairs ahead are fetched, one number of each line of the cache."""
+"""Rows are fetched into the cache this many pairs ahead, one number per cache line."""
 
 
 class Rows(NamedTuple):
-    """A table in training."""
+    """A table of parameters in training."""
 
     table: Floats
-    """(rows, D)"""
+    """The parameters: (rows, D)."""
     squares: Floats
-    """Accumulators: (rows, D)."""
+    """Adagrad's sums of squared gradients: (rows, D)."""
     uses: Uses
-    """Scratch, zero between calls: (rows,). How often a block uses a row; below zero,
-    -1 - s where its gradient is summed in slot s."""
+    """Scratch space that is zero between calls: (rows,). It counts how often a block
+    uses a row, and then holds -1 - s for a row whose gradient is summed in slot s."""
 
 
 class Rate(NamedTuple):
-    """How far a step goes: gradient * learning_rate / sqrt(squares + floor)."""
+    """Step size of Adagrad: gradient * learning_rate / sqrt(squares + floor)."""
 
     learning_rate: np.float32
     floor: np.float32
 
 
 class Links(NamedTuple):
-    """What a block does to the rows of its pairs: B users with X items each.
+    """Gradients of a block's loss, as coefficients: B users with X items each.
 
-    The gradient of a user's row is sum_x between[x] item_x + own user + extra, that of
+    The gradient of a user's row is sum_x between[x] item_x + own user + extra. That of
     item x is between[x] user + theirs[x] item_x.
     """
 
     users: Ints
-    """(B,)"""
+    """Row of each user: (B,)."""
     items: Ints
-    """(B, X)"""
+    """Rows of each user's items: (B, X)."""
     between: Floats
-    """(B, X)"""
+    """Coefficient between a user's row and an item's: (B, X)."""
     own: Floats
-    """(B,)"""
+    """Coefficient of a user's row in its own gradient: (B,)."""
     theirs: Floats
-    """(B, X)"""
+    """Coefficient of an item's row in its own gradient: (B, X)."""
     extra: Floats
-    """(B, D), or (0, D) for nothing."""
+    """Rest of the users' gradients: (B, D), or (0, D) if there is none."""
 
 
 class Columns(NamedTuple):
-    """What a block does to rows of items that all its pairs share."""
+    """Gradients of item rows that all pairs of a block share."""
 
     items: Ints
-    """(C,)"""
+    """Rows of the items: (C,)."""
     own: Floats
-    """(C,): the gradient is own item + extra."""
+    """Coefficients: the gradient of a row is own * item + extra: (C,)."""
     extra: Floats
-    """(C, D)"""
+    """Rest of the gradients: (C, D)."""
 
 
 @compiled
 def count_uses(uses: Uses, ids: Ints) -> int:
-    """Count uses of rows; returns how many are now used for the second time."""
+    """Count the uses of rows; return how many rows have reached their second use."""
     several = 0
     for at in ids.flat:
         uses[at] += 1
@@ -89,7 +93,10 @@ def count_uses(uses: Uses, ids: Ints) -> int:
 def _slot(
     uses: Uses, at: int, sums: Floats, owners: Ints, taken: int, side: int
 ) -> int:
-    """Return the slot where a row's gradient is summed; a new one is zero."""
+    """Return the slot in which a row's gradient is summed, a new zeroed one at first.
+
+    `owners` remembers whose slot it is: a user (side 0), or -1 - item.
+    """
     s = -1 - int(uses[at])
     if s < 0:
         s = taken
@@ -101,7 +108,10 @@ def _slot(
 
 @compiled
 def _settle(users: Rows, items: Rows, sums: Floats, owners: Ints, rate: Rate) -> None:
-    """Step the rows whose gradients were summed: `owners` holds users, -1 - items."""
+    """Step the rows whose gradients were summed, and reset their scratch space.
+
+    `owners` holds users, or -1 - item.
+    """
     user_table, user_squares, user_uses = users
     item_table, item_squares, item_uses = items
     pace, floor = rate
@@ -120,7 +130,7 @@ def _settle(users: Rows, items: Rows, sums: Floats, owners: Ints, rate: Rate) ->
 def update(
     users: Rows, items: Rows, links: Links, columns: Columns, rate: Rate
 ) -> None:
-    """Step all rows that a block uses, each once, along its summed gradient."""
+    """Take one step of each row that a block uses, along its summed gradient."""
     several = count_uses(users.uses, links.users) + count_uses(items.uses, links.items)
     several += count_uses(items.uses, columns.items)
     width = users.table.shape[1]
@@ -133,7 +143,7 @@ def update(
 
 @compiled
 def _sum_columns(items: Rows, columns: Columns, sums: Floats, owners: Ints) -> int:
-    """Sum gradients of shared columns that stand elsewhere in the block, too."""
+    """Sum gradients of shared items that have other uses; return the slots taken."""
     table, _, uses = items
     ids, own, extra = columns
     taken = 0
@@ -149,7 +159,10 @@ def _sum_columns(items: Rows, columns: Columns, sums: Floats, owners: Ints) -> i
 
 @compiled
 def _step_columns(items: Rows, columns: Columns, rate: Rate) -> None:
-    """Step the other columns: last, as pairs read them as they were."""
+    """Step shared items that nothing else in the block uses.
+
+    Their gradients are completed in `columns.extra`, which is overwritten.
+    """
     table, squares, uses = items
     ids, own, extra = columns
     for c in range(len(ids)):
@@ -170,7 +183,7 @@ def step_pairs(
     taken: int,
     rate: Rate,
 ) -> int:
-    """Step rows of one use, sum gradients of others; returns the slots taken."""
+    """Step rows used once and sum gradients of the others; return the slots taken."""
     user_table, user_squares, user_uses = users
     item_table, item_squares, item_uses = items
     user_ids, item_ids, between, own, theirs, extra = links
@@ -178,6 +191,7 @@ def step_pairs(
     mine = np.empty((1, user_table.shape[1]), np.float32)
     fetched = np.zeros(1, np.float32)
     for b in range(len(user_ids)):
+        # Read rows of a later pair: the sum is never used, only the cache.
         if b + _AHEAD < len(user_ids):
             u = user_ids[b + _AHEAD]
             for d in range(0, user_table.shape[1], _LINE):
@@ -192,6 +206,7 @@ def step_pairs(
             add(mine, 0, extra, b, _ONE)
         for x in range(item_ids.shape[1]):
             i, k, a = item_ids[b, x], between[b, x], theirs[b, x]
+            # Before the item is stepped: the user's gradient needs its old row.
             add(mine, 0, item_table, i, k)
             if item_uses[i] == 1:
                 item_uses[i] = 0
@@ -215,7 +230,7 @@ def step_pairs(
 
 @compiled
 def update_rows(rows: Rows, ids: Ints, gradients: Floats, rate: Rate) -> None:
-    """Step rows along their gradients (X, D), summed where an id (X,) repeats."""
+    """Step rows along gradients (X, D), which are summed where an id (X,) repeats."""
     table, squares, uses = rows
     several = count_uses(uses, ids)
     sums = np.empty((several, table.shape[1]), np.float32)
@@ -236,9 +251,9 @@ def update_rows(rows: Rows, ids: Ints, gradients: Floats, rate: Rate) -> None:
 def add_gradients(
     users: Floats, items: Floats, links: Links, columns: Columns, out: Floats
 ) -> None:
-    """Add the gradients of a block to those of all rows, users' then items': (U+I, D).
+    """Add a block's gradients to `out`, users' rows before items' rows: (U + I, D).
 
-    For rows that are not parameters themselves, such as propagated ones.
+    For rows that are no parameters themselves, such as propagated embeddings.
     """
     user_ids, item_ids, between, own, theirs, extra = links
     shared, shared_own, shared_extra = columns
