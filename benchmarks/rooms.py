@@ -44,7 +44,7 @@ ROOMS = {
     "workers": "run jobs on Ray",
     "api": "REST and pages",
 }
-"""What stands in each room, lowest first. A room may import only from itself and from
+"""What each room holds, lowest room first. A room may import only from itself and from
 those before it."""
 ORDER = list(ROOMS)
 
@@ -56,11 +56,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--root", type=Path, default=ROOT, help="checkout to count")
     parser.add_argument("--out", type=Path, help="SVG file to write")
-    asked = parser.parse_args()
-    house = House.read(asked.root)
+    options = parser.parse_args()
+    house = House.read(options.root)
     for name, value in house.counts().items():
         print(f"{name}: {value}")
-    out = asked.out or (OUT if asked.root == ROOT else None)
+    out = options.out or (OUT if options.root == ROOT else None)
     if out is not None:
         out.write_text(house.picture())
         print(out)
@@ -248,12 +248,12 @@ def routed(graph: Graph, floor: Mapping[str, int]) -> tuple[list[list[str]], Lay
 
 def neighbours(links: list[list[str]]) -> dict[str, list[str]]:
     """Return for each name those directly above and below it on an arrow."""
-    found: dict[str, list[str]] = {}
+    beside: dict[str, list[str]] = {}
     for link in links:
         for upper, lower in pairwise(link):
-            found.setdefault(upper, []).append(lower)
-            found.setdefault(lower, []).append(upper)
-    return found
+            beside.setdefault(upper, []).append(lower)
+            beside.setdefault(lower, []).append(upper)
+    return beside
 
 
 def centres(

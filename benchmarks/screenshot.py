@@ -39,12 +39,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("name", nargs="?", default="ml-latest-small")
     parser.add_argument("--home", type=Path, help="home of the service; default: new")
-    asked = parser.parse_args()
+    options = parser.parse_args()
     with (
         tempfile.TemporaryDirectory() as folder,
-        serve(asked.home or Path(folder)) as client,
+        serve(options.home or Path(folder)) as client,
     ):
-        job = finished_job(client) or search(client, asked.name)
+        job = finished_job(client) or search(client, options.name)
         photograph(f"{client.url}/jobs/{job}", OUT)
     print(f"{OUT}: {OUT.stat().st_size / 1024:.0f} KiB")
 

@@ -35,7 +35,7 @@ def with_options(command: Callable[..., None]) -> Callable[..., None]:
             )
             parameters.append(kept)
     run.__name__, run.__doc__ = command.__name__, command.__doc__
-    run.__annotations__ = {each.name: each.annotation for each in parameters}
+    run.__annotations__ = {p.name: p.annotation for p in parameters}
     run.__signature__ = signature(command).replace(  # type: ignore[attr-defined]
         parameters=parameters
     )
