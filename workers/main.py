@@ -133,7 +133,7 @@ def _sweep(
     while not stopping.is_set():
         try:
             deleted = sweeper.sweep()
-            ids = trainings.parts
+            ids = trainings.datasets
             for id in set(ids) - known_datasets(sweeper.engine, ids):
                 trainings.forget(id)
             if deleted:

@@ -14,7 +14,7 @@ import torch
 from autosample.data.splits import Split
 from autosample.jobs.settings import Settings
 from autosample.training import Epoch
-from autosample.trials import Request, Trial, stored
+from autosample.trials import Request, Trial, load_stored
 from autosample.trials.checkpoints import Checkpoints
 from autosample.trials.run import run_trial
 
@@ -34,7 +34,7 @@ class TrialActor:
         """Run a trial and return its result without the state that checkpoints hold."""
         self._epochs.clear()
         trial = Trial.model_validate_json(text)
-        start = stored(trial.start, checkpoints) if trial.start else None
+        start = load_stored(trial.start, checkpoints) if trial.start else None
         result = run_trial(Request(trial, start), split, self._queue, checkpoints)
         return result.without_state().to_bytes(done=True)
 

@@ -22,7 +22,7 @@ from ray.tune.search.optuna import OptunaSearch
 from autosample.data.splits import Split
 from autosample.errors import SearchFailed
 from autosample.training import Epoch
-from autosample.trials import OnEpoch, Request, Trial, stored
+from autosample.trials import OnEpoch, Request, Trial, load_stored
 from autosample.trials.checkpoints import Checkpoints
 from autosample.trials.run import TrialRun
 from autosample.trials.study import (
@@ -109,7 +109,7 @@ class StudyTrial(tune.Trainable):
             if len(run.history) in self.study.milestones:
                 return False
             if time.monotonic() - began > REPORT_EVERY:
-                run.now_and_then()
+                run.keep_now_and_then()
                 return False
         return True
 
@@ -320,5 +320,5 @@ def _read(study: Study, result: Any, checkpoints: Checkpoints) -> Tried | None:
     if checkpoints.load(trial.digest) is None:  # the study ended before its milestone
         return None
     base = study.space.samplers[result.config[SAMPLER]]
-    kept = stored(trial.digest, checkpoints).kept_in(checkpoints)
+    kept = load_stored(trial.digest, checkpoints).kept_in(checkpoints)
     return Tried(base, kept, bool(metrics.get("over")))

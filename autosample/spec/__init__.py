@@ -1,4 +1,4 @@
-"""What may be asked of a search: its specification, strategies and candidates."""
+"""The specification of a search, with its strategies, candidates and catalogue."""
 
 from autosample.spec.search import SearchSpec
 

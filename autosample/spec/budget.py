@@ -10,7 +10,7 @@ from autosample.core.config import Config
 
 
 class Budget(Config):
-    """What a search with its final training may cost; `verify` is billed apart."""
+    """Most that a search with its final training may cost; `verify` is not included."""
 
     seconds: PositiveFloat | None = None
     """Most seconds on the clock, from the start of the job's work; None: no limit."""
@@ -23,7 +23,7 @@ class Room(NamedTuple):
     """What a budget leaves for the search itself."""
 
     ratio: float
-    """Share of the planned search that fits; 1 or more: all of it."""
+    """Share of the planned search that fits; 1 or more: all of it fits."""
     epochs: int | None
     """Epochs of all trainings together that fit; None: they are not limited."""
     seconds: float | None

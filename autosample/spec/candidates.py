@@ -1,4 +1,4 @@
-"""The samplers a search compares where the spec leaves them open."""
+"""The samplers that a search compares where its spec names none."""
 
 from __future__ import annotations
 
@@ -35,45 +35,45 @@ from autosample.spec.compatibility import relaxation_refusal, sampler_refusal
 from autosample.training.relaxation import Relaxation
 
 MANY = 16
-"""Negatives of a pair from which pools are shared by the batch."""
+"""Negatives per pair from which on the pairs of a batch share their pools."""
 POOL = 32
-"""Of all that choose from a uniform pool: one draw and one scoring serve them."""
+"""Size of every uniform pool, so that one draw and one scoring serve all of them."""
 
 
 def default_candidates(
     loss: Loss, relaxation: Relaxation = Relaxation.LOSS
 ) -> tuple[Sampler, ...]:
-    """Return a dozen samplers that differ in kind, as far as the loss can use them.
+    """Return a dozen samplers that differ in kind, without those the loss cannot use.
 
-    - uniform: what all others must beat
-    - popularity, in_batch: the two directions of popularity bias a proposal can take
-    - dns at two pools, dns_mn, softmax: hardness in four degrees, from the hardest of
-      32 to a soft draw; which one wins is the question most searches come down to
-    - aobpr: hard without scoring, so cheap on a large catalogue
-    - ahns: hardness that follows each positive
-    - reverse_cns: hardness that follows the epochs
-    - warp: the rank as a weight, where the loss is a sum over negatives
-    - mixgcf: made, not found
+    - uniform: the baseline
+    - popularity, in_batch: two proposals that are biased towards popular items
+    - dns with two pools, dns_mn, softmax: four degrees of hardness, from the hardest of
+      32 to a soft draw; most searches decide between these
+    - aobpr: hard negatives without scoring, so cheap on a large catalogue
+    - ahns: hardness that depends on the positive
+    - reverse_cns: hardness that changes over the epochs
+    - warp: weights by rank, where the loss is a sum over negatives
+    - mixgcf: negatives that are synthesised
 
-    For losses of dozens of negatives the same kinds, from pools that a batch shares.
+    Losses of dozens of negatives get the same kinds, with pools that a batch shares.
 
-    Left out: those that cost much more than a step of dns (ans, whole-pool weights),
-    that need minutes to prepare (pagerank), or that only show after dozens of epochs
-    (srns, dens), and near-twins of one of the above (sir, softmax_v, pris, adasir, bns,
-    cns, mixed, amns, cohort).
+    Left out are samplers whose step costs much more than one of dns (ans, weights over
+    a whole pool), that need minutes to prepare (pagerank), that differ from others only
+    after dozens of epochs (srns, dens), or that are close to one of the above (sir,
+    softmax_v, pris, adasir, bns, cns, mixed, amns, cohort).
     """
-    few = loss.default_negatives
-    found = _many(few) if few >= MANY else _few(few)
+    count = loss.default_negatives
+    samplers = _with_shared_pools(count) if count >= MANY else _with_own_pools(count)
     return tuple(
-        each
-        for each in dict.fromkeys(found)
-        if sampler_refusal(loss, each) is None
-        and relaxation_refusal(relaxation, loss, (each,)) is None
+        sampler
+        for sampler in dict.fromkeys(samplers)
+        if sampler_refusal(loss, sampler) is None
+        and relaxation_refusal(relaxation, loss, (sampler,)) is None
     )
 
 
-def _few(count: int) -> list[Sampler]:
-    """Return candidates whose pools are drawn for each pair."""
+def _with_own_pools(count: int) -> list[Sampler]:
+    """Return candidates that draw a pool per pair."""
     pool = max(POOL, 2 * count)
     few = {"negatives": count}
     return [
@@ -92,9 +92,9 @@ def _few(count: int) -> list[Sampler]:
     ]
 
 
-def _many(count: int) -> list[Sampler]:
-    """Return candidates for losses that take dozens: pools are shared by the batch, so
-    that scores are a matrix product. Hardness is how much of a pool is left out."""
+def _with_shared_pools(count: int) -> list[Sampler]:
+    """Return candidates for losses of dozens of negatives. A batch shares its pools, so
+    that scores are a matrix product; the more of a pool is left out, the harder."""
     choices: list[Choice] = [
         Hardest(keep=count),
         Top(top=2 * count, keep=count),
@@ -124,6 +124,6 @@ def _many(count: int) -> list[Sampler]:
 
 
 def uniform_like(sampler: Sampler) -> UniformSampler:
-    """Return plain uniform sampling of as many negatives as a sampler draws."""
+    """Return plain uniform sampling with as many negatives as a sampler draws."""
     count = sampler.most_negatives
     return UniformSampler(negatives=count, shared=count >= MANY)

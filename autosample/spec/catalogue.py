@@ -1,4 +1,4 @@
-"""What a spec may name: kind, description, paper, schema and defaults of each part."""
+"""The catalogue: all samplers, models, losses and strategies that a spec may name."""
 
 from __future__ import annotations
 
@@ -14,15 +14,20 @@ from autosample.spec.strategies import STRATEGIES
 
 
 class Entry(Config):
-    """One thing that a spec may name."""
+    """A sampler, model, loss or strategy that a spec may name."""
 
     kind: str
+    """Name by which a spec asks for it."""
     description: str
+    """What it does, in a sentence or two."""
     helps: str
-    """When to expect something of it; empty where there is nothing to say."""
+    """When it is likely to help; empty where nothing is known."""
     paper: str
+    """Source of the method."""
     defaults: dict[str, Any]
+    """Default of each setting."""
     json_schema: dict[str, Any]
+    """JSON schema of its settings."""
 
 
 CATALOGUE: dict[str, Callable[[], Sequence[type[Config]]]] = {
@@ -31,11 +36,11 @@ CATALOGUE: dict[str, Callable[[], Sequence[type[Config]]]] = {
     "losses": lambda: LOSSES.all,
     "strategies": lambda: STRATEGIES.all,
 }
-"""What there is of each part, plug-ins included."""
+"""The classes of each part of the catalogue, plug-ins included."""
 
 
 def catalogue() -> dict[str, list[Entry]]:
-    """Return all samplers, models, losses and strategies, described."""
+    """Return the entries of each part of the catalogue."""
     return {
         part: [_entry(config) for config in configs()]
         for part, configs in CATALOGUE.items()
@@ -55,7 +60,8 @@ def _entry(config: type[Config]) -> Entry:
 
 
 def _schema(config: type[Config]) -> dict[str, Any]:
-    """Return its JSON schema, itself on top where it may hold others of its kind."""
+    """Return the JSON schema of a class. Where the class may hold others of its kind,
+    pydantic refers to it by name; its own schema is then put on top."""
     schema = config.model_json_schema()
     if "$ref" not in schema:
         return schema

@@ -1,7 +1,7 @@
-"""Which models, losses and samplers go together: each says what it needs and provides.
+"""Which models, losses and samplers can be combined.
 
-What a sampler's own parts need of one another is checked where they meet, in
-`samplers.base.refusal`.
+Each says what it needs and provides. Whether the parts of a sampler can be combined is
+checked in `samplers.base.refusal`.
 """
 
 from __future__ import annotations
@@ -16,31 +16,32 @@ from autosample.training.relaxation import Relaxation
 
 
 def model_refusal(model: ModelConfig, loss: Loss) -> str | None:
-    """Return why this loss cannot train that model, with a way out; None: it can."""
+    """Return why a loss cannot train a model, with a way out; None: it can."""
     if loss.cosine and model.cosine is False:
         return (
-            f"loss {loss.kind} is made for cosines, and model.cosine is false; leave it"
-            " out, or take another loss"
+            f"loss {loss.kind} is made for cosines, and model.cosine is false; leave"
+            " model.cosine out, or take another loss"
         )
     if (loss.cosine or model.cosine) and not model.has_cosine:
         return (
-            f"model {model.label} has parts of a score that no angle holds, and"
-            f" {'loss ' + loss.kind if loss.cosine else 'model.cosine'} asks for"
-            " cosines; take biases out, or another loss"
+            f"scores of model {model.label} cannot be cosines, which"
+            f" {'loss ' + loss.kind if loss.cosine else 'model.cosine'} asks for; leave"
+            " biases out, or take another loss"
         )
     return None
 
 
 def sampler_refusal(loss: Loss, sampler: Sampler) -> str | None:
-    """Return why this loss cannot use that sampler, with a way out; None: it can."""
-    return next(
-        (said for parts in sampler.all_parts for said in _refusals(loss, parts)), None
-    )
+    """Return why a loss cannot use a sampler, with a way out; None: it can."""
+    for parts in sampler.all_parts:
+        for refusal in _refusals(loss, parts):
+            return refusal
+    return None
 
 
 def history_refusal(model: ModelConfig, sampler: Sampler) -> str | None:
-    """Return why that sampler cannot serve a model that reads histories, with a way
-    out; None: it can."""
+    """Return why a sampler cannot serve a model that reads histories, with a way out;
+    None: it can."""
     for parts in sampler.all_parts:
         if model.reads_history and parts.proposal.remembers_users:
             return (
@@ -55,24 +56,24 @@ def history_refusal(model: ModelConfig, sampler: Sampler) -> str | None:
 def _refusals(loss: Loss, parts: Parts) -> Iterator[str]:
     if parts.negatives < loss.least_negatives:
         yield (
-            f"loss {loss.kind} needs at least {loss.least_negatives} negatives of a"
-            f" pair, not {parts.negatives}; raise its negatives, and its pool with them"
+            f"loss {loss.kind} needs at least {loss.least_negatives} negatives per"
+            f" pair, not {parts.negatives}; raise negatives, and the pool with them"
         )
     if parts.choice.rank_weight and not loss.separable:
         yield (
-            f"choice {parts.choice.kind} weighs each negative by a rank, which loss"
-            f" {loss.kind} cannot apply: it is no sum over negatives; take hinge or bpr"
+            f"choice {parts.choice.kind} weighs each negative by a rank, and loss"
+            f" {loss.kind} is not a sum over negatives; take hinge or bpr"
         )
     if loss.needs_log_q and not parts.knows_log_q:
         yield (
-            f"loss {loss.kind} corrects for how likely each negative was, which"
-            f" {_unknown(parts)} does not tell; turn log_q off, or take a sampler whose"
+            f"loss {loss.kind} corrects for how likely each negative was, which is not"
+            f" known with {_hider(parts)}; turn log_q off, or take a sampler whose"
             " proposal alone decides"
         )
 
 
-def _unknown(parts: Parts) -> str:
-    """Name the part that hides the law."""
+def _hider(parts: Parts) -> str:
+    """Return the name of the part that makes the law of the negatives unknown."""
     if parts.synthesis is not None:
         return f"synthesis {parts.synthesis.kind}"
     if not parts.choice.keeps_law:
@@ -83,9 +84,9 @@ def _unknown(parts: Parts) -> str:
 def relaxation_refusal(
     relaxation: Relaxation, loss: Loss, samplers: tuple[Sampler, ...]
 ) -> str | None:
-    """Return why candidates cannot be mixed that way, with a way out; None: they can.
+    """Return why candidates cannot be mixed so, with a way out; None: they can.
 
-    A mixed instance is one negative: of length less than one, and of no known law.
+    A mixed instance is a single negative, shorter than one and of unknown law.
     """
     if relaxation is not Relaxation.INSTANCE:
         return None
@@ -101,7 +102,7 @@ def relaxation_refusal(
     ]
     if ranked:
         return (
-            f"relaxation instance cannot mix {ranked[0]}, whose weight is a rank's, not"
-            " a share; take relaxation loss"
+            f"relaxation instance cannot mix {ranked[0]}, whose weights depend on ranks"
+            " and do not sum to one; take relaxation loss"
         )
     return None

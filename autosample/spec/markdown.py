@@ -1,4 +1,4 @@
-"""The catalogue as Markdown tables, as docs/catalogue.md shows it; a test compares.
+"""The catalogue as Markdown tables, as docs/catalogue.md shows them; a test compares.
 
 autosample catalogue --markdown
 """
@@ -30,15 +30,14 @@ PARTS: dict[str, Sequence[type[Config]]] = {
 
 
 def markdown() -> str:
-    """Return a table of each part of the catalogue, and of what samplers consist of."""
-    found = {part: list(configs()) for part, configs in CATALOGUE.items()}
-    tables = [_table(part, configs) for part, configs in found.items()]
+    """Return a table per part of the catalogue, and per part of a custom sampler."""
+    tables = [_table(part, configs()) for part, configs in CATALOGUE.items()]
     tables[1:1] = [_table(part, configs) for part, configs in PARTS.items()]
     return "\n\n".join(tables)
 
 
 def within(text: str) -> str:
-    """Return a text with the tables between its two marks made anew."""
+    """Return a text with the tables between its two marks written anew."""
     before, rest = text.split(BEGIN)
     after = rest.split(END)[1]
     return f"{before}{BEGIN}\n{markdown()}\n{END}{after}"
@@ -52,11 +51,11 @@ def _table(title: str, configs: Sequence[type[Config]]) -> str:
 
 
 def _row(config: type[Config]) -> str:
-    told = " ".join((inspect.getdoc(config) or "").split())
+    description = " ".join((inspect.getdoc(config) or "").split())
     helps = getattr(config, "helps", "")
     cells = [
         f"`{kind_of(config)}`",
-        f"{told} *{helps}*" if helps else told,
+        f"{description} *{helps}*" if helps else description,
         ", ".join(_settings(config)),
         getattr(config, "paper", ""),
     ]
@@ -65,24 +64,24 @@ def _row(config: type[Config]) -> str:
 
 def _settings(config: type[Config]) -> list[str]:
     """Return each setting with its default, and the range a search may refine."""
-    made = config.model_validate({"kind": kind_of(config)})
-    allowed, found = ranges(made), []
-    for name, value in made.model_dump(mode="json").items():
+    defaults = config.model_validate({"kind": kind_of(config)})
+    allowed, cells = ranges(defaults), []
+    for name, value in defaults.model_dump(mode="json").items():
         if name == "kind":
             continue
         text = f"`{name}` {_short(value)}"
         if name in allowed:
             text += f" ({allowed[name].low:g} to {allowed[name].high:g})"
-        found.append(text)
-    return found
+        cells.append(text)
+    return cells
 
 
 def _short(value: object) -> str:
-    """Return a default in few words: of a part its kind."""
+    """Return a default in few words; a part is shown by its kind."""
     if isinstance(value, dict):
         return str(value.get("kind", "...")) if "kind" in value else "{...}"
     if isinstance(value, list):
-        return f"[{', '.join(_short(each) for each in value)}]"
+        return f"[{', '.join(_short(item) for item in value)}]"
     return json.dumps(value)
 
 

@@ -1,4 +1,4 @@
-"""How many epochs a search will train, as far as its spec tells."""
+"""How many epochs a search will train, as far as its spec says."""
 
 from __future__ import annotations
 

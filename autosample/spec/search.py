@@ -1,4 +1,4 @@
-"""What to search: the body of POST /v1/jobs, and all that is needed to repeat it."""
+"""The settings of a search: the body of POST /v1/jobs, and enough to repeat it."""
 
 from __future__ import annotations
 
@@ -46,65 +46,70 @@ Candidates = Annotated[
 
 
 class SearchSpec(Config):
-    """A search: data, model, loss, the samplers that compete, and how."""
+    """A search: its data, model and loss, the samplers that compete, and how."""
 
     dataset: str = Field(min_length=1, max_length=200)
     """Id of a data set of the service; the library and the command line put the name of
     the file here."""
 
     model: ModelSpec = MF()
-    """The recommender."""
+    """Settings of the recommender."""
 
     loss: LossSpec = BPR()
-    """One loss for all candidates."""
+    """Loss that all candidates are trained with."""
 
     candidates: Candidates = None
-    """Samplers that compete; null or "default": a dozen that differ."""
+    """Samplers that compete. Null or "default": a dozen that differ in kind."""
 
     strategy: StrategySpec = Race()
-    """How the winner is found."""
+    """Strategy that finds the winner."""
 
     relaxation: Relaxation = Relaxation.LOSS
-    """How the mixture of candidates is trained."""
+    """How a supernet trains its mixture of candidates."""
 
     tune: Tune | None = None
-    """Learning rate, l2 and the settings of samplers, tuned with the sampler; null: as
-    they are."""
+    """Hyperparameters that are tuned together with the sampler: learning rate, l2 and
+    those of samplers. Null: none."""
 
     warm_start: bool = True
-    """Retrain from the searched parameters rather than from fresh ones."""
+    """Whether the final training starts from the parameters of the search instead of
+    fresh ones."""
 
     refit: Annotated[int, Field(ge=0, le=1000)] | None = None
-    """Last epochs of the returned model, over training and validation pairs, after
-    every decision; null: as many as suit the model; 0: it never sees the validation
+    """Epochs over training and validation pairs with which the returned model ends,
+    after every decision. Null: the model's default. 0: it never sees the validation
     pairs."""
 
     training: Training = Training()
+    """Settings of every training."""
 
     split: SplitSpec | None = None
-    """None: the test file where there is one, else a random split."""
+    """How the data are split. Null: by the test file where there is one, else at
+    random."""
 
     metric: str = "ndcg@20"
-    """What the search maximises, on validation users."""
+    """Metric that the search maximises, on the validation split."""
 
     report_metrics: tuple[str, ...] = Field(
         ("recall@20", "ndcg@20", "precision@20", "mrr@20", "hit@20"),
         validation_alias=AliasChoices("report_metrics", "report"),
     )
-    """Metrics that the report states beside `metric`."""
+    """Metrics that the report contains beside `metric`."""
 
     budget: Budget | None = None
-    """Limits: the search and its final training get fewer epochs to keep to them."""
+    """Limits on the cost; search and final training get fewer epochs to keep to them.
+    Null: no limits."""
 
     verify: bool = False
-    """Also train the winner, plain uniform sampling and the runner-up from scratch,
-    under every seed, and compare them by user; billed apart from the search."""
+    """Whether to train the winner, plain uniform sampling and the runner-up from
+    scratch under every seed too, and compare them by user. The cost is reported apart
+    from the search's."""
 
     seeds: Annotated[
         tuple[Annotated[int, Field(ge=0, lt=2**53)], ...],
         Field(min_length=1, max_length=32),
     ] = (0, 1, 2)
-    """Seeds of `verify` and of the exhaustive strategy."""
+    """Seeds of the trainings of `verify` and of the exhaustive strategy."""
 
     @field_validator("metric")
     @classmethod
@@ -133,17 +138,17 @@ class SearchSpec(Config):
 
     @model_validator(mode="after")
     def _parts_go_together(self) -> Self:
-        said = model_refusal(self.model, self.loss)
-        if said is not None:
-            raise ValueError(said)
+        refusal = model_refusal(self.model, self.loss)
+        if refusal is not None:
+            raise ValueError(refusal)
         for sampler in self.samplers:
-            said = sampler_refusal(self.loss, sampler)
-            said = said or history_refusal(self.model, sampler)
-            if said is not None:
-                raise ValueError(f"candidate {sampler.label}: {said}")
-        said = relaxation_refusal(self.relaxation, self.loss, self.samplers)
-        if said is not None:
-            raise ValueError(said)
+            refusal = sampler_refusal(self.loss, sampler)
+            refusal = refusal or history_refusal(self.model, sampler)
+            if refusal is not None:
+                raise ValueError(f"candidate {sampler.label}: {refusal}")
+        refusal = relaxation_refusal(self.relaxation, self.loss, self.samplers)
+        if refusal is not None:
+            raise ValueError(refusal)
         return self
 
     @model_validator(mode="after")
@@ -170,7 +175,7 @@ class SearchSpec(Config):
 
     @property
     def resolved_training(self) -> Training:
-        """Training settings with what the model suggests filled in."""
+        """The training settings with the model's defaults filled in."""
         chosen: dict[str, Any] = {}
         for name in ("learning_rate", "l2"):
             if getattr(self.training, name) is None:
@@ -179,22 +184,22 @@ class SearchSpec(Config):
 
     @property
     def resolved_strategy(self) -> Strategy:
-        """The strategy with what the model suggests filled in."""
+        """The strategy with the model's defaults filled in."""
         return self.strategy.resolve(self.model)
 
     @property
     def study_settings(self) -> Asha:
-        """How the studies of `tune` stop trainings early."""
+        """The settings by which the studies of `tune` stop trainings early."""
         return self.strategy if isinstance(self.strategy, Asha) else Asha()
 
     @property
     def resolved_refit(self) -> int:
-        """The last epochs with what the model suggests filled in."""
+        """The epochs of the refit, by default the model's."""
         return self.model.refit if self.refit is None else self.refit
 
     @property
     def digest(self) -> str:
-        """Equal specs have equal digests."""
+        """Digest of all fields; equal specs have equal digests."""
         return sha256(self.model_dump_json().encode()).hexdigest()
 
 

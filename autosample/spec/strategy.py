@@ -1,6 +1,6 @@
-"""What a spec may name as its strategy: its settings, and how much it will train.
+"""The base of all strategies: settings, and how much a search with them will train.
 
-How it searches is in `autosample.experiment.strategies`.
+The searches themselves are in `autosample.experiment.strategies`.
 """
 
 from __future__ import annotations
@@ -22,22 +22,23 @@ class Strategy(Config, ABC):
     """A way of finding the winner; subclasses are named by `kind`."""
 
     paper: ClassVar[str] = ""
+    """Source of the strategy, for the catalogue."""
     trains_to_the_end: ClassVar[bool] = False
     """Whether the search trains its winner to the end, so that no training follows."""
     tunes: ClassVar[bool] = False
     """Whether the search itself tunes what the spec's `tune` names."""
     needs_ray: ClassVar[bool] = False
-    """Whether it runs on Ray Tune alone."""
+    """Whether it runs on Ray Tune only."""
     budget_share: ClassVar[float] = 0.5
     """Share of a budget that the search may take; the final training has the rest."""
     kind: str
 
     @abstractmethod
     def planned_epochs(self, spec: SearchSpec) -> list[PlannedEpochs]:
-        """Return what a search with these settings will train."""
+        """Return the epochs that a search with these settings will train."""
 
     def resolve(self, model: ModelConfig) -> Strategy:
-        """Return a copy in which what the model suggests is filled in."""
+        """Return a copy with the model's defaults filled in."""
         return self
 
     def shorten(self, ratio: float) -> Strategy:

@@ -1,4 +1,4 @@
-"""What may be tuned together with the sampler."""
+"""Hyperparameters that may be tuned together with the sampler."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ class RateRange(Config):
     """Range in which a rate is searched, on a logarithmic scale; equal ends fix it."""
 
     low: PositiveFloat
-    """Lower end."""
+    """Lower end of the range."""
     high: PositiveFloat
-    """Upper end."""
+    """Upper end of the range."""
 
     @model_validator(mode="after")
     def _is_ordered(self) -> Self:
@@ -25,8 +25,8 @@ class RateRange(Config):
 
 
 class Tune(Config):
-    """Hyperparameters that are tuned together with the sampler, and how many settings
-    of them are tried.
+    """Hyperparameters that are tuned together with the sampler, and the number of
+    trials.
 
     Uniform sampling gets as many trials as the winner, which separates tuning's gain
     from the sampler's. Runs on Ray Tune with Optuna's searcher.
@@ -39,4 +39,4 @@ class Tune(Config):
     sampler: bool = True
     """Also tune the samplers' own hyperparameters, within the ranges they state."""
     samples: int = Field(24, ge=2, le=1000)
-    """Settings that are tried for the best candidates, and again for uniform."""
+    """Trials of the best candidates, and again as many of uniform sampling."""

@@ -1,4 +1,4 @@
-"""Where trials keep what they have done, so that a later attempt goes on from there."""
+"""Stores of checkpoints, from which a later attempt at a trial goes on."""
 
 from __future__ import annotations
 
@@ -9,27 +9,29 @@ import fsspec
 
 
 class Checkpoints(Protocol):
+    """A store of bytes under names."""
+
     def load(self, name: str) -> bytes | None:
-        """Return what was last saved under a name, None if nothing was."""
+        """Return what was last saved under a name; None: nothing was."""
         ...
 
     def save(self, name: str, raw: bytes) -> None:
-        """Save under a name; a reader sees the old bytes or the new, never a part."""
+        """Save under a name; a reader sees all of the old bytes or all of the new."""
         ...
 
 
 class NoCheckpoints:
-    """Keeps nothing: for the library and the command line."""
+    """A store that keeps nothing, for the library and the command line."""
 
     def load(self, name: str) -> bytes | None:
         return None
 
     def save(self, name: str, raw: bytes) -> None:
-        """Forget."""
+        """Do nothing."""
 
 
 class FolderCheckpoints:
-    """A folder at an fsspec URL; small enough to be sent to another process."""
+    """A store in a folder at an fsspec URL; it can be pickled for another process."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -50,7 +52,7 @@ class FolderCheckpoints:
         files.mv(aside, f"{root}/{name}")
 
     def clear(self) -> None:
-        """Delete all of it."""
+        """Delete the folder with everything in it."""
         files, root = fsspec.core.url_to_fs(self.url)
         if files.exists(root):
             files.rm(root, recursive=True)

@@ -1,4 +1,4 @@
-"""Who runs trials where there is no service: this process, or a local Ray."""
+"""Runners for the library and the command line: this process, or a local Ray."""
 
 from __future__ import annotations
 
@@ -19,35 +19,35 @@ GROUP = "autosample.runners"
 def runners_for(
     *, on_ray: bool = False, parallel: int | None = None, reuse: Path | None = None
 ) -> Iterator[Runners]:
-    """Return what runs a search's trials, `parallel` at a time, while the block lasts.
+    """Yield what makes the runner of a search, with `parallel` trials at a time.
 
-    More than one at a time run on a Ray of this machine's own, which the block starts
-    and ends; so do searches that need Ray Tune (`on_ray`), by default with one trial
-    per core. `reuse` is where trainings from scratch are kept and looked up. Raises
-    SpecError where Ray is needed and not installed.
+    Several trials at a time run on a local Ray, which this context manager starts and
+    stops; so do searches that need Ray Tune (`on_ray`), by default with one trial per
+    core. `reuse` is the folder in which trainings from scratch are kept for later
+    searches. Raises SpecError where Ray is needed and not installed.
     """
     store = None if reuse is None else TrainingStore(reuse)
 
-    def kept(runners: Runners) -> Runners:
+    def with_store(runners: Runners) -> Runners:
         return runners if store is None else reusing(runners, store)
 
     if not (on_ray or (parallel or 1) > 1):
-        yield kept(InProcessRunner)
+        yield with_store(InProcessRunner)
         return
-    with _ray(parallel) as runners:
-        yield kept(runners)
+    with _start_ray(parallel) as runners:
+        yield with_store(runners)
 
 
 @contextmanager
-def _ray(parallel: int | None) -> Iterator[Runners]:
-    # By name: the library does not import what runs it.
-    found = entry_points(group=GROUP, name="ray")
+def _start_ray(parallel: int | None) -> Iterator[Runners]:
+    # An entry point, since the library may not import `workers`, where Ray is used.
+    points = entry_points(group=GROUP, name="ray")
     try:
-        [local] = [point.load() for point in found]
+        [local_ray] = [point.load() for point in points]
     except (ValueError, ImportError) as error:
         raise SpecError(
             "trials in parallel, strategy asha and `tune` run on Ray: install it with"
             " pip install 'autosample[service]'"
         ) from error
-    with local(parallel) as runners:
+    with local_ray(parallel) as runners:
         yield runners

@@ -1,4 +1,4 @@
-"""Where a training ended, and how that is stored."""
+"""The result of a trial, and how it is stored."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from autosample.trials.trial import Trial, fresh_model
 
 @dataclass(frozen=True)
 class TrialResult:
-    """Where a training ended."""
+    """Where a trial ended."""
 
     trial: Trial
     history: tuple[Epoch, ...]
@@ -40,9 +40,9 @@ class TrialResult:
     fetch: Callable[[], State] = field(repr=False)
     """Returns the checkpoint, from memory or from storage; call `load_state`."""
     error: str | None = None
-    """Why it ended early, where it diverged."""
+    """Why it failed, where it diverged; None: it did not."""
     reused: bool = False
-    """Whether an earlier search ran it."""
+    """Whether it was taken from an earlier search instead of run."""
 
     @classmethod
     def of(
@@ -76,30 +76,32 @@ class TrialResult:
 
     @property
     def seconds(self) -> float:
+        """Seconds of its own epochs."""
         return sum(epoch.seconds for epoch in self.history)
 
     @property
     def pair_updates(self) -> int:
+        """Training pairs times epochs, of its own epochs."""
         return sum(epoch.pair_updates for epoch in self.history)
 
     @property
     def usable(self) -> bool:
-        """Whether there are parameters to go on with."""
+        """Whether it has parameters, those before it diverged included."""
         return self.error is None or len(self.best_U) > 0
 
     def best_model(self, split: Split) -> Model:
-        """Build the model with the best parameters."""
+        """Build the model with the parameters of the best epoch."""
         model = fresh_model(self.trial, self.trial.training_split(split))
         model.load_state_dict(under(self.load_state(), "best."))
         return model
 
     def best_sampler(self) -> State:
-        """Return what the samplers had learned by the best epoch."""
+        """Return the state of the samplers at the best epoch; empty for most."""
         return under(self.load_state(), "best_sampler.")
 
     def to_bytes(self, *, done: bool) -> bytes:
-        """Return the result with its checkpoint as one safetensors file; loads the
-        checkpoint once."""
+        """Return result and checkpoint as one safetensors file; loads the checkpoint
+        once. `done` says whether the trial has ended."""
         about = {
             "trial": self.trial.model_dump(mode="json"),
             "history": [asdict(epoch) for epoch in self.history],
@@ -112,7 +114,7 @@ class TrialResult:
 
     @classmethod
     def from_bytes(cls, raw: bytes) -> tuple[TrialResult, bool]:
-        """Read what `to_bytes` wrote: the result, and whether the trial is done."""
+        """Read what `to_bytes` wrote: the result, and whether the trial has ended."""
         size = int.from_bytes(raw[:8], "little")
         about = json.loads(json.loads(raw[8 : 8 + size])["__metadata__"]["about"])
         history = tuple(
@@ -135,30 +137,33 @@ class TrialResult:
         return replace(self, fetch=lambda: few)
 
     def after(self, epochs: int) -> TrialResult:
-        """Return it without its first epochs, which are told of elsewhere."""
+        """Return a copy without its first epochs."""
         return replace(self, history=self.history[epochs:])
 
     def again(self, name: str) -> TrialResult:
-        """Return it as another search has it, which calls it something else."""
+        """Return a copy renamed for another search and marked as reused."""
         trial = self.trial.model_copy(update={"name": name})
         return replace(self, trial=trial, reused=True)
 
     def kept_in(self, checkpoints: Checkpoints) -> TrialResult:
-        """Return a copy that reads its checkpoint from there whenever it is loaded."""
+        """Return a copy that loads its checkpoint from a store, each time anew."""
         digest = self.trial.digest
-        return replace(self, fetch=lambda: stored(digest, checkpoints).load_state())
+        return replace(
+            self, fetch=lambda: load_stored(digest, checkpoints).load_state()
+        )
 
 
 def load_result(
     trial: Trial, checkpoints: Checkpoints
 ) -> tuple[TrialResult, bool] | None:
-    """Return what a trial left behind and whether it was done; None if nothing."""
+    """Return a trial's stored result, and whether the trial has ended; None: nothing
+    is stored."""
     raw = checkpoints.load(trial.digest)
     return None if raw is None else TrialResult.from_bytes(raw)
 
 
-def stored(digest: str, checkpoints: Checkpoints) -> TrialResult:
-    """Return the result kept under a digest; raises SearchFailed if it is not there."""
+def load_stored(digest: str, checkpoints: Checkpoints) -> TrialResult:
+    """Return the result stored under a digest; raises SearchFailed if there is none."""
     raw = checkpoints.load(digest)
     if raw is None:
         raise SearchFailed(f"checkpoint {digest} is gone; retry the search")

@@ -1,8 +1,8 @@
-"""Trainings from scratch, kept across searches: none is run twice on the same data.
+"""A store of trainings from scratch, so that no search repeats one on the same data.
 
-Exhaustive search, verification and audits ask for the same trainings again and again.
-A training is a function of its settings and its data, so its result is kept under a
-digest of both and of what computed it.
+Exhaustive search, verification and audits request the same trainings again and again.
+A training is a function of its settings, its data and the code, so its result is kept
+under a digest of all three.
 """
 
 from __future__ import annotations
@@ -35,44 +35,44 @@ from autosample.trials.study import (
 from autosample.trials.trial import Trial
 
 MOST = 4 << 30
-"""Bytes that are kept; of more, what was not used for longest goes."""
+"""Size limit in bytes; the least recently used trainings are deleted first."""
 SUFFIX = ".training"
 
 
 def usual_folder() -> Path:
-    """Return where the command line keeps trainings: AUTOSAMPLE_TRAININGS, or a folder
-    of the user's cache."""
+    """Return the folder in which the command line keeps trainings:
+    AUTOSAMPLE_TRAININGS, or one in the user's cache."""
     given = os.environ.get("AUTOSAMPLE_TRAININGS")
     return Path(given) if given else user_cache_path("autosample") / "trainings"
 
 
 class TrainingStore:
-    """Files in a folder, which several processes may share.
+    """A store in a folder, which several processes may share.
 
-    `of` gives the part of one data set, which can be forgotten with it; all parts
-    together keep to the limit.
+    `of` returns the store of one data set, in a subfolder, which can be deleted with
+    the data set; the size limit holds for all subfolders together.
     """
 
-    def __init__(self, folder: Path, most: int = MOST, part: str = "") -> None:
-        self.root, self.folder, self.most = folder, folder / part, most
+    def __init__(self, folder: Path, most: int = MOST, dataset: str = "") -> None:
+        self.root, self.folder, self.most = folder, folder / dataset, most
 
-    def of(self, part: str) -> TrainingStore:
+    def of(self, dataset: str) -> TrainingStore:
         """Return the store of a data set."""
-        return TrainingStore(self.root, self.most, part)
+        return TrainingStore(self.root, self.most, dataset)
 
     @property
-    def parts(self) -> list[str]:
-        """The data sets of which something is kept."""
+    def datasets(self) -> list[str]:
+        """The data sets for which there is a store."""
         if not self.root.exists():
             return []
-        return [each.name for each in self.root.iterdir() if each.is_dir()]
+        return [path.name for path in self.root.iterdir() if path.is_dir()]
 
-    def forget(self, part: str) -> None:
-        """Delete what is kept of a data set."""
-        shutil.rmtree(self.root / part, ignore_errors=True)
+    def forget(self, dataset: str) -> None:
+        """Delete the store of a data set."""
+        shutil.rmtree(self.root / dataset, ignore_errors=True)
 
     def load(self, name: str) -> TrialResult | None:
-        """Return what was kept under a name; None if nothing, or nothing readable."""
+        """Return what is kept under a name; None: nothing is, or it cannot be read."""
         path = self._path(name)
         try:
             result, _ = TrialResult.from_bytes(path.read_bytes())
@@ -82,7 +82,10 @@ class TrainingStore:
         return result
 
     def save(self, name: str, result: TrialResult) -> None:
-        """Keep a result, whole or not at all, and make room for it."""
+        """Keep a result, and delete others where the store is over its limit.
+
+        Readers see all of the file or none of it.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
         aside = self.folder / f".{uuid4().hex}"
         aside.write_bytes(result.to_bytes(done=True))
@@ -93,9 +96,9 @@ class TrainingStore:
         return self.folder / f"{name}{SUFFIX}"
 
     def _make_room(self) -> None:
-        kept = [(each.stat(), each) for each in self.root.rglob(f"*{SUFFIX}")]
-        total = sum(stat.st_size for stat, _ in kept)
-        for stat, path in sorted(kept, key=lambda each: each[0].st_mtime):
+        files = [(path.stat(), path) for path in self.root.rglob(f"*{SUFFIX}")]
+        total = sum(stat.st_size for stat, _ in files)
+        for stat, path in sorted(files, key=lambda file: file[0].st_mtime):
             if total <= self.most:
                 return
             path.unlink(missing_ok=True)
@@ -103,7 +106,7 @@ class TrainingStore:
 
 
 class ReusingRunner:
-    """Runs what is not kept yet, and keeps it."""
+    """Runs trials that are not in the store, and keeps their results there."""
 
     def __init__(self, runner: TrialRunner, split: Split, store: TrainingStore) -> None:
         self.runner, self.store = runner, store
@@ -114,16 +117,16 @@ class ReusingRunner:
         return self.runner.parallel
 
     def run(self, requests: Sequence[Request], on_epoch: OnEpoch) -> list[TrialResult]:
-        """Run trials; of one that is kept, its epochs are told as they were."""
-        found = {at: self._kept(request) for at, request in enumerate(requests)}
+        """Run trials; a kept result reports its epochs as if it were run."""
+        kept = {at: self._load(request) for at, request in enumerate(requests)}
         results: dict[int, TrialResult] = {}
-        for at, result in found.items():
+        for at, result in kept.items():
             if result is not None:
                 results[at] = result
                 for epoch in result.history:
                     on_epoch(requests[at].trial, epoch)
-        left = [at for at, result in found.items() if result is None]
-        # One by one where one runs at a time, so that each is kept as it ends.
+        left = [at for at, result in kept.items() if result is None]
+        # One by one where one runs at a time, so that each is kept when it ends.
         batches = [[at] for at in left] if self.parallel == 1 else [left]
         for batch in filter(None, batches):
             ran = self.runner.run([requests[at] for at in batch], on_epoch)
@@ -133,37 +136,37 @@ class ReusingRunner:
         return [results[at] for at in range(len(requests))]
 
     def study(self, study: Study, on_epoch: OnEpoch) -> list[Tried]:
-        """Run a study as the runner does: of its trainings none is kept."""
+        """Run a study; its trainings are neither looked up nor kept."""
         return run_study(self.runner, study, on_epoch)
 
-    def _kept(self, request: Request) -> TrialResult | None:
-        if not _repeats(request):
+    def _load(self, request: Request) -> TrialResult | None:
+        if not _is_reusable(request):
             return None
         result = self.store.load(self._name(request.trial))
         return result and result.again(request.trial.name)
 
     def _keep(self, request: Request, result: TrialResult) -> None:
-        if _repeats(request) and result.error is None:
+        if _is_reusable(request) and result.error is None:
             self.store.save(self._name(request.trial), result)
 
     def _name(self, trial: Trial) -> str:
-        text = f"{trial.digest}/{self._data}/{_made_by()}"
+        text = f"{trial.digest}/{self._data}/{_digest_code()}"
         return sha256(text.encode()).hexdigest()[:40]
 
 
 @cache
-def _made_by() -> str:
-    """Tell what computes a training: this package's code, not just its version, since a
-    checkout changes under the same one."""
+def _digest_code() -> str:
+    """Return a digest of what computes a training: torch's version and this package's
+    code, since a checkout changes under one version."""
     digest = sha256(version("torch").encode())
     for source in sorted(Path(__file__).parents[1].rglob("*.py")):
         digest.update(source.read_bytes())
     return digest.hexdigest()
 
 
-def _repeats(request: Request) -> bool:
-    """Tell whether other searches may ask for it: one sampler, from scratch, to the
-    end."""
+def _is_reusable(request: Request) -> bool:
+    """Return whether another search may request it too: a training of one sampler, from
+    scratch to early stopping."""
     trial = request.trial
     return (
         request.start is None
@@ -175,5 +178,5 @@ def _repeats(request: Request) -> bool:
 
 
 def reusing(runners: Runners, store: TrainingStore) -> Runners:
-    """Return runners that look into a store first."""
+    """Return `runners` with a store in which each looks first."""
     return lambda split: ReusingRunner(runners(split), split, store)

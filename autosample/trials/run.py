@@ -1,4 +1,4 @@
-"""Runs trials in this process, epoch by epoch, from their checkpoints if any."""
+"""Runs trials in this process, epoch by epoch, from their checkpoints if there are."""
 
 from __future__ import annotations
 
@@ -32,11 +32,12 @@ from autosample.trials.trial import (
     fresh_model,
 )
 
-SAVE_EVERY = 20.0  # seconds between the checkpoints of a running trial
+SAVE_EVERY = 20.0
+"""Seconds between two checkpoints of a running trial."""
 
 
 class InProcessRunner:
-    """Runs trials one after the other, here."""
+    """Runs trials in this process, one after the other."""
 
     parallel = 1
 
@@ -56,7 +57,7 @@ class InProcessRunner:
 
 
 class TrialRun:
-    """A trial under way."""
+    """A trial that is running."""
 
     def __init__(
         self, request: Request, split: Split, checkpoints: Checkpoints
@@ -77,7 +78,7 @@ class TrialRun:
         self._saved = time.monotonic()
 
     def epochs(self) -> Iterator[Epoch]:
-        """Train, and yield each new epoch; stops where the trial does."""
+        """Train, and yield each new epoch until the trial ends."""
         if self._finished is not None:
             return
         stop_early = self.trial.stop_early
@@ -90,14 +91,14 @@ class TrialRun:
         except TrainingDiverged as diverged:
             self.error = str(diverged)
 
-    def now_and_then(self) -> None:
-        """Keep a checkpoint, if the last one is old."""
+    def keep_now_and_then(self) -> None:
+        """Keep a checkpoint if the last one is older than SAVE_EVERY."""
         if time.monotonic() - self._saved > SAVE_EVERY:
             self.keep()
             self._saved = time.monotonic()
 
     def keep(self, *, done: bool = False) -> TrialResult:
-        """Keep a checkpoint of how far it is, and return that."""
+        """Keep a checkpoint, and return the result so far; `done` ends the trial."""
         if self._finished is not None:
             return self._finished
         state, history = self.trainer.state(self.weights), tuple(self.history)
@@ -107,7 +108,7 @@ class TrialRun:
 
     @property
     def _out_of_time(self) -> bool:
-        """Tell whether another epoch like those so far would not fit."""
+        """Whether another epoch, as long as the mean so far, would exceed the limit."""
         if self.trial.seconds is None:
             return False
         spent = sum(epoch.seconds for epoch in self.history)
@@ -120,16 +121,19 @@ def run_trial(
     on_epoch: OnEpoch,
     checkpoints: Checkpoints,
 ) -> TrialResult:
-    """Train as the trial says, from its checkpoint where there is one."""
+    """Run a trial to its end, from its checkpoint where there is one."""
     run = TrialRun(request, split, checkpoints)
     for epoch in run.epochs():
         on_epoch(request.trial, epoch)
-        run.now_and_then()
+        run.keep_now_and_then()
     return run.keep(done=True)
 
 
 def prepare(request: Request, split: Split) -> tuple[Trainer, MixtureWeights]:
-    """Set a training up as the trial says, up to its first step."""
+    """Build the trainer of a trial and its mixture weights, ready for the first step.
+
+    Raises SearchFailed where its device is not there.
+    """
     trial, split = request.trial, request.trial.training_split(split)
     device = trial.training.device
     if device == "cuda" and not torch.cuda.is_available():
@@ -162,8 +166,8 @@ def prepare(request: Request, split: Split) -> tuple[Trainer, MixtureWeights]:
 
 
 def from_best(state: State) -> State:
-    """Return a checkpoint with the parameters of its best epoch as those of its last:
-    since then a model may have learned the training pairs by heart."""
+    """Return the checkpoint with the best epoch's parameters in place of the last
+    epoch's, which may have over-fitted."""
     best = under(state, "best.")
     return state | {f"model.{name}": tensor for name, tensor in best.items()}
 

@@ -1,4 +1,4 @@
-"""Who runs trials."""
+"""What runs trials: its interface, and what it is asked to run."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from autosample.trials.trial import Trial
 
 
 class Request(NamedTuple):
-    """A trial to run, and the result it starts from."""
+    """A trial to run, and the result that it starts from; None: fresh parameters."""
 
     trial: Trial
     start: TrialResult | None = None
 
 
 OnEpoch = Callable[[Trial, Epoch], None]
-"""Is called after each epoch; raises to stop all trials."""
+"""A callback after each epoch; it raises to stop all trials."""
 
 
 class TrialRunner(Protocol):
-    """Runs independent trials; the answer does not depend on who runs them."""
+    """Runs independent trials; results do not depend on which runner ran them."""
 
     @property
     def parallel(self) -> int:
-        """How many run at a time."""
+        """Number of trials that run at a time."""
         ...
 
     def run(self, requests: Sequence[Request], on_epoch: OnEpoch) -> list[TrialResult]:

@@ -1,7 +1,7 @@
-"""A study: many trainings from scratch, drawn from a search space, of which those that
-are behind are stopped early.
+"""A study: many trainings from scratch at points of a search space; those that are
+behind are stopped early.
 
-The library says what a study is; Ray Tune runs it, in `workers`.
+The library describes a study; Ray Tune runs it, in `workers`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ of its hyperparameters."""
 
 
 class Hyperparameter(NamedTuple):
-    """A number that a study varies, and its range."""
+    """A number that a study varies, with its range."""
 
     low: float
     high: float
@@ -76,12 +76,12 @@ class Study:
     grace: int
     """Epochs before the first milestone."""
     reduction: int
-    """At each milestone one training in so many goes on, to a milestone after so many
-    times the epochs."""
+    """At each milestone one training in `reduction` goes on, to a milestone after
+    `reduction` times as many epochs."""
     total_epochs: int | None = None
-    """Most epochs of all trainings together."""
+    """Most epochs of all trainings together; None: no limit."""
     seconds: float | None = None
-    """Most seconds on the clock."""
+    """Most seconds on the clock; None: no limit."""
 
     def trial(self, point: Point) -> Trial:
         """Return the training at a point; raises ValueError where hyperparameters do
@@ -124,19 +124,19 @@ class Tried(NamedTuple):
 
 @runtime_checkable
 class StudyRunner(TrialRunner, Protocol):
-    """Runs studies as well."""
+    """A runner that runs studies as well as single trials."""
 
     def study(self, study: Study, on_epoch: OnEpoch) -> list[Tried]:
         """Run a study.
 
-        Its trainings are compared with one another, so the answer depends on how many
-        run at a time.
+        Its trainings are compared with one another, so results depend on how many run
+        at a time.
         """
         ...
 
 
 def run_study(runner: TrialRunner, study: Study, on_epoch: OnEpoch) -> list[Tried]:
-    """Let a runner run a study; raises SpecError where it cannot."""
+    """Run a study; raises SpecError where the runner cannot run studies."""
     if not isinstance(runner, StudyRunner):
         raise SpecError(
             "strategy asha and `tune` run on Ray Tune, and this search runs in one"

@@ -1,4 +1,4 @@
-"""A trial: one training as a function of its settings, and how several are run."""
+"""A trial: one training as a function of its settings."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from autosample.training.settings import WeightLearning
 
 
 class Start(StrEnum):
-    """What a trial takes from the one it starts from."""
+    """What a trial takes from the trial that it starts from."""
 
     PARAMETERS = "parameters"
     OPTIMIZER = "parameters and optimiser"
@@ -30,38 +30,39 @@ class Start(StrEnum):
 
 
 class Trial(Config):
-    """All that a training is a function of, beside the data."""
+    """All settings that a training depends on, beside the data."""
 
     name: str
-    """For people; not part of the digest."""
+    """Name shown to people; not part of the digest."""
     model: ModelSpec
     loss: LossSpec
     candidates: tuple[SamplerSpec, ...]
-    """One for an ordinary training, more for a supernet, which weighs them alike."""
+    """One sampler for an ordinary training, several for a supernet."""
     relaxation: Relaxation = Relaxation.LOSS
     mixture: WeightLearning | None = None
-    """How the weights are learned; None: they stay equal."""
+    """How the mixture weights of a supernet are learned; None: they stay equal."""
     training: Training
     metric: str
     stop_early: bool = True
     start: str | None = None
-    """Digest of the trial it starts from; None: fresh parameters."""
+    """Digest of the trial that it starts from; None: fresh parameters."""
     start_with: Start = Start.PARAMETERS
     seconds: NonNegativeFloat | None = None
-    """Seconds of training after which no further epoch begins; None: no limit."""
+    """Seconds of training after which no epoch begins; None: no limit."""
     own_epochs: PositiveInt | None = Field(
         None, validation_alias=AliasChoices("own_epochs", "passes")
     )
-    """Most epochs of its own, after those of the trial it goes on from; None: no limit
-    but `training.epochs`."""
+    """Most epochs of its own, not counting those of the trial that it starts from;
+    None: no limit but `training.epochs`."""
     with_validation: bool = Field(
         False, validation_alias=AliasChoices("with_validation", "whole")
     )
-    """Train on the validation pairs too; the last parameters are then the best."""
+    """Whether to train on the validation pairs too; the last epoch is then the best."""
 
     @cached_property
     def digest(self) -> str:
-        """Equal trials on equal data give equal results and have equal digests."""
+        """Digest of all fields but the name; equal trials on equal data give equal
+        results."""
         return sha256(self.model_dump_json(exclude={"name"}).encode()).hexdigest()[:32]
 
     def training_split(self, split: Split) -> Split:
@@ -79,6 +80,6 @@ class Trial(Config):
 
 
 def fresh_model(trial: Trial, split: Split) -> Model:
-    """Build the trial's model with the parameters of its seed."""
+    """Build the trial's model with the initial parameters of its seed."""
     rng = torch.Generator().manual_seed(derive(trial.training.seed, "parameters"))
     return build(trial.model, split.train, rng)

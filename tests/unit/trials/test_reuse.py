@@ -72,7 +72,7 @@ def test_other_code_makes_other_trainings(
 ) -> None:
     inner = Counting(SPLIT)
     for made_by in ("this", "that", "this"):
-        monkeypatch.setattr(reuse, "_made_by", lambda made_by=made_by: made_by)
+        monkeypatch.setattr(reuse, "_digest_code", lambda made_by=made_by: made_by)
         runner = ReusingRunner(inner, SPLIT, TrainingStore(tmp_path))
         runner.run([Request(seeded())], quiet)
     assert inner.ran == ["seed 0", "seed 0"]
@@ -146,7 +146,7 @@ def test_what_is_kept_of_one_data_set_goes_alone(tmp_path: Path) -> None:
     store, requests = TrainingStore(tmp_path), [Request(seeded())]
     for name in ("a", "b"):
         ReusingRunner(Counting(SPLIT), SPLIT, store.of(name)).run(requests, quiet)
-    assert sorted(store.parts) == ["a", "b"]
+    assert sorted(store.datasets) == ["a", "b"]
     store.forget("a")
     inner = Counting(SPLIT)
     for name in ("a", "b"):
