@@ -1,7 +1,7 @@
-"""Regret against cost, as a picture: `python -m benchmarks.regret`.
+"""Draws regret against cost: `python -m benchmarks.regret`.
 
-Reads `benchmarks/results/search.json` and writes `search.svg` beside it: a point is a
-strategy on a data set and a model, the mean of its seeds.
+It reads `benchmarks/results/search.json` and writes `search.svg` beside it. A point is
+the mean over seeds of one strategy with one data set and model.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ COLOURS = {
 }
 WIDTH, HEIGHT, LEFT, TOP, RIGHT, BOTTOM = 900, 520, 80, 50, 30, 60
 LEAST, MOST = 0.0005, 1.0
-"""Regrets that the axis reaches; what is less is drawn on its edge."""
+"""Ends of the axis of regrets; smaller regrets are drawn at its lower end."""
 GOAL = (2.0, 0.005)
-"""Ordinary trainings and regret that the default is to keep to."""
+"""Goal of the default strategy: cost in ordinary trainings, and regret."""
 
 
 def picture(points: Iterable[tuple[str, str, float, float]]) -> str:
-    """Return an SVG of strategy, cell, cost in trainings and regret."""
+    """Return an SVG of points: strategy, cell, cost in trainings, regret."""
     points = list(points)
     farthest = max([*(cost for *_, cost, _ in points), 3.0]) * 1.05
 
@@ -50,12 +50,12 @@ def picture(points: Iterable[tuple[str, str, float, float]]) -> str:
         f'<text x="{x(0) + 8}" y="{y(GOAL[1]) + 18:.1f}" fill="#228833">goal</text>',
     ]
     for regret in (LEAST, 0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0):
-        told = f"{regret:.2%}" if regret < 0.001 else f"{regret:.1%}"
+        label = f"{regret:.2%}" if regret < 0.001 else f"{regret:.1%}"
         lines += [
             f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y(regret):.1f}"'
             f' y2="{y(regret):.1f}" stroke="#dddddd"/>',
             f'<text x="{LEFT - 8}" y="{y(regret) + 4:.1f}"'
-            f' text-anchor="end">{told}</text>',
+            f' text-anchor="end">{label}</text>',
         ]
     for cost in range(int(farthest) + 1):
         lines.append(
@@ -69,7 +69,7 @@ def picture(points: Iterable[tuple[str, str, float, float]]) -> str:
     )
     lines.append(f'<text x="{LEFT - 70}" y="{TOP - 30}">regret</text>')
     drawn = {strategy for strategy, *_ in points}
-    legend = [each for each in COLOURS.items() if each[0] in drawn]
+    legend = [item for item in COLOURS.items() if item[0] in drawn]
     for at, (strategy, colour) in enumerate(legend):
         left = LEFT + 60 + at * 130
         lines.append(f'<circle cx="{left}" cy="18" r="6" fill="{colour}"/>')
@@ -87,7 +87,7 @@ def picture(points: Iterable[tuple[str, str, float, float]]) -> str:
 def points_of(
     rows: Iterable[Mapping[str, Any]],
 ) -> list[tuple[str, str, float, float]]:
-    """Average the seeds of each strategy in each cell."""
+    """Return the points of a picture: the mean over seeds per strategy and cell."""
     groups: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
     for row in rows:
         cell = f"{row['dataset']}/{row['model']}"
@@ -95,10 +95,10 @@ def points_of(
     return [
         (
             *names,
-            float(np.mean([row["cost_in_trainings"] for row in some])),
-            float(np.mean([row["regret"] for row in some])),
+            float(np.mean([row["cost_in_trainings"] for row in group])),
+            float(np.mean([row["regret"] for row in group])),
         )
-        for names, some in groups.items()
+        for names, group in groups.items()
     ]
 
 

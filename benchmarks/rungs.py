@@ -1,14 +1,14 @@
-"""Which rungs should a race have? Races replayed from recorded curves.
+"""Races with different rungs, replayed from recorded curves.
 
     python -m benchmarks.rungs [--races 200]
 
-The first epochs of an ordinary training are what a race would have seen of it, so that
-curves in truth.jsonl stand for trainings, and a race costs nothing. Each candidate's
-curve comes from a seed drawn by itself: many races instead of one a seed, and no luck
-shared between candidates. For each shape of a race it prints regret (mean, and what one
-race in twenty exceeds) and cost in trainings of the winner, final training and refit
-included; then, for each cell, the shape that the other cells would have chosen and what
-it costs there.
+A branch of a race is the beginning of an ordinary training, so curves in truth.jsonl
+stand for branches, and a replayed race costs nothing. A seed is drawn per candidate,
+which gives many races instead of one per seed, and independent candidates. Printed for
+each shape of a race are its regret (mean, and the value that one race in twenty
+exceeds) and its cost in trainings of the winner, final training and refit included; and
+for each cell, the shape that the other cells would have chosen, and its regret and cost
+in this cell.
 """
 
 from __future__ import annotations
@@ -31,20 +31,23 @@ from autosample.spec.strategies import Race
 from benchmarks.truth import CANDIDATES, SEEDS, TRUTH, Truth, mean, rows
 
 PLANNED = 200
-"""Epochs that a training may make, by default."""
+"""Most epochs of a training, by default."""
 MODELS: dict[str, type[ModelConfig]] = {"mf": MF, "lightgcn": LightGCN}
 
 
 class Shape(NamedTuple):
-    """A race: its first rung's epochs by model, the rungs in these, and its ranking."""
+    """Settings of a race: pace, rungs and ranking."""
 
     paces: tuple[tuple[str, int], ...]
+    """Epochs of the first rung, by model."""
     rungs: tuple[tuple[int, int], ...]
-    """Epochs since the start in units of the pace, and how many are kept."""
+    """End of each rung in units of the pace, and how many candidates it keeps."""
     doublings: float
+    """Doublings of epochs by which candidates' curves are extended to rank them."""
 
     @classmethod
     def default(cls) -> Shape:
+        """Return the settings that a race has by default."""
         race, since, rungs = Race().paced(1), 0, []
         for rung in race.rungs or ():
             since += rung.epochs
@@ -54,46 +57,49 @@ class Shape(NamedTuple):
 
 
 class Raced(NamedTuple):
-    """One race and the final training of its winner."""
+    """The outcome of one race with the final training of its winner."""
 
     winner: str
     regret: float
     trainings: float
+    """Cost in ordinary trainings of the winner."""
 
 
 class Score(NamedTuple):
-    """Of many races in one cell."""
+    """Means over many races in one cell."""
 
     regret: float
     worst: float
-    """What one in twenty exceeds."""
+    """Regret that one race in twenty exceeds."""
     trainings: float
 
 
 class Recorded:
-    """What was recorded in one cell."""
+    """The trainings that were recorded in one cell."""
 
     def __init__(self, name: str) -> None:
         self.name, self.model = name, name.split("/")[1]
         self.truth = Truth.of(name)
         sound = [r for r in rows(TRUTH) if r["cell"] == name and r["error"] is None]
         self.curves = {(r["label"], r["seed"]): tuple(r["curve"]) for r in sound}
-        """By label and seed: the validation metric after each epoch."""
+        """Validation metric after each epoch, by label and seed."""
         self.tests = {(r["label"], r["seed"]): r["test"] for r in sound}
 
     @property
-    def whole(self) -> bool:
+    def is_complete(self) -> bool:
+        """Whether every candidate was trained under every seed."""
         return len(self.curves) == CANDIDATES * len(SEEDS)
 
-    @cache  # noqa: B019 - as many cells as there are data sets, for the whole run
+    @cache  # noqa: B019 - cells are few and live as long as the process
     def heading(self, label: str, seed: int, epochs: int, doublings: float) -> float:
+        """Return what a branch is ranked by after some epochs; see Branch.heading."""
         curve = self.curves[label, seed][:epochs]
-        # Stopped early, as branches of a race are not; it would have gone on level.
+        # A recorded training stops early, a branch does not: its curve stays level.
         curve += curve[-1:] * (epochs - len(curve))
         return Branch(UniformSampler(), curve=curve).heading(doublings, PLANNED)
 
-    def raced(self, seeds: Mapping[str, int], shape: Shape) -> Raced:
-        """Run a race on the recorded curves, each candidate's of its seed."""
+    def race(self, seeds: Mapping[str, int], shape: Shape) -> Raced:
+        """Replay a race in which each candidate has the curve of its seed."""
         pace, done, spent = dict(shape.paces)[self.model], 0, 0.0
         left = list(self.truth.tests)
         for since, keep in shape.rungs:
@@ -112,19 +118,20 @@ class Recorded:
         return Raced(winner, lost, spent / self.truth.training(winner))
 
     def score(self, shape: Shape, races: int) -> Score:
+        """Replay races with random seeds, and return their means."""
         rng, labels = np.random.default_rng(0), list(self.truth.tests)
         drawn = rng.choice(SEEDS, (races, len(labels)))
-        found = [
-            self.raced(dict(zip(labels, map(int, seeds), strict=True)), shape)
+        outcomes = [
+            self.race(dict(zip(labels, map(int, seeds), strict=True)), shape)
             for seeds in drawn
         ]
-        lost = [each.regret for each in found]
-        cost = mean(each.trainings for each in found)
-        return Score(float(np.mean(lost)), float(np.quantile(lost, 0.95)), cost)
+        regrets = [outcome.regret for outcome in outcomes]
+        cost = mean(outcome.trainings for outcome in outcomes)
+        return Score(mean(regrets), float(np.quantile(regrets, 0.95)), cost)
 
 
 def shapes() -> Iterator[Shape]:
-    """Around what the best had in common."""
+    """Yield shapes near those that did best before."""
     paces = [(("mf", mf), ("lightgcn", graph)) for mf, graph in
              product((2, 3, 4), (1, 2))]  # fmt: skip
     for pace, rungs, doublings in product(paces, list(_ladders()), (2.25, 2.75, 3.5)):
@@ -139,39 +146,40 @@ def _ladders() -> Iterator[tuple[tuple[int, int], ...]]:
                 yield (1, first), (at, second), (6, 3), (last, 1)
 
 
-def merit(scores: Sequence[Score]) -> float:
-    """Regret in percent, its tail beyond 2 and cost beyond what is aimed at: the less
-    the better."""
-    lost = 100 * mean(each.regret for each in scores)
-    tail = 100 * max(each.worst for each in scores)
-    cost = mean(each.trainings for each in scores)
-    return lost + 0.3 * max(tail - 2, 0) + max(cost - 2, 0) + 0.2 * cost
+def penalty(scores: Sequence[Score]) -> float:
+    """Return a penalty: regret in percent, plus its tail beyond 2 %, plus cost, which
+    counts more beyond 2 trainings."""
+    regret = 100 * mean(score.regret for score in scores)
+    tail = 100 * max(score.worst for score in scores)
+    cost = mean(score.trainings for score in scores)
+    return regret + 0.3 * max(tail - 2, 0) + max(cost - 2, 0) + 0.2 * cost
 
 
-def _told(shape: Shape, scores: Mapping[str, Score]) -> str:
+def _describe(shape: Shape, scores: Mapping[str, Score]) -> str:
+    """Return a shape with its scores: their means, then those of each cell."""
     rungs = ", ".join(f"{since}:{keep}" for since, keep in shape.rungs)
     paces = "/".join(str(pace) for _, pace in shape.paces)
     cells = "  ".join(
-        f"{name} {each.regret:.2%} {each.worst:.1%} {each.trainings:.2f}"
-        for name, each in scores.items()
+        f"{name} {score.regret:.2%} {score.worst:.1%} {score.trainings:.2f}"
+        for name, score in scores.items()
     )
-    lost = mean(each.regret for each in scores.values())
-    cost = mean(each.trainings for each in scores.values())
-    told = f"pace {paces}, {rungs}, doublings {shape.doublings:g}"
-    return f"{lost:.2%} at {cost:.2f}  {told}\n    {cells}"
+    lost = mean(score.regret for score in scores.values())
+    cost = mean(score.trainings for score in scores.values())
+    name = f"pace {paces}, {rungs}, doublings {shape.doublings:g}"
+    return f"{lost:.2%} at {cost:.2f}  {name}\n    {cells}"
 
 
-def _as_searched(cells: Sequence[Recorded], shape: Shape) -> str:
-    """Tell of the races that `benchmarks.search` runs: one seed for all candidates."""
-    raced = [
-        cell.raced(dict.fromkeys(cell.truth.tests, seed), shape)
+def _describe_races_as_run(cells: Sequence[Recorded], shape: Shape) -> str:
+    """Describe the races that `benchmarks.search` runs: one seed for all candidates."""
+    outcomes = [
+        cell.race(dict.fromkeys(cell.truth.tests, seed), shape)
         for cell in cells
         for seed in SEEDS
     ]
-    lost = [each.regret for each in raced]
-    cost = mean(each.trainings for each in raced)
+    lost = [outcome.regret for outcome in outcomes]
+    cost = mean(outcome.trainings for outcome in outcomes)
     return (
-        f"    one race a cell and seed: {np.mean(lost):.2%}, {max(lost):.2%} at worst,"
+        f"    one race per cell and seed: {mean(lost):.2%}, {max(lost):.2%} at worst,"
         f" {cost:.2f}"
     )
 
@@ -181,27 +189,31 @@ def main() -> None:
     parser.add_argument("--races", type=int, default=200)
     races = parser.parse_args().races
     names = dict.fromkeys(row["cell"] for row in rows(TRUTH))
-    cells = [cell for cell in map(Recorded, names) if cell.whole]
+    cells = [cell for cell in map(Recorded, names) if cell.is_complete]
 
-    def scored(shape: Shape) -> dict[str, Score]:
+    def score(shape: Shape) -> dict[str, Score]:
         return {cell.name: cell.score(shape, races) for cell in cells}
 
     print("the default, and ranked by other doublings:")
     for doublings in (Shape.default().doublings, 2.25, 2.5, 3.0, 3.5):
         shape = Shape.default()._replace(doublings=doublings)
-        print(_told(shape, scored(shape)), _as_searched(cells, shape), sep="\n")
-    tried = {shape: scored(shape) for shape in shapes()}
-    ranked = sorted(tried, key=lambda shape: merit(list(tried[shape].values())))
+        print(
+            _describe(shape, score(shape)),
+            _describe_races_as_run(cells, shape),
+            sep="\n",
+        )
+    tried = {shape: score(shape) for shape in shapes()}
+    ranked = sorted(tried, key=lambda shape: penalty(list(tried[shape].values())))
     print("the best of", len(tried))
     for shape in ranked[:10]:
-        print(_told(shape, tried[shape]))
+        print(_describe(shape, tried[shape]))
     print("each cell under the best shape of the others")
     for cell in cells:
         shape = min(
             tried,
-            key=lambda s: merit([v for k, v in tried[s].items() if k != cell.name]),
+            key=lambda s: penalty([v for k, v in tried[s].items() if k != cell.name]),
         )
-        print(_told(shape, {cell.name: tried[shape][cell.name]}))
+        print(_describe(shape, {cell.name: tried[shape][cell.name]}))
 
 
 if __name__ == "__main__":

@@ -1,16 +1,16 @@
-"""Do searches find what exhaustive search would, and at what cost?
+"""Searches compared with exhaustive search: what they choose, and what they cost.
 
     python -m benchmarks.search truth [--cells lastfm/mf,...] [--workers 2]
     python -m benchmarks.search run [--strategies race,...] [--cells ...]
     python -m benchmarks.search table
 
 `truth` trains every default candidate from scratch to early stopping under every seed,
-once: rows go to a file, and what is there is not trained again. `run` searches each
-cell under each seed and sets what was chosen against the truth; `table` prints it.
+once: rows are kept in a file, and what is in it is not trained again. `run` searches
+each cell under each seed. `table` compares what was chosen with the truth.
 
 Regret is 1 - (mean test metric of the chosen candidate) / (that of the best one), means
-over the truth's seeds. Costs are of the whole search with its final training: against
-training every candidate once, and in ordinary trainings of the winner.
+over the truth's seeds. Costs are those of a search with its final training, relative
+to training every candidate once, and in units of an ordinary training of the winner.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from autosample.spec import SearchSpec
 from autosample.spec.search import needs_ray
 from autosample.spec.strategies import Mixture, Race
 from autosample.trials.local import runners_for
-from benchmarks.halving import replayed
+from benchmarks.halving import replay_all
 from benchmarks.regret import picture, points_of
 from benchmarks.truth import (
     CANDIDATES,
@@ -48,7 +48,7 @@ from benchmarks.truth import (
     spec_of,
     split_of,
     test_metric,
-    trained,
+    train_missing,
 )
 
 RESULT = Path("benchmarks/results/search.jsonl")
@@ -70,7 +70,7 @@ STRATEGIES: dict[str, dict[str, Any]] = {
 
 
 def run(cell: Cell, strategy: str, seed: int) -> dict[str, Any]:
-    """Search one cell under one seed, and train what was chosen to the end."""
+    """Search one cell under one seed, with the final training and its refit."""
     torch.set_num_threads(1)
     training = dict(cell.training) | {"seed": seed}
     fields = STRATEGIES[strategy] | {"training": training}
@@ -78,39 +78,40 @@ def run(cell: Cell, strategy: str, seed: int) -> dict[str, Any]:
     with runners_for(on_ray=needs_ray(spec), parallel=1) as runners:
         winner = find_winner(spec, runners(split), silent)
         returned, before_refit = winner.models(split)
-    found, cost = winner.search, winner.cost
+    result, cost = winner.search, winner.cost
     return {
         "cell": cell.name,
         "seed": seed,
         "strategy": strategy,
-        "chosen": found.chosen.label,
-        "sampler": found.chosen.model_dump(mode="json"),
+        "chosen": result.chosen.label,
+        "sampler": result.chosen.model_dump(mode="json"),
         "metric_returned": test_metric(cell, returned),
         "metric_before_refit": test_metric(cell, before_refit),
         "epochs": count_epochs(spec, winner),
         "pair_updates": cost.pair_updates,
         "seconds": cost.seconds,
-        "searched": {c.name: c.metric.mean for c in found.candidates if c.metric},
+        "searched": {c.name: c.metric.mean for c in result.candidates if c.metric},
     }
 
 
 def count_epochs(spec: SearchSpec, winner: Winner) -> dict[str, int]:
-    """Count epochs by who made them, so that seconds of a quiet hour can be put in."""
-    found, shared, strategy = winner.search, 0, spec.strategy
+    """Count epochs by what was trained, to be multiplied by the seconds of an epoch,
+    which were measured on a quiet machine."""
+    result, shared, strategy = winner.search, 0, spec.strategy
     if isinstance(strategy, Race):
         shared = strategy.warmup
     elif isinstance(strategy, Mixture):
         shared = strategy.epochs
-    epochs = {each.name: max(each.epochs - shared, 0) for each in found.candidates}
+    epochs = {c.name: max(c.epochs - shared, 0) for c in result.candidates}
     epochs[SUPERNET] = shared
     if winner.was_retrained:
-        epochs[found.chosen.label] += len(winner.final.history)
-    epochs[found.chosen.label] += spec.resolved_refit
+        epochs[result.chosen.label] += len(winner.final.history)
+    epochs[result.chosen.label] += spec.resolved_refit
     return epochs
 
 
-def searches(cells: Iterable[Cell], strategies: Iterable[str], workers: int) -> None:
-    """Run what is not in the file yet."""
+def run_missing(cells: Iterable[Cell], strategies: Iterable[str], workers: int) -> None:
+    """Run the searches that are not in the file yet."""
     there = {(r["cell"], r["strategy"], r["seed"]) for r in rows(RESULT)}
     wanted = [
         (cell, strategy, seed)
@@ -118,13 +119,13 @@ def searches(cells: Iterable[Cell], strategies: Iterable[str], workers: int) -> 
         for strategy in strategies
         for seed in SEEDS
     ]
-    left = [each for each in wanted if (each[0].name, *each[1:]) not in there]
+    left = [s for s in wanted if (s[0].name, *s[1:]) not in there]
     print(f"{len(left)} of {len(wanted)} searches are left", flush=True)
     in_parallel(run, left, RESULT, workers)
 
 
-def judged(truth: Truth, row: dict[str, Any]) -> dict[str, Any]:
-    """Return a row of the result, in the terms of docs and issue."""
+def judge(truth: Truth, row: dict[str, Any]) -> dict[str, Any]:
+    """Compare one search with the truth; returns a row of search.json."""
     chosen, best = row["chosen"], truth.best
     seconds = sum(
         count * truth.epoch_seconds[label]
@@ -132,7 +133,7 @@ def judged(truth: Truth, row: dict[str, Any]) -> dict[str, Any]:
         if label in truth.epoch_seconds
     )
     both = [label for label in row["searched"] if label in truth.tests]
-    whole = sum(truth.training(label) for label in truth.tests)
+    exhaustive = sum(truth.training(label) for label in truth.tests)
     updates = sum(row["epochs"].values()) / sum(truth.epochs.values())
     dataset, model = row["cell"].split("/")
     return {
@@ -152,53 +153,53 @@ def judged(truth: Truth, row: dict[str, Any]) -> dict[str, Any]:
             [truth.tests[label] for label in both],
         ),
         "cost_ratio_updates": updates,
-        "cost_ratio_seconds": seconds / whole,
+        "cost_ratio_seconds": seconds / exhaustive,
         "cost_in_trainings": seconds / truth.training(chosen),
         "gain_over_uniform": row["metric_returned"] / truth.tests["uniform"] - 1,
     }
 
 
 def table() -> None:
-    """Judge all searches by the truth; writes search.json, prints a small table."""
-    found, done = [], rows(RESULT)
+    """Compare all searches with the truth; write search.json and print a table."""
+    judged, done = [], rows(RESULT)
     there = {(row["cell"], row["strategy"], row["seed"]) for row in done}
-    replays = (r for r in replayed() if (r["cell"], "asha", r["seed"]) not in there)
+    replays = (r for r in replay_all() if (r["cell"], "asha", r["seed"]) not in there)
     for row in (*done, *replays):
         truth = Truth.of(row["cell"])
         if row["chosen"] in truth.tests and len(truth.tests) == CANDIDATES:
-            found.append(judged(truth, row))
-    JUDGED.write_text(json.dumps(found, indent=1) + "\n")
+            judged.append(judge(truth, row))
+    JUDGED.write_text(json.dumps(judged, indent=1) + "\n")
     groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for row in found:
+    for row in judged:
         cell = f"{row['dataset']}/{row['model']}"
         for name in (cell, "all"):
             groups.setdefault((row["strategy"], name), []).append(row)
     head = "strategy | cell | regret mean [95 %], worst | tau | trainings |"
     print(f"| {head} of exhaustive | returned, before refit over best | over uniform |")
     print("|---" * 8 + "|")
-    for (strategy, cell), some in sorted(groups.items()):
-        print(f"| {' | '.join([strategy, cell, *_cells(some)])} |")
-    (JUDGED.parent / "search.svg").write_text(picture(points_of(found)))
+    for (strategy, cell), group in sorted(groups.items()):
+        print(f"| {' | '.join([strategy, cell, *_cells(group)])} |")
+    (JUDGED.parent / "search.svg").write_text(picture(points_of(judged)))
 
 
-def _cells(some: Sequence[Mapping[str, Any]]) -> list[str]:
-    regrets = [row["regret"] for row in some]
+def _cells(group: Sequence[Mapping[str, Any]]) -> list[str]:
+    regrets = [row["regret"] for row in group]
     rng = np.random.default_rng(0)
     drawn = rng.choice(regrets, (2000, len(regrets))).mean(1)
     low, high = np.quantile(drawn, [0.025, 0.975])
-    agreement = [row["agreement"] for row in some if row["agreement"] is not None]
+    agreement = [row["agreement"] for row in group if row["agreement"] is not None]
     returned, before = (
-        [row[name] / row["metric_best"] - 1 for row in some]
+        [row[name] / row["metric_best"] - 1 for row in group]
         for name in ("metric_returned", "metric_before_refit")
     )
-    as_good = sum(each >= 0 for each in returned)
+    as_good = sum(difference >= 0 for difference in returned)
     return [
         f"{mean(regrets):.2%} [{low:.2%}, {high:.2%}], {max(regrets):.2%}",
         f"{mean(agreement):.2f}" if agreement else "-",
-        f"{mean(row['cost_in_trainings'] for row in some):.2f}",
-        f"{mean(row['cost_ratio_seconds'] for row in some):.2f}",
-        f"{mean(returned):+.1%} ({as_good} of {len(some)}), {mean(before):+.1%}",
-        f"{mean(row['gain_over_uniform'] for row in some):+.1%}",
+        f"{mean(row['cost_in_trainings'] for row in group):.2f}",
+        f"{mean(row['cost_ratio_seconds'] for row in group):.2f}",
+        f"{mean(returned):+.1%} ({as_good} of {len(group)}), {mean(before):+.1%}",
+        f"{mean(row['gain_over_uniform'] for row in group):+.1%}",
     ]
 
 
@@ -211,9 +212,9 @@ def main() -> None:
     arguments = parser.parse_args()
     cells = chosen_cells(arguments.cells)
     if arguments.what == "truth":
-        trained(cells, arguments.workers)
+        train_missing(cells, arguments.workers)
     elif arguments.what == "run":
-        searches(cells, arguments.strategies.split(","), arguments.workers)
+        run_missing(cells, arguments.strategies.split(","), arguments.workers)
     else:
         table()
 

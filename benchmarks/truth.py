@@ -1,7 +1,7 @@
-"""What training every default candidate from scratch leads to, by cell.
+"""The truth of a benchmark: every default candidate trained from scratch, by cell.
 
-A cell is a data set and a model. Rows go to a file as trainings end, and what is there
-is not trained again.
+A cell is a data set and a model. A row is appended to a file when a training ends, and
+what is in the file is not trained again.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ from benchmarks.data import dataset
 TRUTH = Path("benchmarks/results/truth.jsonl")
 CANDIDATES = 12
 SUPERNET, UNION = "supernet", 0.36
-"""What an epoch of the supernet costs beside an epoch of every candidate: measured on
-Gowalla, see speed.json."""
+"""Cost of an epoch of the supernet over that of an epoch of every candidate, measured
+on Gowalla, see speed.json."""
 SEEDS = (0, 1, 2)
 READ: TypeAdapter[Sampler] = TypeAdapter(SamplerSpec)
 _LONG = ("curve", "sampler", "digest", "searched")
@@ -59,13 +59,14 @@ CELLS = (
     Cell("lastfm", "lightgcn"),
     Cell("ml-latest-small", "lightgcn"),
     Cell("gowalla", "mf", (("batch_size", 2048),)),
-    # A step costs a propagation whatever its batch: large batches, fewer steps, a third
-    # of the time, and on validation pairs dns(pool=8) reaches more (.092, .091).
+    # A step costs one propagation whatever the size of its batch. Large batches take a
+    # third of the time, and with dns(pool=8) validation is better (.092, not .091).
     Cell("amazon-cd", "lightgcn", (("batch_size", 16384), ("learning_rate", 0.01))),
 )
 
 
 def spec_of(cell: Cell, **fields: Any) -> SearchSpec:
+    """Return the spec of a search of a cell; `fields` replace those of the spec."""
     known = {
         "dataset": cell.dataset,
         "model": {"kind": cell.model},
@@ -77,7 +78,7 @@ def spec_of(cell: Cell, **fields: Any) -> SearchSpec:
 
 @cache
 def split_of(cell: Cell) -> Split:
-    """Return one split for all seeds, so that only trainings differ."""
+    """Return a cell's split, the same for all seeds, so that only trainings differ."""
     return prepare(spec_of(cell), dataset(cell.dataset))
 
 
@@ -87,6 +88,7 @@ def _test_ranking(cell: Cell) -> Ranking:
 
 
 def test_metric(cell: Cell, model: Model) -> float:
+    """Return a model's mean test metric."""
     hits = _test_ranking(cell).hits(model())
     return float(hits.values(Metric(spec_of(cell).metric)).mean())
 
@@ -125,8 +127,8 @@ def append(path: Path, row: dict[str, Any]) -> None:
         file.write(json.dumps(row) + "\n")
 
 
-def trained(cells: Iterable[Cell], workers: int) -> None:
-    """Train what is not in the file yet."""
+def train_missing(cells: Iterable[Cell], workers: int) -> None:
+    """Train the candidates that are not in the file yet."""
     there = {(r["cell"], json.dumps(r["sampler"]), r["seed"]) for r in rows(TRUTH)}
     wanted = [
         (cell, json.dumps(sampler.model_dump(mode="json")), seed)
@@ -134,7 +136,7 @@ def trained(cells: Iterable[Cell], workers: int) -> None:
         for seed in SEEDS
         for sampler in spec_of(cell).samplers
     ]
-    left = [each for each in wanted if (each[0].name, *each[1:]) not in there]
+    left = [t for t in wanted if (t[0].name, *t[1:]) not in there]
     print(f"{len(left)} of {len(wanted)} trainings are left", flush=True)
     in_parallel(train, left, TRUTH, workers)
 
@@ -145,9 +147,9 @@ def in_parallel(
     path: Path,
     workers: int,
 ) -> None:
-    """Do work in processes of one thread each, and keep each row as it comes."""
+    """Call `work` in processes of one thread each; append each row when it is there."""
     with ProcessPoolExecutor(workers) as pool:
-        futures = [pool.submit(work, *each) for each in wanted]
+        futures = [pool.submit(work, *arguments) for arguments in wanted]
         try:
             for number, future in enumerate(as_completed(futures), start=1):
                 row = future.result()
@@ -161,14 +163,14 @@ def in_parallel(
 
 @dataclass(frozen=True)
 class Truth:
-    """What training every candidate led to, in one cell."""
+    """What training every candidate led to in one cell."""
 
     tests: dict[str, float]
     """Mean test metric over seeds, by label."""
     epoch_seconds: dict[str, float]
-    """Of one epoch, in the quietest of the trainings."""
+    """Seconds of one epoch, in the fastest of the trainings."""
     epochs: dict[str, float]
-    """Of an ordinary training, mean over seeds."""
+    """Epochs of an ordinary training, mean over seeds."""
 
     @classmethod
     def of(cls, cell: str) -> Truth:
@@ -176,16 +178,16 @@ class Truth:
         for row in rows(TRUTH):
             if row["cell"] == cell and row["error"] is None:
                 by_label.setdefault(row["label"], []).append(row)
-        whole = {label: each for label, each in by_label.items() if len(each) >= 2}
+        sound = {label: group for label, group in by_label.items() if len(group) >= 2}
         seconds = {
-            label: min(r["seconds"] / r["epochs"] for r in each)
-            for label, each in whole.items()
+            label: min(r["seconds"] / r["epochs"] for r in group)
+            for label, group in sound.items()
         }
         seconds[SUPERNET] = UNION * sum(seconds.values())
         return cls(
-            {label: mean(r["test"] for r in each) for label, each in whole.items()},
+            {label: mean(r["test"] for r in group) for label, group in sound.items()},
             seconds,
-            {label: mean(r["epochs"] for r in each) for label, each in whole.items()},
+            {label: mean(r["epochs"] for r in group) for label, group in sound.items()},
         )
 
     @property

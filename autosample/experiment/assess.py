@@ -1,4 +1,4 @@
-"""What a winner is worth: its metrics, and the trainings that verify its gain.
+"""The assessment of a winner: its metrics, and the trainings that verify its gain.
 
 The test split is opened here, once, after everything is trained and decided.
 """
@@ -41,7 +41,7 @@ RANKED = 0.9
 
 @dataclass(frozen=True)
 class Assessment:
-    """What was measured of a winner; fields are those of the report."""
+    """What was measured about a winner; the report has fields of the same names."""
 
     valid: dict[str, float]
     test: dict[str, float]
@@ -141,7 +141,7 @@ def _verify(
     evaluation: Evaluation,
 ) -> Verification | None:
     """Compare the trainings that verify on the test split; None where any failed."""
-    results = [result for some in trainings.values() for result in some]
+    results = [result for group in trainings.values() for result in group]
     if not all(result.usable for result in results) or not results:
         return None
     judge = Judge(
@@ -154,8 +154,8 @@ def _verify(
         seed=spec.training.seed,
     )
     models = {
-        role: [result.best_model(split) for result in some]
-        for role, some in trainings.items()
+        role: [result.best_model(split) for result in group]
+        for role, group in trainings.items()
     }
     return judge.verified(entrants, trainings, models)
 
@@ -166,10 +166,11 @@ def _judge(
     """Return the verdict on a search's winner."""
     label, left_after = result.chosen.label, None
     gain = result.tuning.sampler_gain if result.tuning else None
-    chosen = next((each for each in result.candidates if each.name == label), None)
-    if result.tuning is None and chosen is not None:
-        gain = chosen.versus_uniform
-        left_after = None if chosen.was_beside_uniform else chosen.versus_uniform_after
+    reports = {report.name: report for report in result.candidates}
+    report = reports.get(label)
+    if result.tuning is None and report is not None:
+        gain = report.versus_uniform
+        left_after = None if report.was_beside_uniform else report.versus_uniform_after
     return verdict(
         label,
         is_uniform=isinstance(result.chosen, UniformSampler),

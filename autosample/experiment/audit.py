@@ -1,8 +1,9 @@
-"""Was the answer right? A search beside the exhaustive truth, on a user's own data.
+"""An audit: a search compared with exhaustive search, on a user's own data.
 
-The truth is the mean test metric of every candidate, trained from scratch to early
-stopping under every seed. Regret is what a user loses who trains with the chosen
-sampler instead of the best one: 1 - truth(chosen) / truth(best).
+The truth about a candidate is its mean test metric when it is trained from scratch to
+early stopping, over all seeds. Regret is the share of the metric that is lost by
+training with the chosen sampler instead of the best one: 1 - truth(chosen) /
+truth(best).
 """
 
 from __future__ import annotations
@@ -38,14 +39,14 @@ SEARCH = 0.2
 
 
 class Audited(Config):
-    """One candidate, as the search measured it and as it is."""
+    """One candidate, as the search measured it and as exhaustive search did."""
 
     name: str
     """The sampler in short."""
     searched: float | None
     """Validation metric where the search last measured it; None: it never did."""
     truth: float | None
-    """Mean test metric over seeds; None where a training failed."""
+    """Mean test metric over seeds; None: one of the trainings failed."""
     seconds: NonNegativeFloat
     """Seconds of an ordinary training, mean over seeds."""
     epochs: NonNegativeFloat
@@ -53,7 +54,7 @@ class Audited(Config):
 
 
 class Audit(Config):
-    """A search, judged by the truth."""
+    """A search compared with exhaustive search."""
 
     strategy: str
     """Kind of the strategy."""
@@ -86,11 +87,11 @@ class Audit(Config):
     search: Cost
     """Cost of the search with its final training."""
     exhaustive: Cost
-    """Cost of the truth, all seeds."""
+    """Cost of exhaustive search with all seeds."""
     in_trainings: float
-    """Seconds of the search in ordinary trainings of the chosen candidate."""
+    """Seconds of the search over those of an ordinary training of the chosen one."""
     saved: float
-    """Share of the seconds of exhaustive search with one seed that was saved."""
+    """Share of the seconds of exhaustive search with one seed that the search saved."""
 
 
 def audit(
@@ -129,7 +130,7 @@ def audit(
 
 
 def _scale(listener: Listener) -> Listener:
-    """Return a listener that hears the whole search as its share of the audit."""
+    """Return a listener to the search, whose progress is a share of the audit's."""
     return lambda progress: listener(
         replace(progress, fraction=progress.fraction * SEARCH)
     )
@@ -138,7 +139,7 @@ def _scale(listener: Listener) -> Listener:
 def _train_all(
     spec: SearchSpec, chosen: Sampler, runner: TrialRunner, listener: Listener
 ) -> dict[Sampler, list[TrialResult]]:
-    """Train all candidates, and the winner where the search has composed it itself."""
+    """Train all candidates, and the winner too where the search has refined it."""
     samplers = tuple(dict.fromkeys([*spec.samplers, chosen]))
     seeds = spec.seeds
     requests = [
@@ -163,10 +164,10 @@ def _audit(
     before_refit: float,
 ) -> Audit:
     result, cost = winner.search, winner.cost
-    means = {sampler: float(each.mean()) for sampler, each in values.items()}
+    means = {sampler: float(array.mean()) for sampler, array in values.items()}
     best = max(means, key=lambda sampler: means[sampler])
-    searched = _searched(result)
-    both = [sampler for sampler in means if sampler.label in searched]
+    measured = _measured(result)
+    both = [sampler for sampler in means if sampler.label in measured]
     seconds = {s: _mean([r.seconds for r in results]) for s, results in truth.items()}
     return Audit(
         strategy=spec.strategy.kind,
@@ -175,7 +176,7 @@ def _audit(
         candidates=tuple(
             Audited(
                 name=sampler.label,
-                searched=searched.get(sampler.label),
+                searched=measured.get(sampler.label),
                 truth=means.get(sampler),
                 seconds=seconds[sampler],
                 epochs=_mean([len(result.history) for result in truth[sampler]]),
@@ -187,7 +188,7 @@ def _audit(
         regret=regret(means[result.chosen], means[best]),
         gap=_gap(spec, values, result.chosen, best),
         agreement=kendall(
-            [searched[sampler.label] for sampler in both],
+            [measured[sampler.label] for sampler in both],
             [means[sampler] for sampler in both],
         ),
         returned=returned,
@@ -195,13 +196,15 @@ def _audit(
         returned_before_refit=before_refit,
         before_refit_over_best=-regret(before_refit, means[best]),
         search=cost,
-        exhaustive=Cost().plus([each for some in truth.values() for each in some]),
+        exhaustive=Cost().plus(
+            [result for group in truth.values() for result in group]
+        ),
         in_trainings=cost.seconds / max(seconds[result.chosen], 1e-9),
         saved=1 - cost.seconds / max(sum(seconds.values()), 1e-9),
     )
 
 
-def _searched(result: SearchResult) -> dict[str, float]:
+def _measured(result: SearchResult) -> dict[str, float]:
     """Return the validation metric of each candidate that the search has measured."""
     reports = result.candidates
     return {report.name: report.metric.mean for report in reports if report.metric}

@@ -1,4 +1,4 @@
-"""Keep to a budget: shorten the search before it starts, then limit what follows it."""
+"""Keep to a budget: shorten a search before it starts, then limit what follows it."""
 
 from __future__ import annotations
 
@@ -146,8 +146,8 @@ class Spending:
     @property
     def _refit_share(self) -> float:
         """Share of the final training's time that the refit needs."""
-        planned = [each.likely for each in plan_retraining(self.spec)]
-        share = self.growth * self.spec.resolved_refit / max(sum(planned), 1)
+        planned = sum(stage.likely for stage in plan_retraining(self.spec))
+        share = self.growth * self.spec.resolved_refit / max(planned, 1)
         return min(share, 1 / REFIT_PART)
 
     def _seconds_left(self, seconds: float) -> float:

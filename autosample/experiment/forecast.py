@@ -1,4 +1,4 @@
-"""What a search will cost, from a timed probe of its steps."""
+"""A forecast of what a search will cost, from some steps that are timed."""
 
 from __future__ import annotations
 
@@ -25,67 +25,73 @@ from autosample.trials import Request, Trial
 from autosample.trials.run import prepare
 
 ENOUGH = 0.15
-"""Seconds of steps that are timed, after a first batch that is not."""
+"""Seconds for which steps are timed, after a first batch that is not."""
 
 
 class Amount(Config):
-    """Work of a stage."""
+    """Work that is expected."""
 
     seconds: NonNegativeFloat
-    """On the clock, with as many trainings at a time as there is room for."""
+    """Seconds on the clock, with `parallel` trainings at a time."""
     pair_updates: NonNegativeInt
+    """Training pairs times epochs."""
 
 
 class Forecast(Config):
-    """Likely costs, and what they may be at most."""
+    """Costs that are expected before a search starts."""
 
     search: Amount
+    """Likely cost of the search itself."""
     retraining: Amount
+    """Likely cost of the final training and its refit."""
     verification: Amount
+    """Likely cost of the trainings that verify the gain."""
     likely: Amount
-    """All of it, if trainings stop as early as they usually do."""
+    """Cost of everything, if trainings stop as early as they usually do."""
     most: Amount
-    """The same if none does."""
+    """Cost of everything, if no training stops early."""
     epoch_seconds: dict[str, float] = Field(
         validation_alias=AliasChoices("epoch_seconds", "pass_seconds")
     )
-    """Seconds of one epoch with its validation, by candidate; those of the supernet
-    under `supernet`, where there is one."""
+    """Seconds of one epoch with its validation, by candidate; under `supernet` those of
+    the supernet, where there is one."""
     parallel: PositiveInt
-    """Trainings at a time."""
+    """Number of trainings that run at a time."""
 
 
 def forecast(spec: SearchSpec, split: Split, parallel: int = 1) -> Forecast:
-    """Time some steps of everything the search will train.
+    """Time some steps of everything that the search will train.
 
-    Takes a fraction of a second for each candidate, and what it takes to build it.
+    It takes a fraction of a second per candidate, besides the time to build them.
     """
     threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # as trials have it
+    torch.set_num_threads(1)  # as in trials
     try:
-        seconds = _probed(spec, split)
+        seconds = _time_epochs(spec, split)
     finally:
         torch.set_num_threads(threads)
     bill = _Bill(seconds, split.train.num_pairs, parallel)
     stages = [plan_search(spec), plan_retraining(spec), plan_verification(spec)]
-    everything = [each for stage in stages for each in stage]
+    everything = [planned for stage in stages for planned in stage]
     search, final, checks = (bill.amount(stage) for stage in stages)
     return Forecast(
         search=search,
         retraining=final,
         verification=checks,
         likely=bill.amount(everything),
-        most=bill.amount([each._replace(likely=each.most) for each in everything]),
+        most=bill.amount([p._replace(likely=p.most) for p in everything]),
         epoch_seconds=seconds,
         parallel=parallel,
     )
 
 
-def _probed(spec: SearchSpec, split: Split) -> dict[str, float]:
+def _time_epochs(spec: SearchSpec, split: Split) -> dict[str, float]:
+    """Return the seconds of one epoch of each candidate, and of the supernet."""
     trials = {
-        each.label: recipe.trial(spec, each.label, [each]) for each in spec.samplers
+        sampler.label: recipe.trial(spec, sampler.label, [sampler])
+        for sampler in spec.samplers
     }
-    if any(each.trainee is Trainee.SUPERNET for each in plan_search(spec)):
+    if any(p.trainee is Trainee.SUPERNET for p in plan_search(spec)):
         name, learning = Trainee.SUPERNET.value, spec.strategy.weight_learning
         trials[name] = recipe.trial(spec, name, spec.samplers, mixture=learning)
     return {name: _seconds_per_epoch(trial, split) for name, trial in trials.items()}
@@ -112,22 +118,24 @@ def _seconds_per_epoch(trial: Trial, split: Split) -> float:
 
 
 class _Bill:
+    """What planned epochs cost, at measured seconds per epoch."""
+
     def __init__(self, seconds: dict[str, float], pairs: int, parallel: int) -> None:
         self.seconds, self.pairs, self.parallel = seconds, pairs, parallel
-        each = [s for name, s in seconds.items() if name != Trainee.SUPERNET]
-        self.mean = sum(each) / len(each)
+        candidates = [s for name, s in seconds.items() if name != Trainee.SUPERNET]
+        self.mean = sum(candidates) / len(candidates)
 
     def amount(self, stage: Sequence[PlannedEpochs]) -> Amount:
         return Amount(
-            seconds=sum(self._clock(each) for each in stage),
-            pair_updates=sum(each.trials * each.likely for each in stage) * self.pairs,
+            seconds=sum(self._clock(planned) for planned in stage),
+            pair_updates=sum(p.trials * p.likely for p in stage) * self.pairs,
         )
 
     def _clock(self, planned: PlannedEpochs) -> float:
-        one = self.mean
+        epoch = self.mean
         if planned.trainee is Trainee.SUPERNET:
-            one = self.seconds[Trainee.SUPERNET]
+            epoch = self.seconds[Trainee.SUPERNET]
         rounds: float = ceil(planned.trials / self.parallel)
-        if planned.trainee is Trainee.EACH:  # all costs occur, and pack well
+        if planned.trainee is Trainee.EACH:  # long and short ones fill the processors
             rounds = max(planned.trials / self.parallel, 1)
-        return rounds * planned.likely * one
+        return rounds * planned.likely * epoch

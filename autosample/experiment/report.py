@@ -1,4 +1,4 @@
-"""The result of a search, as stored, served and printed."""
+"""The report of a search, as stored, served and printed."""
 
 from __future__ import annotations
 
@@ -52,10 +52,10 @@ class Costs(Config):
 
 
 class Report(Config):
-    """What was searched, what won, how sure that is, and what it cost."""
+    """The result of a search: what won, how certain that is, and what it cost."""
 
     version: str
-    """Version of AutoSample that made it."""
+    """Version of AutoSample that made the report."""
     spec: SearchSpec
     """The search as it was asked for."""
     shortened: Shortened | None = None
@@ -71,7 +71,7 @@ class Report(Config):
     candidates: tuple[CandidateReport, ...]
     """How each candidate did in the search."""
     verdict: Verdict
-    """What the winner gains over plain uniform sampling, and how sure that is."""
+    """What the winner gains over plain uniform sampling, and how certain that is."""
     valid: dict[str, float]
     """Metrics of the returned model before its refit, on the validation split."""
     test: dict[str, float]

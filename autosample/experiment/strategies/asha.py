@@ -1,4 +1,4 @@
-"""ASHA over candidates and their settings: what one would do with Ray Tune alone.
+"""ASHA over candidates and their hyperparameters.
 
 Li et al., MLSys 2020, arXiv:1810.05934. Every training starts from fresh parameters, so
 the winner is already trained to its end when the search is over.
@@ -27,8 +27,8 @@ def search_with_asha(ledger: Ledger, settings: Asha) -> SearchResult:
     that ended by themselves."""
     spec = ledger.spec
     tried = ledger.study(study_of(spec, spec.samplers, settings))
-    best = {listed: best_of(trainings) for listed, trainings in _by_base(tried).items()}
-    sound = {listed: one for listed, one in best.items() if one is not None}
+    best = {base: best_of(trainings) for base, trainings in _by_base(tried).items()}
+    sound = {base: training for base, training in best.items() if training is not None}
     if not sound:
         errors = "; ".join(f"{t.base.label}: {t.result.error}" for t in tried)
         raise SearchFailed(f"every candidate failed ({errors})")
@@ -112,9 +112,7 @@ def _rung_event(tried: Sequence[Tried], ranked: Sequence[Tried]) -> RungEnded:
 
 def _report(best: Tried, ranked: Sequence[Tried]) -> CandidateReport:
     """Report a candidate by its best training."""
-    uniform = next(
-        (one for one in ranked if isinstance(one.base, UniformSampler)), None
-    )
+    uniform = next((t for t in ranked if isinstance(t.base, UniformSampler)), None)
     gap = None
     # A training that was stopped at a milestone was not trained as long as another.
     if uniform is not None and best is not uniform and best.over and uniform.over:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.halving import replayed
+from benchmarks.halving import replay_all
 from benchmarks.rungs import Recorded, Shape
 from benchmarks.search import RESULT
 from benchmarks.truth import SEEDS, rows
@@ -18,13 +18,13 @@ def test_a_replayed_race_goes_as_the_race_went(name: str) -> None:
     cell = Recorded(name)
     for row in (row for row in RACES if row["cell"] == name):
         seeds = dict.fromkeys(cell.truth.tests, row["seed"])
-        assert cell.raced(seeds, Shape.default()).winner == row["chosen"]
+        assert cell.race(seeds, Shape.default()).winner == row["chosen"]
 
 
 def test_a_race_of_one_rung_takes_who_is_ahead_in_it() -> None:
     cell = Recorded("lastfm/mf")
     seeds = dict.fromkeys(cell.truth.tests, SEEDS[0])
-    raced = cell.raced(seeds, Shape((("mf", 3),), ((1, 1),), 0.0))
+    raced = cell.race(seeds, Shape((("mf", 3),), ((1, 1),), 0.0))
     third = {label: cell.curves[label, SEEDS[0]][2] for label in seeds}
     assert raced.winner == max(third, key=lambda label: third[label])
     first = 3 * sum(cell.truth.epoch_seconds[label] for label in seeds)
@@ -35,7 +35,7 @@ def test_a_race_of_one_rung_takes_who_is_ahead_in_it() -> None:
 
 
 def test_a_replayed_asha_makes_the_passes_that_it_made() -> None:
-    replays = {(row["cell"], row["seed"]): row for row in replayed()}
+    replays = {(row["cell"], row["seed"]): row for row in replay_all()}
     halvings = [row for row in rows(RESULT) if row["strategy"] == "asha"]
     assert halvings
     for row in halvings:
