@@ -27,7 +27,7 @@ from autosample.spec import SearchSpec
 
 
 class SplitSizes(Config):
-    """How many pairs each part of the split has."""
+    """Number of pairs in each part of the split."""
 
     kind: str
     """How the data were split."""

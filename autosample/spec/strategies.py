@@ -166,8 +166,8 @@ class Asha(Strategy):
     grace: PositiveInt = 4
     """Epochs before the first milestone."""
     reduction: int = Field(3, ge=2, le=16)
-    """At each milestone one training in so many goes on, to the next milestone after
-    so many times the epochs."""
+    """At each milestone one training in `reduction` goes on, to the next milestone,
+    which is `reduction` times as many epochs from the start."""
     total_epochs: PositiveInt | None = Field(
         None, validation_alias=AliasChoices("total_epochs", "passes")
     )

@@ -74,7 +74,7 @@ def _warm_up(ledger: Ledger, settings: Race) -> TrialResult | None:
     )
     [result] = ledger.run([Request(trial)])
     if result.error is not None:
-        # One candidate can spoil the mixture; by itself each gets its own chance.
+        # One candidate can make the mixture diverge; the others may train alone.
         text = f"warm-up dropped, branches start fresh: {result.error}"
         ledger.note(Note(text=text))
         return None
@@ -136,8 +136,8 @@ def _request(
         ledger.spec,
         branch.sampler.label,
         [branch.sampler],
-        # `training.epochs` stays that of the whole training, so that curricula move at
-        # the same pace as in an ordinary one.
+        # `training.epochs` is not shortened, so that curricula move at the pace of an
+        # ordinary training.
         own_epochs=min(rung.epochs, planned - len(branch.curve)),
         stop_early=False,
         start=start.trial.digest if start else None,

@@ -1,4 +1,4 @@
-"""Tuning: the best candidates, and uniform as much, each at many rates and settings.
+"""Tuning: studies of the best candidates and of uniform sampling, equally long.
 
 More tuning trials give a better-looking result, so uniform gets as many as the winner.
 Both are also trained untuned; the four results separate tuning's gain from the
@@ -112,7 +112,7 @@ def _setting(tried: Tried) -> Setting:
 
 
 def _shown(setting: Setting) -> TunedSampler:
-    """Return what an event tells of a setting."""
+    """Return a setting as events hold it."""
     return TunedSampler.model_validate(setting.model_dump(mode="json"))
 
 
