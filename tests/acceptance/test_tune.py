@@ -67,17 +67,21 @@ def study(
     return found_by(pool, tmp_path_factory.mktemp("study"))
 
 
-def test_asha_stops_what_hurts(study: tuple[SearchResult, Split]) -> None:
-    found, _ = study
+def test_asha_stops_what_hurts_and_one_at_a_time_is_the_same_again(
+    pool: RayPool, study: tuple[SearchResult, Split], tmp_path: Path
+) -> None:
+    found, split = study
     epochs = {candidate.name: candidate.epochs for candidate in found.candidates}
     assert found.chosen == GOOD
     assert epochs[BAD.label] == 2
+    again, _ = found_by(pool, tmp_path)
+    assert again.candidates == found.candidates
+    _ends_equal(again, found, split)
 
 
 def test_a_study_run_again_goes_on_from_what_is_kept_and_ends_the_same(
     pool: RayPool, study: tuple[SearchResult, Split], tmp_path: Path
 ) -> None:
-    """One trial at a time, a study ends the same again, to the last bit."""
     calls = 0
 
     def stop_late() -> None:
@@ -92,12 +96,16 @@ def test_a_study_run_again_goes_on_from_what_is_kept_and_ends_the_same(
     assert kept
     resumed, split = found_by(pool, tmp_path)
     undisturbed, _ = study
-    assert isinstance(resumed.final_training, TrialResult)
-    assert isinstance(undisturbed.final_training, TrialResult)
-    ours = resumed.final_training.best_model(split).state_dict()
-    theirs = undisturbed.final_training.best_model(split).state_dict()
-    assert all(ours[name].equal(theirs[name]) for name in theirs)
-    assert resumed.candidates[0] == undisturbed.candidates[0]  # the one that is kept
+    _ends_equal(resumed, undisturbed, split)
+
+
+def _ends_equal(ours: SearchResult, theirs: SearchResult, split: Split) -> None:
+    """Two studies trained the same final model, to the last bit."""
+    assert isinstance(ours.final_training, TrialResult)
+    assert isinstance(theirs.final_training, TrialResult)
+    left = ours.final_training.best_model(split).state_dict()
+    right = theirs.final_training.best_model(split).state_dict()
+    assert all(left[name].equal(right[name]) for name in right)
 
 
 def test_rates_and_settings_are_tuned_by_optuna(pool: RayPool, tmp_path: Path) -> None:
