@@ -25,6 +25,7 @@ import numpy as np
 import torch
 
 from autosample.data.splits import Split
+from autosample.evaluation.cases import cases_of
 from autosample.evaluation.metrics import Metric, Values
 from autosample.evaluation.ranking import Ranking
 from autosample.evaluation.significance import compare
@@ -145,7 +146,7 @@ def train(
     took = time.perf_counter() - began
     trainer.model.load_state_dict(trainer.best_model)
     with torch.no_grad():
-        hits = Ranking(split.test, split.known, k=20).hits(trainer.model())
+        hits = Ranking(cases_of(split, "test"), k=20).hits(trainer.model())
     return Trained(
         epochs=trainer.epoch,
         best_epoch=best_epoch,

@@ -29,6 +29,7 @@ import torch
 from autosample.data.dataset import Dataset, load_dataset
 from autosample.data.interactions import Interactions
 from autosample.data.splits import Split
+from autosample.evaluation.cases import make_cases
 from autosample.evaluation.metrics import Metric
 from autosample.evaluation.ranking import Ranking
 from autosample.experiment.prepare import prepare
@@ -143,12 +144,12 @@ def evaluation(data: Dataset) -> float:
     """Return users a second of a full ranking, metrics included."""
     assert data.test is not None
     model = MF().build(data.train, torch.Generator().manual_seed(0))
-    ranking = Ranking(data.test, data.train, k=20)
+    ranking = Ranking(make_cases(data.test, data.train), k=20)
     ranking.hits(model())
     began = time.perf_counter()
     hits = ranking.hits(model())
     hits.means(map(Metric, ("recall@20", "ndcg@20", "precision@20", "mrr@20")))
-    return len(hits.users_U) / (time.perf_counter() - began)
+    return len(hits.owners_Q) / (time.perf_counter() - began)
 
 
 def peers(train: Interactions) -> dict[str, float]:

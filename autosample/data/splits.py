@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Annotated, Literal
 
@@ -17,6 +17,15 @@ from autosample.data.interactions import Interactions, Ints
 from autosample.errors import DataError
 
 Share = Annotated[float, Field(gt=0, lt=1)]
+Per = Literal["user", "interaction"]
+Mask = Literal["history", "none"]
+
+
+class EvaluationProtocol(Config):
+    """How held-out pairs are ranked; `evaluation.cases` carries it out."""
+
+    per: Per = "user"
+    mask: Mask = "history"
 
 
 @dataclass(frozen=True)
@@ -29,6 +38,7 @@ class Split:
     train: Interactions
     valid: Interactions
     test: Interactions
+    protocol: EvaluationProtocol = field(default_factory=EvaluationProtocol)
 
     @cached_property
     def known(self) -> Interactions:
@@ -39,11 +49,20 @@ class Split:
     @cached_property
     def with_validation(self) -> Split:
         """The split for a refit: all known pairs to train on, none to validate on."""
-        return Split(self.known, self.valid.none, self.test)
+        return Split(self.known, self.valid.none, self.test, self.protocol)
 
 
 class SplitConfig(Config, ABC):
     """Settings of a rule that splits a data set."""
+
+    # Left out of JSON where they are the default: specs from before they existed keep
+    # their digests.
+    per: Per = Field("user", exclude_if=lambda per: per == "user")
+    """What one ranking is made for, and what metrics are averaged over: each user with
+    held-out pairs, or each held-out pair, whose item is then the only right answer."""
+    mask: Mask = Field("history", exclude_if=lambda mask: mask == "history")
+    """Items left out of a user's ranking: `history` leaves out those that the user had
+    before the part that is ranked; `none` leaves out nothing."""
 
     @abstractmethod
     def parts(self, dataset: Dataset, seed: int) -> Split:
@@ -60,7 +79,8 @@ class SplitConfig(Config, ABC):
                 )
         if split.train.num_pairs == 0:
             raise DataError(f"split {self.label} leaves no training pairs")
-        return split
+        protocol = EvaluationProtocol(per=self.per, mask=self.mask)
+        return replace(split, protocol=protocol)
 
 
 class RandomSplit(SplitConfig):
@@ -119,7 +139,8 @@ class GlobalTime(SplitConfig):
             raise DataError("global_time needs a `timestamp` column, and none was read")
         cuts = np.quantile(pairs.times_E, [1 - self.test - self.valid, 1 - self.test])
         place_E = np.searchsorted(cuts, pairs.times_E, side="left")
-        return Split(*(pairs.take(place_E == place) for place in range(3)))
+        train, valid, test = (pairs.take(place_E == place) for place in range(3))
+        return Split(train, valid, test)
 
 
 class GivenTest(SplitConfig):

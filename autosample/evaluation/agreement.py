@@ -1,4 +1,4 @@
-"""How well one order of candidates agrees with another."""
+"""How well two orders of the same candidates agree."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from math import sqrt
 
 def kendall(ours: Sequence[float], theirs: Sequence[float]) -> float | None:
     """Return Kendall's tau-b (Biometrika, 1945, doi:10.1093/biomet/33.3.239), from -1
-    to 1; None where either orders nothing."""
+    to 1; None where all values of one side are equal."""
     agree = untied_ours = untied_theirs = 0
     for (a, b), (c, d) in combinations(zip(ours, theirs, strict=True), 2):
-        one, other = _sign(a - c), _sign(b - d)
-        agree += one * other
-        untied_ours += abs(one)
-        untied_theirs += abs(other)
+        our_sign, their_sign = _sign(a - c), _sign(b - d)
+        agree += our_sign * their_sign
+        untied_ours += abs(our_sign)
+        untied_theirs += abs(their_sign)
     if not untied_ours or not untied_theirs:
         return None
     return agree / sqrt(untied_ours * untied_theirs)

@@ -1,9 +1,9 @@
-"""Beyond one number: who is served, the head of the catalogue or its tail.
+"""Beyond one number: whether the head or the tail of the catalogue is recommended.
 
 Bands are thirds of the training interactions, so the head is a few items and the tail
 most of them (as in Abdollahpouri et al., FLAIRS 2019, arXiv:1901.07555, who cut where
-20 % of the ratings end). A metric of a band counts held-out items of that band alone,
-at the ranks they have among all items, over the users who have any there.
+20 % of the ratings end). A metric of a band counts right answers of that band alone, at
+the ranks they have among all items, over the cases that have any there.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pydantic import NonNegativeFloat, NonNegativeInt
 
 from autosample.core.config import Config
 from autosample.data.interactions import Interactions, Ints
+from autosample.evaluation.cases import Cases
 from autosample.evaluation.metrics import ndcg, recall
 from autosample.evaluation.ranking import Hits
 
@@ -23,37 +24,41 @@ class Band(Config):
     """A third of the training interactions."""
 
     name: str
+    """head, middle or tail."""
     items: NonNegativeInt
-    """Items in it."""
+    """Items in the band."""
     users: NonNegativeInt
-    """Users with held-out items in it."""
+    """Users with held-out items in the band."""
     recall: NonNegativeFloat
+    """Recall of the band's held-out items, over the users who have any."""
     ndcg: NonNegativeFloat
+    """NDCG of the band's held-out items, over the users who have any."""
     recommended: NonNegativeFloat
-    """Share of all recommendations that are in it."""
+    """Share of all recommendations that are in the band."""
 
 
 class Reach(Config):
-    """What is recommended, and whom it serves."""
+    """What is recommended, and which held-out items that finds."""
 
     k: NonNegativeInt
-    """Recommendations a user."""
+    """Recommendations per ranking."""
     bands: tuple[Band, ...]
     """Head, middle, tail."""
     balance: NonNegativeFloat
-    """The lowest recall of a band over the highest: 1 where all are served alike."""
+    """The lowest recall of a band over the highest: 1 where they are equal."""
     coverage: NonNegativeFloat
-    """Share of the catalogue that is recommended to anybody."""
+    """Share of the catalogue that is recommended at least once."""
     popularity: NonNegativeFloat
-    """Mean training pairs of a recommended item."""
+    """Mean number of training pairs of a recommended item."""
     held_out_popularity: NonNegativeFloat
-    """Mean training pairs of a held-out item: what users themselves chose."""
+    """Mean number of training pairs of a held-out item, as users themselves choose."""
 
 
 def bands_of(train: Interactions) -> Ints:
-    """Return each item's band, 0 the head: (I,).
+    """Return each item's band, 0 for the head: (I,).
 
-    Of equally popular items the first stand first; an item belongs where it begins.
+    Items are sorted by popularity, ties by number. An item belongs to the band in which
+    its first interaction falls.
     """
     popularity_I = train.popularity_I
     order = np.argsort(-popularity_I, kind="stable")
@@ -64,47 +69,47 @@ def bands_of(train: Interactions) -> Ints:
     return bands_I
 
 
-def reach(hits: Hits, held_out: Interactions, train: Interactions, k: int) -> Reach:
-    """Return what the first K ranks of a ranking of `held_out` hold."""
+def reach(hits: Hits, cases: Cases, train: Interactions, k: int) -> Reach:
+    """Describe the first K ranks of the cases."""
     bands_I, popularity_I = bands_of(train), train.popularity_I
-    items_UK, hits_UK = hits.items_UK[:, :k], hits.hits_UK[:, :k]
-    there_UK = items_UK >= 0
-    shown = items_UK[there_UK]
-    bands_UK = np.where(there_UK, bands_I[items_UK], -1)
-    relevant_UG = _relevant(hits.users_U, held_out, bands_I)
+    items_QK, hits_QK = hits.items_QK[:, :k], hits.hits_QK[:, :k]
+    filled_QK = items_QK >= 0
+    recommended = items_QK[filled_QK]
+    bands_QK = np.where(filled_QK, bands_I[items_QK], -1)
+    relevant_QG = _count_relevant(cases, bands_I)
     bands = []
     for band, name in enumerate(NAMES):
-        with_any = np.flatnonzero(relevant_UG[:, band])
-        mine_UK = (hits_UK & (bands_UK == band))[with_any]
-        relevant_U = relevant_UG[with_any, band]
+        with_any = np.flatnonzero(relevant_QG[:, band])
+        band_hits_QK = (hits_QK & (bands_QK == band))[with_any]
+        relevant_Q = relevant_QG[with_any, band]
         bands.append(
             Band(
                 name=name,
                 items=int((bands_I == band).sum()),
-                users=len(with_any),
-                recall=_mean(recall(mine_UK, relevant_U)),
-                ndcg=_mean(ndcg(mine_UK, relevant_U)),
-                recommended=float((bands_UK == band).sum() / max(len(shown), 1)),
+                users=len(np.unique(cases.owners_Q[with_any])),
+                recall=_mean(recall(band_hits_QK, relevant_Q)),
+                ndcg=_mean(ndcg(band_hits_QK, relevant_Q)),
+                recommended=float((bands_QK == band).sum() / max(len(recommended), 1)),
             )
         )
-    recalls = [each.recall for each in bands if each.users]
+    recalls = [band.recall for band in bands if band.users]
     best = max(recalls, default=0.0)
     return Reach(
         k=k,
         bands=tuple(bands),
         balance=min(recalls) / best if best else 0.0,
-        coverage=len(np.unique(shown)) / train.num_items,
-        popularity=_mean(popularity_I[shown]),
-        held_out_popularity=_mean(popularity_I[held_out.items_E]),
+        coverage=len(np.unique(recommended)) / train.num_items,
+        popularity=_mean(popularity_I[recommended]),
+        held_out_popularity=_mean(popularity_I[cases.relevant.items]),
     )
 
 
-def _relevant(users_U: Ints, held_out: Interactions, bands_I: Ints) -> Ints:
-    """Count each user's held-out items by band: (U, 3)."""
-    count = len(NAMES)
-    places = held_out.users_E * count + bands_I[held_out.items_E]
-    counted = np.bincount(places, minlength=held_out.num_users * count)
-    return counted.reshape(-1, count)[users_U]
+def _count_relevant(cases: Cases, bands_I: Ints) -> Ints:
+    """Count each case's right answers by band: (Q, 3)."""
+    case_E = np.repeat(np.arange(len(cases)), cases.relevant_Q)
+    cells_E = case_E * len(NAMES) + bands_I[cases.relevant.items]
+    counts = np.bincount(cells_E, minlength=len(cases) * len(NAMES))
+    return counts.reshape(-1, len(NAMES))
 
 
 def _mean(values: np.ndarray) -> float:

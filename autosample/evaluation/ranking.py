@@ -1,4 +1,4 @@
-"""Rank the whole catalogue for users, and mark which of the top are held out."""
+"""Rank the whole catalogue for each case, and mark which of the top are right."""
 
 from __future__ import annotations
 
@@ -11,30 +11,32 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from autosample.core.types import History, Queries, Scorer
-from autosample.data.history import history_of
-from autosample.data.interactions import Bools, Interactions, Ints
+from autosample.data.interactions import Bools, Ints
+from autosample.evaluation.cases import Cases
 from autosample.evaluation.metrics import Metric, Values
-from autosample.kernels.top import Lists, empty, look, marked
+from autosample.kernels.top import empty, look, marked
 
-USERS, ITEMS = 256, 1024
-"""Users and items scored together: such a block of scores stays in the cache, where it
-is masked and looked through."""
+CASES, ITEMS = 256, 1024
+"""Cases and items scored together: such a block of scores stays in the cache, where it
+is masked and searched."""
 
 
 @dataclass(frozen=True)
 class Hits:
-    """For each user with held-out items, which ranks hold one of them."""
+    """The K best items of each of Q cases, and which of them are right answers."""
 
-    users_U: Ints
-    items_UK: NDArray[np.int32]
-    """What stands at each rank; -1 where nothing is left."""
-    hits_UK: Bools
-    relevant_U: Ints
-    """Number of held-out items."""
+    owners_Q: Ints
+    """The user of each case."""
+    items_QK: NDArray[np.int32]
+    """The item at each rank; -1 where no item is left."""
+    hits_QK: Bools
+    """Whether the item at each rank is a right answer."""
+    relevant_Q: Ints
+    """Number of right answers."""
 
     def values(self, metric: Metric) -> Values:
-        """Return the metric of each user: (U,)."""
-        return metric.of(self.hits_UK, self.relevant_U)
+        """Return the metric of each case: (Q,)."""
+        return metric.of(self.hits_QK, self.relevant_Q)
 
     def mean(self, metric: Metric) -> float:
         return float(self.values(metric).mean())
@@ -44,63 +46,60 @@ class Hits:
 
 
 class Ranking:
-    """Ranks held-out pairs among all items but the masked ones, again and again."""
+    """Ranks the same cases with one scorer after another."""
 
-    def __init__(
-        self,
-        held_out: Interactions,
-        masked: Interactions,
-        *,
-        k: int,
-        users: Ints | None = None,
-    ) -> None:
-        """Prepare for `users`, by default all with held-out items; K ranks each."""
-        held_out, masked = held_out.distinct, masked.distinct
-        with_any = np.flatnonzero(held_out.degrees_U)
-        self.users_U = with_any if users is None else np.intersect1d(users, with_any)
-        self.held_out, self.masked = _lists(held_out), _lists(masked)
-        self.relevant_U = held_out.degrees_U[self.users_U]
-        self.k = min(k, held_out.num_items)
-        self._history = history_of(masked)
-        self._scores = torch.empty(USERS * ITEMS)
+    def __init__(self, cases: Cases, *, k: int) -> None:
+        """Prepare to rank; `k` ranks per case, or as many as there are items."""
+        self.cases, self.k = cases, k
+        self._scores = torch.empty(CASES * ITEMS)
 
     @torch.no_grad()
     def hits(self, scorer: Scorer, tick: Callable[[], None] = lambda: None) -> Hits:
-        """Rank with a scorer; `tick` is called after each block of users.
+        """Rank with a scorer; `tick` is called after each block of cases.
 
-        Products run where the scorer is; masking and ranking on the CPU.
+        Products run where the scorer is; masking and ranking run on the CPU.
         """
         # Blocks of items, each with its rows side by side: products run faster so.
-        items = [rows.T.contiguous() for rows in torch.split(scorer.all_items(), ITEMS)]
-        shape = (len(self.users_U), self.k)
-        found_UK, hits_UK = np.empty(shape, np.int32), np.empty(shape, np.bool_)
-        for at in range(0, len(self.users_U), USERS):
-            users = self.users_U[at : at + USERS]
-            best_BK = self._block(scorer, items, users)
-            found_UK[at : at + USERS] = best_BK
-            hits_UK[at : at + USERS] = marked(best_BK, users, self.held_out)
+        all_items_ID = scorer.all_items()
+        blocks = [rows.T.contiguous() for rows in torch.split(all_items_ID, ITEMS)]
+        queries = _on(self.cases.queries, all_items_ID.device)
+        cases, k = self.cases, min(self.k, len(all_items_ID))
+        items_QK = np.empty((len(cases), k), np.int32)
+        hits_QK = np.empty((len(cases), k), np.bool_)
+        for first in range(0, len(cases), CASES):
+            block = slice(first, first + CASES)
+            rows_BD = scorer.queries(_part(queries, block)).scored
+            best_BK = self._best(rows_BD, blocks, cases.owners_Q[block], k)
+            at_B = np.arange(first, first + len(best_BK))
+            items_QK[block] = best_BK
+            hits_QK[block] = marked(best_BK, at_B, cases.relevant)
             tick()
-        return Hits(self.users_U, found_UK, hits_UK, self.relevant_U)
+        return Hits(cases.owners_Q, items_QK, hits_QK, cases.relevant_Q)
 
-    def _block(self, scorer: Scorer, items: list[Tensor], users: Ints) -> Ints:
-        """Return the best items, highest first: (B, K)."""
-        device = items[0].device
-        history = History(*(part.to(device) for part in self._history))
-        users_B = torch.from_numpy(users).to(device)
-        rows_BD = scorer.queries(Queries.of_users(history, users_B)).scored
-        best, first = empty(users, self.k, self.masked), 0
-        for items_DC in items:
+    def _best(
+        self, rows_BD: Tensor, blocks: list[Tensor], owners_B: Ints, k: int
+    ) -> Ints:
+        """Return the best items that are not masked, highest first: (B, K)."""
+        masked = self.cases.masked
+        best, first = empty(owners_B, k, masked), 0
+        for items_DC in blocks:
             count = items_DC.shape[1]
             if rows_BD.dtype is torch.float32 and rows_BD.device.type == "cpu":
-                scores_BC = self._scores[: len(users) * count].view(-1, count)
+                scores_BC = self._scores[: len(owners_B) * count].view(-1, count)
                 torch.mm(rows_BD, items_DC, out=scores_BC)
             else:
                 scores_BC = (rows_BD @ items_DC).float().cpu()
-            look(best, scores_BC.numpy(), first, users, self.masked)
+            look(best, scores_BC.numpy(), first, owners_B, masked)
             first += count
         return best.items
 
 
-def _lists(pairs: Interactions) -> Lists:
-    """Return the items of each user, ascending."""
-    return Lists(pairs.starts_U1, pairs.sorted_E)
+def _on(queries: Queries, device: torch.device) -> Queries:
+    history = History(*(tensor.to(device) for tensor in queries.history))
+    return Queries(queries.users_B.to(device), queries.ends_B.to(device), history)
+
+
+def _part(queries: Queries, block: slice) -> Queries:
+    return queries._replace(
+        users_B=queries.users_B[block], ends_B=queries.ends_B[block]
+    )

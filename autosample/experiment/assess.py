@@ -80,7 +80,7 @@ def assess(
         )
         if winner.was_refitted
         else None,
-        reach=reach(test, split.test, split.train, evaluation.metric.k),
+        reach=reach(test, ranking.cases, split.train, evaluation.metric.k),
         false_negatives=false_negatives(winner.final, models.before_refit, split),
         verification=verification,
         verdict=_judge(spec, winner.search, verification),

@@ -18,6 +18,7 @@ from autosample.core.config import Config
 from autosample.core.progress import Listener, Stage, silent
 from autosample.core.seeds import numpy_generator
 from autosample.data.dataset import Dataset
+from autosample.data.interactions import Ints
 from autosample.errors import SearchFailed
 from autosample.evaluation.agreement import kendall
 from autosample.evaluation.metrics import Metric, Values
@@ -126,7 +127,9 @@ def audit(
         raise SearchFailed(f"{name} won, and could not be trained from scratch")
     models = winner.models(split)
     returned, before = (float(measure(model).mean()) for model in models)
-    return _audit(spec, winner, truth, values, returned, before)
+    chosen, owners_Q = winner.search.chosen, ranking.cases.owners_Q
+    gap = _gap(spec, values, chosen, owners_Q)
+    return _audit(spec, winner, truth, values, gap, (returned, before))
 
 
 def _scale(listener: Listener) -> Listener:
@@ -160,12 +163,13 @@ def _audit(
     winner: Winner,
     truth: Mapping[Sampler, Sequence[TrialResult]],
     values: Mapping[Sampler, Values],
-    returned: float,
-    before_refit: float,
+    gap: Comparison | None,
+    means_on_test: tuple[float, float],
 ) -> Audit:
     result, cost = winner.search, winner.cost
+    returned, before_refit = means_on_test
     means = {sampler: float(array.mean()) for sampler, array in values.items()}
-    best = max(means, key=lambda sampler: means[sampler])
+    best = _find_best(values)
     measured = _measured(result)
     both = [sampler for sampler in means if sampler.label in measured]
     seconds = {s: _mean([r.seconds for r in results]) for s, results in truth.items()}
@@ -186,7 +190,7 @@ def _audit(
         chosen=result.chosen.label,
         best=best.label,
         regret=regret(means[result.chosen], means[best]),
-        gap=_gap(spec, values, result.chosen, best),
+        gap=gap,
         agreement=kendall(
             [measured[sampler.label] for sampler in both],
             [means[sampler] for sampler in both],
@@ -216,13 +220,24 @@ def regret(chosen: float, best: float) -> float:
 
 
 def _gap(
-    spec: SearchSpec, values: Mapping[Sampler, Values], chosen: Sampler, best: Sampler
+    spec: SearchSpec,
+    values: Mapping[Sampler, Values],
+    chosen: Sampler,
+    owners_Q: Ints,
 ) -> Comparison | None:
+    """Compare the chosen sampler with the best; None where it is the best."""
+    best = _find_best(values)
     if chosen == best:
         return None
     rng = numpy_generator(spec.training.seed, "bootstrap", "audit")
     noise = seed_noise(list(values.values()))
-    return compare_replicates(values[chosen], values[best], noise, rng)
+    return compare_replicates(
+        values[chosen], values[best], noise, rng, owners_Q=owners_Q
+    )
+
+
+def _find_best(values: Mapping[Sampler, Values]) -> Sampler:
+    return max(values, key=lambda sampler: float(values[sampler].mean()))
 
 
 def _mean(values: Sequence[float]) -> float:

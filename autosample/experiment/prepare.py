@@ -5,6 +5,7 @@ from __future__ import annotations
 from autosample.data.dataset import Dataset
 from autosample.data.splits import Split, default_split
 from autosample.errors import SpecError
+from autosample.evaluation.cases import cases_of
 from autosample.evaluation.metrics import Metric
 from autosample.evaluation.ranking import Ranking
 from autosample.spec import SearchSpec
@@ -32,11 +33,10 @@ def metrics_of(spec: SearchSpec) -> list[Metric]:
 
 
 def open_test_split(split: Split, k: int) -> Ranking:
-    """Return the ranking of the test users; all known pairs, those of validation
-    included, are masked."""
-    return Ranking(split.test, split.known, k=k)
+    """Return the ranking of the test cases, whose histories include validation."""
+    return Ranking(cases_of(split, "test"), k=k)
 
 
 def open_valid_split(split: Split, k: int) -> Ranking:
-    """Return the ranking of all validation users; training pairs are masked."""
-    return Ranking(split.valid, split.train, k=k)
+    """Return the ranking of all validation cases."""
+    return Ranking(cases_of(split, "valid"), k=k)

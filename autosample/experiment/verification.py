@@ -15,6 +15,7 @@ import numpy as np
 
 from autosample.core.config import Config
 from autosample.core.seeds import numpy_generator
+from autosample.data.interactions import Ints
 from autosample.evaluation.metrics import Metric, Values
 from autosample.evaluation.ranking import Hits
 from autosample.evaluation.replicates import (
@@ -132,6 +133,7 @@ class Judge:
     ) -> Verification:
         """Compare what the trainings of a contest led to."""
         hits = {role: self.rank(each) for role, each in models.items()}
+        owners_Q = hits[CHOSEN][0].owners_Q
         values = {
             role: np.stack([hit.values(self.metric) for hit in each])
             for role, each in hits.items()
@@ -145,15 +147,19 @@ class Judge:
             uniform=means.get(UNIFORM),
             runner_up=means.get(RUNNER_UP),
             runner_up_name=runner_up.sampler.label if runner_up else None,
-            gain=self._against(values, UNIFORM, noise),
-            over_runner_up=self._against(values, RUNNER_UP, noise),
+            gain=self._against(values, UNIFORM, noise, owners_Q),
+            over_runner_up=self._against(values, RUNNER_UP, noise, owners_Q),
             untuned=means.get(UNTUNED),
-            tuning_gain=self._against(values, UNTUNED, noise),
+            tuning_gain=self._against(values, UNTUNED, noise, owners_Q),
             cost=Cost().plus([each for some in results.values() for each in some]),
         )
 
     def _against(
-        self, values: Mapping[str, Values], role: str, noise: SeedNoise
+        self,
+        values: Mapping[str, Values],
+        role: str,
+        noise: SeedNoise,
+        owners_Q: Ints,
     ) -> Comparison | None:
         if role not in values:
             return None
@@ -162,5 +168,6 @@ class Judge:
             values[role],
             noise,
             numpy_generator(self.seed, "bootstrap", role),
+            owners_Q=owners_Q,
             comparisons=max(self.candidates - 1, 1),
         )

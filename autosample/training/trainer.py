@@ -14,7 +14,6 @@ from torch import Generator, Tensor
 
 from autosample.core.seeds import (
     derive,
-    numpy_generator,
     seeded,
 )
 from autosample.core.tensors import (
@@ -26,6 +25,7 @@ from autosample.core.types import Moment, Pairs
 from autosample.data.order import Batch
 from autosample.data.splits import Split
 from autosample.errors import TrainingDiverged
+from autosample.evaluation.cases import cases_of
 from autosample.evaluation.metrics import Metric, Values
 from autosample.evaluation.ranking import Ranking
 from autosample.models.base import Model
@@ -125,7 +125,8 @@ class Trainer:
         )
         self.users_E = torch.from_numpy(owners_E).to(self.device)
         self.items_E = torch.from_numpy(train.items_E.copy()).to(self.device)
-        self.ranking = valid_ranking(split, settings, metric)
+        cases = cases_of(split, "valid", most_users=settings.valid_users)
+        self.ranking = Ranking(cases, k=metric.k)
         if supernet.kept.learns:
             with torch.no_grad():
                 supernet.kept.build_makers(model().all_items()[:1])
@@ -223,7 +224,7 @@ class Trainer:
 
         Without validation users the latest parameters count as the best.
         """
-        if len(self.ranking.users_U) == 0:
+        if len(self.ranking.cases) == 0:
             self._keep()
             return
         with torch.no_grad():
@@ -257,6 +258,9 @@ class Trainer:
         state["counts"] = torch.tensor([self.epoch, self.stale])
         state["values"] = torch.from_numpy(self.values_U)
         state["best_values"] = torch.from_numpy(self.best_values_U.copy())
+        clusters_Q = self.ranking.cases.clusters_Q
+        if clusters_Q is not None:
+            state["owners"] = torch.from_numpy(clusters_Q)
         state["best"] = torch.tensor([self.best], dtype=torch.float64)
         return state
 
@@ -291,13 +295,3 @@ def _copy(state: Mapping[str, Tensor]) -> State:
 def under(state: State, prefix: str) -> State:
     """Return the tensors whose names begin with a prefix, named without it."""
     return {n.removeprefix(prefix): t for n, t in state.items() if n.startswith(prefix)}
-
-
-def valid_ranking(split: Split, settings: Training, metric: Metric) -> Ranking:
-    """Return the ranking of the validation users that decides when training stops."""
-    users = np.flatnonzero(split.valid.degrees_U)
-    if settings.valid_users is not None and len(users) > settings.valid_users:
-        # The same users for every seed, so that trainings can be compared.
-        rng = numpy_generator(0, "valid users")
-        users = rng.choice(users, settings.valid_users, replace=False)
-    return Ranking(split.valid, split.train, k=metric.k, users=users)

@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import save
 
 from autosample.core.tensors import State, from_bytes
+from autosample.data.interactions import Ints
 from autosample.data.splits import Split
 from autosample.errors import SearchFailed
 from autosample.evaluation.metrics import Values
@@ -43,6 +44,8 @@ class TrialResult:
     """Why it failed, where it diverged; None: it did not."""
     reused: bool = False
     """Whether it was taken from an earlier search instead of run."""
+    owners_Q: Ints | None = None
+    """The user of each value of `last_U` and `best_U`; None: each is another user's."""
 
     @classmethod
     def of(
@@ -64,6 +67,7 @@ class TrialResult:
             best_epoch=epochs - since_best,
             fetch=lambda: state,
             error=error,
+            owners_Q=state["owners"].numpy() if "owners" in state else None,
         )
 
     def load_state(self) -> State:
@@ -134,6 +138,8 @@ class TrialResult:
             "best": torch.tensor([self.best], dtype=torch.float64),
             "counts": torch.tensor([self.total_epochs, since_best]),
         }
+        if self.owners_Q is not None:
+            few["owners"] = torch.from_numpy(self.owners_Q)
         return replace(self, fetch=lambda: few)
 
     def after(self, epochs: int) -> TrialResult:

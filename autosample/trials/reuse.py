@@ -19,7 +19,7 @@ from uuid import uuid4
 from platformdirs import user_cache_path
 from safetensors import SafetensorError
 
-from autosample.data.splits import Split
+from autosample.data.splits import EvaluationProtocol, Split
 from autosample.trials.result import TrialResult
 from autosample.trials.runner import (
     OnEpoch,
@@ -111,6 +111,8 @@ class ReusingRunner:
     def __init__(self, runner: TrialRunner, split: Split, store: TrainingStore) -> None:
         self.runner, self.store = runner, store
         self._data = f"{split.train.fingerprint}/{split.valid.fingerprint}"
+        if split.protocol != EvaluationProtocol():
+            self._data += f"/{split.protocol.label}"
 
     @property
     def parallel(self) -> int:

@@ -116,11 +116,11 @@ def _report(best: Tried, ranked: Sequence[Tried]) -> CandidateReport:
     gap = None
     # A training that was stopped at a milestone was not trained as long as another.
     if uniform is not None and best is not uniform and best.over and uniform.over:
-        gap = compare(best.result.best_U, uniform.result.best_U)
+        gap = compare(best.result.best_U, uniform.result.best_U, best.result.owners_Q)
     return CandidateReport(
         sampler=best.sampler,
         name=best.sampler.label,
-        metric=estimate(best.result.best_U),
+        metric=estimate(best.result.best_U, best.result.owners_Q),
         epochs=len(best.result.history),
         versus_uniform=gap,
         weight=float(best is ranked[0]),

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import ceil, exp, log2
 
+from autosample.data.interactions import Ints
 from autosample.evaluation.metrics import Values
 from autosample.evaluation.significance import Comparison, compare, estimate
 from autosample.samplers import Sampler, UniformSampler
@@ -46,6 +47,12 @@ class Branch:
         return self.result.last_U
 
     @property
+    def owners_Q(self) -> Ints | None:
+        """The user of each value; None: each is another user's."""
+        assert self.result is not None
+        return self.result.owners_Q
+
+    @property
     def metric(self) -> float:
         """Mean validation metric after the last rung."""
         return float(self.values_U.mean())
@@ -53,7 +60,7 @@ class Branch:
     @property
     def interval(self) -> tuple[float, float]:
         """The ends of the metric's 95 % confidence interval over users."""
-        metric = estimate(self.values_U)
+        metric = estimate(self.values_U, self.owners_Q)
         return round(metric.low, 6), round(metric.high, 6)
 
     def extend(self, result: TrialResult | None) -> Branch:
@@ -114,6 +121,7 @@ def _is_surely_worse(
     gap = compare(
         branch.values_U,
         leader.values_U,
+        branch.owners_Q,
         comparisons=comparisons,
         confidence=confidence,
     )
@@ -135,6 +143,6 @@ def weigh(ranked: list[Branch]) -> list[Branch]:
 
 def _errors_behind(branch: Branch, leader: Branch) -> float:
     """Return the gap to the leader in standard errors."""
-    gap = compare(leader.values_U, branch.values_U)
+    gap = compare(leader.values_U, branch.values_U, branch.owners_Q)
     error = (gap.high - gap.low) / 2 / 1.96
     return gap.difference / error if error > 0 else 0.0

@@ -70,11 +70,16 @@ def _report(
     uniform = next((s for s in sound if isinstance(s, UniformSampler)), None)
     values_U, gap = sound.get(sampler), None
     if values_U is not None and uniform is not None and sampler != uniform:
-        gap = compare(values_U, sound[uniform], comparisons=max(len(sound) - 1, 1))
+        gap = compare(
+            values_U,
+            sound[uniform],
+            results[0].owners_Q,
+            comparisons=max(len(sound) - 1, 1),
+        )
     return CandidateReport(
         sampler=sampler,
         name=sampler.label,
-        metric=None if values_U is None else estimate(values_U),
+        metric=None if values_U is None else estimate(values_U, results[0].owners_Q),
         epochs=sum(len(result.history) for result in results),
         versus_uniform=gap,
         weight=float(sampler == chosen),

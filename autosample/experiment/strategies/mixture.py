@@ -26,7 +26,8 @@ def learn_mixture(ledger: Ledger, settings: Mixture) -> SearchResult:
     for epoch in result.history:
         weights = _by_label(samplers, epoch.weights)
         ledger.trace.append(WeightsLearned(epoch=epoch.number, weights=weights))
-    metric = MetricMean.model_validate(estimate(result.last_U).model_dump())
+    measured = estimate(result.last_U, result.owners_Q)
+    metric = MetricMean.model_validate(measured.model_dump())
     ledger.note(SupernetTrained(metric=metric))
     weights_K = result.history[-1].weights
     heaviest_first = sorted(range(len(samplers)), key=lambda k: -weights_K[k])

@@ -113,7 +113,10 @@ def _compare_with_uniform(branches: list[Branch]) -> list[Branch]:
         else replace(
             branch,
             versus_uniform=compare(
-                branch.values_U, uniform.values_U, comparisons=comparisons
+                branch.values_U,
+                uniform.values_U,
+                branch.owners_Q,
+                comparisons=comparisons,
             ),
             versus_uniform_after=after,
         )
@@ -218,7 +221,7 @@ def _report(branch: Branch, warmup: int) -> CandidateReport:
     return CandidateReport(
         sampler=branch.sampler,
         name=branch.sampler.label,
-        metric=estimate(branch.values_U) if branch.result else None,
+        metric=estimate(branch.values_U, branch.owners_Q) if branch.result else None,
         epochs=warmup + len(branch.curve) if branch.result else 0,
         versus_uniform=branch.versus_uniform,
         versus_uniform_after=after and warmup + after,

@@ -106,7 +106,7 @@ def _setting(tried: Tried) -> Setting:
         sampler=tried.sampler,
         learning_rate=training.learning_rate,
         l2=training.l2,
-        valid=estimate(tried.result.best_U),
+        valid=estimate(tried.result.best_U, tried.result.owners_Q),
         epochs=len(tried.result.history),
     )
 
@@ -118,5 +118,8 @@ def _shown(setting: Setting) -> TunedSampler:
 
 def _gain(ours: Tried, theirs: Tried, comparisons: int) -> Comparison:
     return compare(
-        ours.result.best_U, theirs.result.best_U, comparisons=max(comparisons, 1)
+        ours.result.best_U,
+        theirs.result.best_U,
+        ours.result.owners_Q,
+        comparisons=max(comparisons, 1),
     )

@@ -195,3 +195,9 @@ def test_what_a_sampler_has_learned_is_in_the_bundle(tmp_path: Path) -> None:
         assert tensor.shape == (64, 64)
     loaded = autosample.load(tmp_path / "bundle")
     assert len(loaded.recommend(dataset.users[0].as_py(), k=3)) == 3
+
+
+def test_a_bundle_of_schema_1_from_an_earlier_version_still_loads() -> None:
+    loaded = autosample.load(Path(__file__).parent / "schema-1.zip")
+    user = loaded.users[0].as_py()
+    assert loaded.recommend(user, k=1)

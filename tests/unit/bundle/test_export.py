@@ -14,6 +14,7 @@ from autosample.bundle.export import pytorch, recbole
 from autosample.data.splits import RandomSplit
 from autosample.data.synthetic import Synthetic
 from autosample.errors import SpecError
+from autosample.evaluation.cases import make_cases
 from autosample.evaluation.metrics import Metric
 from autosample.evaluation.ranking import Ranking
 from autosample.models.mf import TableScorer
@@ -66,8 +67,8 @@ def test_an_exported_loop_learns_and_repeats_itself() -> None:
     code = pytorch(DNS(pool=4))
     first, again = (train(code, width=16, epochs=25) for _ in range(2))
     assert all(torch.equal(*each) for each in zip(first, again, strict=True))
-    hits = Ranking(SPLIT.valid, TRAIN, k=20).hits(TableScorer(*first))
-    untrained = Ranking(SPLIT.valid, TRAIN, k=20).hits(
+    hits = Ranking(make_cases(SPLIT.valid, TRAIN), k=20).hits(TableScorer(*first))
+    untrained = Ranking(make_cases(SPLIT.valid, TRAIN), k=20).hits(
         TableScorer(*train(code, width=16, epochs=0))
     )
     metric = Metric("ndcg@20")

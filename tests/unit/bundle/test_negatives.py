@@ -13,6 +13,7 @@ from autosample.bundle.negatives import Negatives
 from autosample.data.splits import RandomSplit
 from autosample.data.synthetic import Synthetic
 from autosample.errors import SpecError
+from autosample.evaluation.cases import make_cases
 from autosample.evaluation.metrics import Metric
 from autosample.evaluation.ranking import Ranking
 from autosample.models.mf import TableScorer
@@ -134,7 +135,7 @@ def test_a_plain_loop_learns_with_it() -> None:
 
 
 def _ndcg(users: nn.Embedding, items: nn.Embedding) -> float:
-    hits = Ranking(SPLIT.valid, SPLIT.train, k=20).hits(
+    hits = Ranking(make_cases(SPLIT.valid, SPLIT.train), k=20).hits(
         TableScorer(users.weight.detach(), items.weight.detach())
     )
     return float(hits.values(Metric("ndcg@20")).mean())

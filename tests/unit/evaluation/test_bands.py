@@ -5,6 +5,7 @@ import pytest
 
 from autosample.data.interactions import Interactions
 from autosample.evaluation.bands import bands_of, reach
+from autosample.evaluation.cases import make_cases
 from autosample.evaluation.ranking import Hits
 
 
@@ -29,12 +30,12 @@ def test_each_band_is_judged_by_its_own_items() -> None:
     held_out = pairs([5], [2, 3], [1], [1, 4], [])
     ranked = np.array([[1, 5], [2, 4], [1, 0], [4, 5]], np.int32)
     hits = Hits(
-        users_U=np.arange(4),
-        items_UK=ranked,
-        hits_UK=np.array([[False, True], [True, False], [True, False], [True, False]]),
-        relevant_U=np.array([1, 2, 1, 2]),
+        owners_Q=np.arange(4),
+        items_QK=ranked,
+        hits_QK=np.array([[False, True], [True, False], [True, False], [True, False]]),
+        relevant_Q=np.array([1, 2, 1, 2]),
     )
-    found = reach(hits, held_out, TRAIN, k=2)
+    found = reach(hits, make_cases(held_out, TRAIN), TRAIN, k=2)
     head, middle, tail = found.bands
     assert (head.items, middle.items, tail.items) == (1, 1, 4)
     assert (head.users, middle.users, tail.users) == (0, 2, 3)
@@ -52,12 +53,12 @@ def test_each_band_is_judged_by_its_own_items() -> None:
 
 def test_ranks_that_stay_empty_recommend_nothing() -> None:
     hits = Hits(
-        users_U=np.array([0]),
-        items_UK=np.array([[5, -1]], np.int32),
-        hits_UK=np.array([[True, False]]),
-        relevant_U=np.array([1]),
+        owners_Q=np.array([0]),
+        items_QK=np.array([[5, -1]], np.int32),
+        hits_QK=np.array([[True, False]]),
+        relevant_Q=np.array([1]),
     )
-    found = reach(hits, pairs([5], [], [], [], []), TRAIN, k=2)
+    found = reach(hits, make_cases(pairs([5], [], [], [], []), TRAIN), TRAIN, k=2)
     assert found.coverage == pytest.approx(1 / 6)
     assert found.bands[2].recommended == 1.0
     assert found.popularity == 0.0

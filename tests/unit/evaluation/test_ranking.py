@@ -5,8 +5,9 @@ from autosample.core.types import Queries, Rows
 from autosample.data.history import history_of
 from autosample.data.splits import RandomSplit
 from autosample.data.synthetic import Synthetic
+from autosample.evaluation.cases import make_cases
 from autosample.evaluation.metrics import Metric
-from autosample.evaluation.ranking import USERS, Ranking
+from autosample.evaluation.ranking import CASES, Ranking
 from autosample.models import MF
 
 SPLIT = RandomSplit().apply(Synthetic(users=300, items=120).build().dataset, seed=0)
@@ -14,27 +15,27 @@ SPLIT = RandomSplit().apply(Synthetic(users=300, items=120).build().dataset, see
 
 def test_ranking_agrees_with_sorting_every_users_items() -> None:
     model = MF(width=8).build(SPLIT.train, torch.Generator().manual_seed(0))
-    found = Ranking(SPLIT.test, SPLIT.train, k=10).hits(model())
-    assert len(found.users_U) > USERS  # more than one block
+    found = Ranking(make_cases(SPLIT.test, SPLIT.train), k=10).hits(model())
+    assert len(found.owners_Q) > CASES  # more than one block
     scorer = model()
-    users = torch.from_numpy(found.users_U)
+    users = torch.from_numpy(found.owners_Q)
     with torch.no_grad():
         queries = Queries.of_users(history_of(SPLIT.train), users)
         scores = (scorer.queries(queries).scored @ scorer.all_items().T).numpy()
-    for row, user in enumerate(found.users_U.tolist()):
+    for row, user in enumerate(found.owners_Q.tolist()):
         trained = set(SPLIT.train.items_of(user).tolist())
         order = [i for i in np.argsort(-scores[row]).tolist() if i not in trained]
         held = set(SPLIT.test.items_of(user).tolist())
-        assert found.hits_UK[row].tolist() == [item in held for item in order[:10]]
-        assert found.relevant_U[row] == len(held)
+        assert found.hits_QK[row].tolist() == [item in held for item in order[:10]]
+        assert found.relevant_Q[row] == len(held)
 
 
 def test_a_training_item_is_never_a_hit_however_high_it_scores() -> None:
     model = MF(width=8).build(SPLIT.train, torch.Generator().manual_seed(0))
-    hits = Ranking(SPLIT.train, SPLIT.train, k=10).hits(model())
+    hits = Ranking(make_cases(SPLIT.train, SPLIT.train), k=10).hits(model())
     # Everything held out is masked: only users with under 10 items left see any.
-    left = SPLIT.train.num_items - SPLIT.train.degrees_U[hits.users_U]
-    assert not hits.hits_UK[left >= 10].any()
+    left = SPLIT.train.num_items - SPLIT.train.degrees_U[hits.owners_Q]
+    assert not hits.hits_QK[left >= 10].any()
 
 
 def test_a_perfect_model_scores_one() -> None:
@@ -52,7 +53,7 @@ def test_a_perfect_model_scores_one() -> None:
         def all_items(self) -> torch.Tensor:
             return torch.eye(held.num_items)
 
-    hits = Ranking(held, SPLIT.train, k=20).hits(Oracle())  # type: ignore[arg-type]
+    hits = Ranking(make_cases(held, SPLIT.train), k=20).hits(Oracle())  # type: ignore[arg-type]
     assert hits.mean(Metric("ndcg@20")) == 1.0
     assert hits.mean(Metric("mrr@20")) == 1.0
 
@@ -60,5 +61,6 @@ def test_a_perfect_model_scores_one() -> None:
 def test_only_the_asked_users_are_ranked() -> None:
     model = MF(width=8).build(SPLIT.train, torch.Generator().manual_seed(0))
     some = np.array([3, 7, 11])
-    hits = Ranking(SPLIT.test, SPLIT.train, k=5, users=some).hits(model())
-    assert set(hits.users_U.tolist()) <= {3, 7, 11}
+    cases = make_cases(SPLIT.test, SPLIT.train, users=some)
+    hits = Ranking(cases, k=5).hits(model())
+    assert set(hits.owners_Q.tolist()) <= {3, 7, 11}

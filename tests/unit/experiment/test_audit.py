@@ -10,6 +10,7 @@ import pytest
 
 from autosample.core.progress import Progress
 from autosample.data.synthetic import Synthetic
+from autosample.evaluation.cases import make_cases
 from autosample.evaluation.metrics import Metric
 from autosample.evaluation.ranking import Ranking
 from autosample.experiment.audit import audit
@@ -34,7 +35,7 @@ def test_an_audit_compares_with_trainings_from_scratch() -> None:
     told: list[Progress] = []
     found = audit(SPEC, DATA, tell=told.append)
     split = prepare(SPEC, DATA)
-    ranking = Ranking(split.test, split.known, k=20)
+    ranking = Ranking(make_cases(split.test, split.known), k=20)
     ledger = Ledger(SPEC, InProcessRunner(split))
     truth = {}
     for sampler in SPEC.samplers:

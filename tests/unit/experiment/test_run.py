@@ -14,6 +14,7 @@ from autosample.data.splits import RandomSplit
 from autosample.data.synthetic import Synthetic
 from autosample.errors import DataError, SpecError
 from autosample.evaluation import ranking
+from autosample.evaluation.cases import Cases, make_cases
 from autosample.evaluation.metrics import Metric
 from autosample.evaluation.ranking import Ranking
 from autosample.experiment.verdict import Basis
@@ -42,7 +43,7 @@ def test_the_reported_test_metric_is_that_of_the_returned_model() -> None:
     result = autosample.search(DATA, **SMALL)
     outcome = result.outcome
     split = RandomSplit().apply(DATA, seed=0)
-    hits = Ranking(split.test, split.known, k=20).hits(outcome.model())
+    hits = Ranking(make_cases(split.test, split.known), k=20).hits(outcome.model())
     assert result.report.test["ndcg@20"] == pytest.approx(hits.mean(Metric("ndcg@20")))
 
 
@@ -55,10 +56,10 @@ def test_the_test_split_is_opened_once_at_the_end(
     told: list[Progress] = []
     plain = Ranking.__init__
 
-    def spy(self: Ranking, held_out: Any, *args: Any, **kw: Any) -> None:
-        if held_out.fingerprint == split.test.fingerprint:
+    def spy(self: Ranking, cases: Cases, *, k: int) -> None:
+        if np.array_equal(cases.relevant.items, split.test.items_E):
             opened.append(len(told))
-        plain(self, held_out, *args, **kw)
+        plain(self, cases, k=k)
 
     monkeypatch.setattr(ranking.Ranking, "__init__", spy)
     autosample.search(DATA, tell=told.append, **SMALL)
