@@ -37,8 +37,15 @@ os.environ["AUTOSAMPLE_TRAININGS"] = _KEPT.name
 torch.set_num_threads(1)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the longest files first, so that all processes end at about the same time."""
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> None:
+    """Leave out what needs a GPU where there is none, and run the longest files first,
+    so that all processes end at about the same time."""
+    if not torch.cuda.is_available():
+        left_out = [item for item in items if item.get_closest_marker("gpu")]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if not item.get_closest_marker("gpu")]
     items.sort(key=lambda item: place_of(item.nodeid))
 
 
