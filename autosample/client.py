@@ -295,8 +295,8 @@ def _progress(job: Json, rows: list[Json]) -> Iterator[Progress]:
 
 def _wait(response: httpx2.Response) -> float:
     """Return the seconds that the service asks us to wait, within reason."""
-    told = response.headers.get("Retry-After", "")
-    return min(float(told), LONGEST) if told.isdigit() else 1.0
+    seconds = response.headers.get("Retry-After", "")
+    return min(float(seconds), LONGEST) if seconds.isdigit() else 1.0
 
 
 def _problem(response: httpx2.Response) -> ServiceError:

@@ -156,7 +156,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", action="append", choices=sorted(JOBS))
     parser.add_argument("--verify", metavar="KIND")
-    parser.add_argument("--epochs", type=int, help="passes of a training at most")
+    parser.add_argument(
+        "--epochs", type=int, help="largest number of epochs of a training"
+    )
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
     found = []

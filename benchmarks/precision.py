@@ -1,6 +1,6 @@
 """How often scores of half the bits choose another negative.
 
-`python -m benchmarks.precision --data gowalla`: trains MF for a few passes, draws pools
+`python -m benchmarks.precision --data gowalla`: trains MF for a few epochs, draws pools
 of 32 and tells in which share of pairs the hardest item is another one when rows are
 rounded to bfloat16 (products summed in float32, as tensor cores do).
 """

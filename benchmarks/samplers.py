@@ -1,11 +1,11 @@
-"""Every sampler's negatives a second and cost of a step, against uniform sampling.
+"""Every sampler's negatives per second and cost per step, against uniform sampling.
 
     python -m benchmarks.samplers [--model lightgcn] [--data gowalla] [--steps 30]
                                   [--kinds dns,ahns] [--out F]
 
 Presets as published. One thread; rounds are interleaved, so that a drift of the machine
-meets all alike; medians. `negatives/s` is drawing, scoring and choosing alone; a step
-is all of it, forward, backward and the optimiser's; `prepare` comes before each pass.
+meets all samplers; figures are medians. `negatives/s` is drawing, scoring and choosing
+alone; a step also has forward, backward and optimiser; `prepare` runs once per epoch.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def _seconds(work: Callable[[], object]) -> float:
 
 
 def timed(spec: SearchSpec, split: Split, sampler: Sampler) -> Timed:
-    """Set a training up, in the middle of its passes."""
+    """Set a training up, in the middle of its epochs."""
     began = time.perf_counter()
     trainer, _ = set_up(Request(recipe.trial(spec, sampler.label, [sampler])), split)
     built = time.perf_counter() - began

@@ -50,7 +50,7 @@ RESULT = Path("benchmarks/results/speed.json")
 PEERS = Path(".venv-peers/bin/python")
 EPOCHS = 5
 LIGHTGCN_BATCHES = 60
-"""Of LightGCN's epoch so many batches are timed: all of them cost the same."""
+"""Number of batches of LightGCN's epoch that are timed: all batches cost the same."""
 
 
 def trainer(split: Split, samplers: Sequence[Sampler], **fields: Any) -> Trainer:

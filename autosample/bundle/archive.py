@@ -27,19 +27,19 @@ REQUIRED = (
 
 
 def verify(folder: Path) -> dict[str, Any]:
-    """Return the manifest of a sound bundle; BundleError on any change to it."""
+    """Return the manifest of a bundle; raises BundleError if any file was changed."""
     path = folder / MANIFEST
     try:
         manifest: dict[str, Any] = json.loads(path.read_text())
         files: dict[str, dict[str, Any]] = manifest["files"]
-        told = (manifest["schema"], manifest["digest"])
+        schema, digest = manifest["schema"], manifest["digest"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BundleError(
             f"{folder} is not a bundle: no readable {MANIFEST}"
         ) from error
-    if told[0] != SCHEMA:
-        raise BundleError(f"bundle schema {told[0]} is not known here, only {SCHEMA}")
-    if told[1] != _digest_of(files):
+    if schema != SCHEMA:
+        raise BundleError(f"bundle schema {schema} is not known here, only {SCHEMA}")
+    if digest != _digest_of(files):
         raise BundleError(f"{MANIFEST} has been altered: its digest does not fit")
     _check_files(folder, files)
     return manifest

@@ -73,26 +73,26 @@ def pytorch(sampler: Sampler) -> str:
 
 
 def recbole(sampler: Sampler) -> str:
-    """Return the part of a RecBole 1.1+ configuration (YAML) that draws the same.
+    """Return a sampler as part of a RecBole 1.1+ configuration (YAML).
 
     RecBole knows two laws, uniform and a power of popularity, and the hardest of a pool
-    of either for one negative a pair. Raises SpecError on all else, with what to do.
+    of either for one negative per pair. Raises SpecError for all other samplers.
     """
     laws = {
         UniformSampler: _uniform,
         PopularitySampler: _popularity,
         DNS: _hardest,
     }
-    told = next(
+    arguments = next(
         (write(sampler) for kind, write in laws.items() if type(sampler) is kind), None
     )
-    if told is None:
+    if arguments is None:
         raise SpecError(
             f"RecBole's configuration cannot express {sampler.label}: it has uniform,"
             " popularity and dns with one negative alone; export to pytorch instead, or"
             " search with --candidates uniform,popularity,dns"
         )
-    lines = "".join(f"  {name}: {value}\n" for name, value in told.items())
+    lines = "".join(f"  {name}: {value}\n" for name, value in arguments.items())
     return f"# {sampler.label}\ntrain_neg_sample_args:\n{lines}"
 
 

@@ -86,7 +86,7 @@ class Negatives:
         epoch: int = 0,
         epochs: int = 1,
     ) -> None:
-        """Begin a pass with the model as it stands: rows of users (U, D) and of items
+        """Begin an epoch with the model as it stands: rows of users (U, D) and of items
         (I, D), whose inner products are its scores.
 
         Rows are looked at, not copied: what an optimizer does to them in place is seen

@@ -1,4 +1,4 @@
-"""The base class of all settings, and pydantic's complaints about them in one line."""
+"""The base class of all settings, and a description of their errors in one line."""
 
 from __future__ import annotations
 

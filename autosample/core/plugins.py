@@ -1,4 +1,4 @@
-"""What a spec may name, ours and third parties': found once, when first needed.
+"""Registries of what a spec may name, built in or from installed packages.
 
 A package adds a sampler, model, loss or strategy by an entry point in the group
 `autosample.samplers`, `autosample.models`, `autosample.losses` or
@@ -25,7 +25,7 @@ T = TypeVar("T", bound=Config)
 
 
 class Registry(Generic[T]):
-    """All classes of one group; as an annotation, their union told apart by `kind`.
+    """All classes of one group; as an annotation, their union discriminated by `kind`.
 
     Schemas are built on first use, not on import: a plug-in may import what it extends.
     """

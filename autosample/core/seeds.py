@@ -1,4 +1,4 @@
-"""One seed a spec; every use of chance gets a stream of its own, by name.
+"""One seed per spec; every use of chance gets a stream of its own, by name.
 
 Streams do not depend on the order in which they are asked for, so a part that draws
 more, or is added, changes nothing elsewhere.

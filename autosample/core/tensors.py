@@ -32,7 +32,7 @@ def optimizer_state(optimizer: torch.optim.Optimizer) -> State:
 
 
 def load_optimizer(optimizer: torch.optim.Optimizer, state: State) -> None:
-    """Give an optimiser back what `optimizer_state` took, if there is any."""
+    """Restore the tensors that `optimizer_state` returned, if there are any."""
     values: dict[int, dict[str, Tensor]] = {}
     for name, tensor in state.items():
         if name.startswith("optimizer."):

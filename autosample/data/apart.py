@@ -1,7 +1,8 @@
-"""Reads what somebody uploaded in a process of its own, within limits.
+"""Read an uploaded file in a process of its own, within limits.
 
-A Parquet file of a few hundred bytes can ask for gigabytes, a gzip of a few KiB unpack
-to them, and a parser may crash. Here that ends the child, and the parent says why.
+A Parquet file of a few hundred bytes can ask for gigabytes, a gzip file of a few KiB
+can unpack to gigabytes, and a parser may crash. Each of these ends only the child
+process, and the parent says why.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from autosample.data.preview import Preview, preview
 from autosample.errors import DataError
 
 BAD, TOO_MUCH = 3, 4
-"""Exit codes: what was read breaks a rule, or needs too much memory."""
+"""Exit codes of the child: the file breaks a rule, or needs too much memory."""
 
 
 def read_apart(
@@ -36,28 +37,31 @@ def read_apart(
     `folder` is a new one for what was read; `memory` is in bytes of address space.
     Raises DataError, also where a limit was met or the reader crashed.
     """
-    asked = {
+    request = {
         "paths": [str(path) for path in paths],
         "options": options.model_dump(mode="json"),
         "folder": str(folder),
     }
-    _apart(asked, memory, seconds)
+    _run_child(request, memory, seconds)
     return Dataset.load(folder)
 
 
 def preview_apart(path: Path, *, memory: int, seconds: float) -> Preview:
-    """Look at the beginning of a file, likewise."""
-    told = _apart({"preview": str(path)}, memory, seconds)
-    return Preview.model_validate_json(told)
+    """Return the preview of a file, as `preview` does.
+
+    `memory` is in bytes of address space. Raises DataError as `read_apart` does.
+    """
+    answer = _run_child({"preview": str(path)}, memory, seconds)
+    return Preview.model_validate_json(answer)
 
 
-def _apart(asked: Mapping[str, Any], memory: int, seconds: float) -> str:
-    """Run a child, and return what it told."""
+def _run_child(request: Mapping[str, Any], memory: int, seconds: float) -> str:
+    """Return what a child process prints in answer to a request."""
     command = [sys.executable, "-P", "-m", "autosample.data.apart"]
     try:
         done = subprocess.run(
             command,
-            input=json.dumps({**asked, "memory": memory}),
+            input=json.dumps({**request, "memory": memory}),
             capture_output=True,
             text=True,
             timeout=seconds,
@@ -79,12 +83,12 @@ def _apart(asked: Mapping[str, Any], memory: int, seconds: float) -> str:
 
 
 def _child() -> int:
-    asked = json.loads(sys.stdin.read())
-    limit = asked["memory"]
+    request = json.loads(sys.stdin.read())
+    limit = request["memory"]
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     try:
-        sys.stdout.write(_done(asked))
+        sys.stdout.write(_answer(request))
     except DataError as error:
         sys.stdout.write(json.dumps({"error": str(error)}))
         return BAD
@@ -93,13 +97,13 @@ def _child() -> int:
     return 0
 
 
-def _done(asked: Mapping[str, Any]) -> str:
-    if "preview" in asked:
-        return preview(Path(asked["preview"])).model_dump_json()
-    paths = [Path(path) for path in asked["paths"]]
-    options = ReadOptions.model_validate(asked["options"])
+def _answer(request: Mapping[str, Any]) -> str:
+    if "preview" in request:
+        return preview(Path(request["preview"])).model_dump_json()
+    paths = [Path(path) for path in request["paths"]]
+    options = ReadOptions.model_validate(request["options"])
     test = paths[1] if paths[1:] else None
-    load_dataset(paths[0], options, test=test).save(Path(asked["folder"]))
+    load_dataset(paths[0], options, test=test).save(Path(request["folder"]))
     return ""
 
 

@@ -1,4 +1,4 @@
-"""Filters of interactions; what they drop is counted by who calls them."""
+"""Filters of interactions; their callers count what they drop."""
 
 from __future__ import annotations
 

@@ -22,25 +22,27 @@ class ReadOptions(Config):
     """Column mapping and filters; every default suits a file with usual names."""
 
     format: Format | None = None
-    """None: told by content and name."""
+    """Format of the file. None: recognised by its content and its name."""
 
     user: str | None = Field(None, min_length=1)
     """Column of user ids: a name, or a position from 0 in a file without header."""
 
     item: str | None = Field(None, min_length=1)
-    """Column of item ids, likewise."""
+    """Column of item ids: a name, or a position from 0 in a file without header."""
 
     rating: str | None = Field(None, min_length=1)
-    """Column of ratings, likewise; used by `min_rating` alone."""
+    """Column of ratings: a name, or a position from 0 in a file without header. Only
+    `min_rating` uses it."""
 
     timestamp: str | None = Field(None, min_length=1)
-    """Column of times in seconds, likewise."""
+    """Column of times in seconds: a name, or a position from 0 in a file without
+    header."""
 
     header: bool | None = None
-    """Whether the first row names the columns; None: told by content."""
+    """Whether the first row names the columns. None: recognised by its content."""
 
     ordered: bool = False
-    """The rows (or the items of a line) stand in time order."""
+    """Whether the rows, or the items of a line, are in time order."""
 
     min_rating: float | None = None
     """Rows rated below this are dropped; None keeps every row as an interaction."""
@@ -51,4 +53,5 @@ class ReadOptions(Config):
     trained on can only be found by a ranking that does not mask the history."""
 
     k_core: NonNegativeInt = 0
-    """Users and items with fewer pairs are dropped, again and again; 0: none."""
+    """Drop users and items with fewer pairs, repeatedly until none is left; 0: drop
+    none."""

@@ -20,7 +20,7 @@ from autosample.errors import DataError
 
 ROWS = 6
 HEAD = 1 << 18
-"""Bytes of a text file that are looked at; callers need not send more of one."""
+"""Bytes of a text file that a preview reads; callers need not send more."""
 
 
 class Preview(Config):
@@ -28,19 +28,19 @@ class Preview(Config):
 
     format: Format
     header: bool
-    """Whether its first row names the columns."""
+    """Whether the first row of the file names the columns."""
     columns: tuple[str, ...]
-    """Names, or positions from 0."""
+    """Names of the columns, or their positions from 0 where there is no header."""
     rows: tuple[tuple[str, ...], ...]
-    """The first few."""
+    """The first rows of the file."""
     guessed: dict[str, str]
-    """Columns for user, item, rating and timestamp, where their names tell."""
+    """Columns of user, item, rating and timestamp that were recognised by name."""
 
 
 def preview(path: Path) -> Preview:
-    """Look at the beginning of a file, which may be cut off after `HEAD` bytes.
+    """Return the preview of a file, which may be cut off after `HEAD` bytes.
 
-    Raises DataError where nothing can be made of it.
+    Raises DataError where it is not a table.
     """
     raw = path.read_bytes()
     if raw.startswith(b"PAR1"):

@@ -70,7 +70,7 @@ class Synthetic(Config):
 
 @dataclass(frozen=True)
 class Planted:
-    """A made data set and the truth behind it."""
+    """A synthetic data set and the truth behind it."""
 
     dataset: Dataset
     hidden: Interactions

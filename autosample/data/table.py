@@ -1,4 +1,4 @@
-"""What a reader returns: columns as they stood in the file."""
+"""What a reader returns: the columns of a file, with its own ids."""
 
 from __future__ import annotations
 

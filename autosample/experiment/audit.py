@@ -70,10 +70,10 @@ class Audit(Config):
     best: str
     """Name of the candidate that is best by truth."""
     regret: float
-    """1 - truth(chosen) / truth(best); 0 where they are the same."""
+    """1 - truth(chosen) / truth(best); 0 where the chosen candidate is the best."""
     gap: Comparison | None
-    """Chosen minus best, with an interval over users and seeds; None where they are
-    the same."""
+    """Chosen minus best, with an interval over users and seeds; None where the chosen
+    candidate is the best."""
     agreement: float | None
     """Kendall's tau between the search's order of candidates and the truth's."""
     returned: float

@@ -41,9 +41,9 @@ class FalseNegatives(Config):
 
 @torch.no_grad()
 def false_negatives(result: TrialResult, model: Model, split: Split) -> FalseNegatives:
-    """Draw for a random part of the training pairs, as the best pass of a training did.
+    """Draw for some random training pairs, as the best epoch of a training did.
 
-    `model` has the parameters of that pass.
+    `model` has the parameters of that epoch.
     """
     trial = result.trial
     [sampler] = trial.candidates

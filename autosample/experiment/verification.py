@@ -43,14 +43,14 @@ class Verification(Config):
     chosen: dict[str, float]
     """Mean of each metric."""
     uniform: dict[str, float] | None
-    """None where uniform is what was chosen."""
+    """Mean of each metric of uniform sampling; None where uniform was chosen."""
     runner_up: dict[str, float] | None
     runner_up_name: str | None
-    """None where there is none, or uniform is it."""
+    """Name of the runner-up; None where there is none, or it is uniform."""
     gain: Comparison | None
     """Chosen minus uniform, corrected for the number of candidates."""
     over_runner_up: Comparison | None
-    """Chosen minus runner-up, likewise."""
+    """Chosen minus runner-up, corrected for the number of candidates."""
     untuned: dict[str, float] | None = None
     """Chosen as it was listed, at the usual rates; None where nothing was tuned."""
     tuning_gain: Comparison | None = None

@@ -18,9 +18,9 @@ from autosample.kernels.draws import Seen, bitmap, contains, contains_columns
 class Observed:
     """Membership of training pairs, exact, and what proposals need to know of them.
 
-    On a CPU, kernels look into a hashed bitmap of about 32 bits a pair; only what it
-    cannot rule out, some 3 %, is searched for in the user's list. Elsewhere all is
-    searched for in sorted keys, in one operation that the host need not wait for.
+    On a CPU, kernels look into a hashed bitmap of about 32 bits per pair; only items
+    that it cannot rule out, some 3 %, are searched for in the user's list. On a GPU all
+    are searched for in sorted keys, in one operation that the host need not wait for.
     """
 
     def __init__(self, train: Interactions, device: torch.device | str = "cpu") -> None:
@@ -48,18 +48,18 @@ class Observed:
 
     @cached_property
     def keys_E(self) -> Tensor:
-        """user * I + item of every pair, ascending; eight bytes a pair, for those who
-        ask."""
+        """user * I + item of every pair, ascending; made on first use, eight bytes per
+        pair."""
         return torch.from_numpy(self.train.keys_E.copy()).to(self.device)
 
     @cached_property
     def items_E(self) -> Tensor:
-        """The items of the same."""
+        """The items of the pairs in the order of `keys_E`."""
         return self.keys_E % self.num_items
 
     @cached_property
     def seen(self) -> Seen:
-        """The same, for kernels, which draw until an item is unobserved.
+        """The observed pairs for kernels, which draw until an item is unobserved.
 
         Raises DataError where a user has observed every item.
         """

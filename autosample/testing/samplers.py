@@ -19,7 +19,7 @@ from autosample.training.supernet import StepLoss, Supernet
 from autosample.training.supernet.columns import ChosenSlots
 
 MOMENTS = (Moment(0, 10), Moment(5, 10), Moment(9, 10))
-"""The beginning, the middle and the end of a training of ten passes."""
+"""The beginning, the middle and the end of a training of ten epochs."""
 
 
 class SamplerContract:
@@ -39,7 +39,7 @@ class SamplerContract:
         return str(request.param)
 
     def net(self, device: str, moment: Moment = MOMENTS[0]) -> Supernet:
-        """Return a supernet of the sampler alone, as a pass begins."""
+        """Return a supernet of the sampler alone, as an epoch begins."""
         rng = torch.Generator().manual_seed(0)
         net = Supernet([self.sampler], Observed(toys.TRAIN, device), self.loss, rng=rng)
         net.begin(moment, lambda: toys.scorer(device=device), _generator(device, 0))
@@ -167,7 +167,7 @@ class SamplerContract:
         assert all(torch.equal(a, b) for a, b in zip(before, after, strict=True))
 
     def test_it_goes_on_from_a_checkpoint_to_the_last_bit(self, device: str) -> None:
-        """Two passes in a row, and one each side of a checkpoint."""
+        """Two epochs in a row equal one epoch on each side of a checkpoint."""
         whole, broken = self.net(device), self.net(device)
         rows = toys.scorer(device=device).all_items()
         resumed = self.net(device)

@@ -1,4 +1,4 @@
-"""One chart, as data for Plotly, and the table that says the same."""
+"""One chart: data for Plotly, and a table of the same numbers."""
 
 from __future__ import annotations
 

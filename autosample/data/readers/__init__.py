@@ -22,7 +22,7 @@ READERS: dict[Format, Reader] = {
 
 
 def read(path: Path, options: ReadOptions) -> Table:
-    """Read a file in the format asked for, or in the one its content tells."""
+    """Read a file in the format of the options, or in the one its content shows."""
     return READERS[options.format or tell_format(path)](path, options)
 
 
@@ -32,7 +32,7 @@ def tell_format(path: Path) -> Format:
 
 
 def format_of(raw: bytes, name: str) -> Format:
-    """Tell it from the bytes, of which the first rows are enough."""
+    """Tell the format from a name and from bytes; the first rows are enough."""
     name = name.lower().removesuffix(".gz")
     by_name = {".inter": Format.RECBOLE, ".tsv": Format.TSV, ".csv": Format.CSV}
     if raw.startswith(PARQUET_MAGIC) or name.endswith((".parquet", ".pq")):

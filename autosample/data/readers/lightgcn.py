@@ -1,7 +1,7 @@
 """The text form of LightGCN's data sets (He et al., 2020, arXiv:2002.02126).
 
-One line a user: its id, then the ids of its items, separated by spaces. A user
-without items may stand alone. With `ordered` the items of a line are in time order.
+One line per user: its id, then the ids of its items, separated by spaces. A line may
+hold a user without items. With `ordered` the items of a line are in time order.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """AdaSIR's pool (Chen et al., WWW 2022, doi:10.1145/3485447.3512075).
 
-Before each pass every user's draws are resampled by importance, and half of the kept
+Before each epoch every user's draws are resampled by importance, and half of the kept
 items give way. What is drawn from them already follows the softmax of the scores, so no
 weight repeats it, as the paper's code does.
 """
@@ -38,7 +38,7 @@ class ResampledProposal(ProposalConfig):
     )
     """What the resampled items are drawn from first."""
     draws: PositiveInt = 200
-    """Items drawn for a user before each pass."""
+    """Items drawn for each user before each epoch."""
     memory: PositiveInt = 50
     """Items kept of them."""
     tau: PositiveFloat = Field(1.0, json_schema_extra=Between(0.1, 10, log=True))

@@ -1,6 +1,6 @@
 """SRNS's memory (Ding et al., NeurIPS 2020, arXiv:2009.03376).
 
-Before each pass every user keeps items by their scores, each with how much its chance
+Before each epoch every user keeps items by their scores, each with how much its chance
 to beat the user's positives varied. Moving moments of the kept items stand for the
 paper's history of thousands of items a user.
 """
@@ -23,7 +23,7 @@ from autosample.samplers.proposals.uniform import UniformProposal
 from autosample.samplers.ranges import Between
 
 DECAY = 0.8
-"""Of the moving moments: about the five passes the paper looks back."""
+"""Decay of the moving moments: about the five epochs that the paper looks back."""
 
 
 class VarianceProposal(ProposalConfig):
@@ -38,7 +38,7 @@ class VarianceProposal(ProposalConfig):
     memory: PositiveInt = 16
     """Items kept for a user."""
     renewed: PositiveInt = 64
-    """Random items that compete for a place before each pass."""
+    """Random items that compete for a place before each epoch."""
     tau: PositiveFloat = Field(10.0, json_schema_extra=Between(0.5, 20, log=True))
     """Temperature of keeping an item, in units of a score."""
 

@@ -45,11 +45,11 @@ const Charts = (() => {
     return made;
   }
 
-  function fill(table, told) {
+  function fill(table, content) {
     const head = document.createElement("thead");
-    head.append(cells(told.columns, "th"));
+    head.append(cells(content.columns, "th"));
     const body = document.createElement("tbody");
-    told.rows.forEach((row) => body.append(cells(row, "td")));
+    content.rows.forEach((row) => body.append(cells(row, "td")));
     table.replaceChildren(table.caption, head, body);
   }
 
