@@ -14,7 +14,11 @@ from typing import Any
 
 from autosample.errors import BundleError
 
-SCHEMA = 1
+SCHEMA = 2
+"""Version of a bundle's files that is written."""
+READABLE = (1, 2)
+"""Versions that are read. In version 1 some JSON keys had other names, such as `passes`
+for `epochs`; settings accept both."""
 ARCHIVE = "bundle.zip"
 MANIFEST = "manifest.json"
 REQUIRED = (
@@ -37,8 +41,9 @@ def verify(folder: Path) -> dict[str, Any]:
         raise BundleError(
             f"{folder} is not a bundle: no readable {MANIFEST}"
         ) from error
-    if schema != SCHEMA:
-        raise BundleError(f"bundle schema {schema} is not known here, only {SCHEMA}")
+    if schema not in READABLE:
+        known = " and ".join(map(str, READABLE))
+        raise BundleError(f"bundle schema {schema} is not known here, only {known}")
     if digest != _digest_of(files):
         raise BundleError(f"{MANIFEST} has been altered: its digest does not fit")
     _check_files(folder, files)
@@ -82,7 +87,8 @@ def unpack(archive: Path, folder: Path) -> None:
         raise BundleError(f"{archive} is not a readable zip: {error}") from error
 
 
-def _manifest(folder: Path) -> dict[str, Any]:
+def manifest_of(folder: Path) -> dict[str, Any]:
+    """Return the manifest of the files in a folder."""
     files = {path.name: _facts(path) for path in sorted(folder.iterdir())}
     return {"schema": SCHEMA, "files": files, "digest": _digest_of(files)}
 

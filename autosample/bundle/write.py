@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import torch
 from safetensors.torch import save
 
-from autosample.bundle.archive import MANIFEST, _manifest
+from autosample.bundle.archive import MANIFEST, manifest_of
 from autosample.errors import BundleError
 from autosample.experiment.run import Outcome
 from autosample.training import Training
@@ -63,7 +63,7 @@ def write(outcome: Outcome, folder: Path, *, seen: bool = True) -> None:
         pq.write_table(pairs, folder / "seen.parquet")
     (folder / "README.md").write_text(model_card(outcome.report))
     (folder / "report.html").write_text(report_page(outcome.report))
-    _json(folder / MANIFEST, _manifest(folder))
+    _json(folder / MANIFEST, manifest_of(folder))
 
 
 def _device(training: Training) -> str:

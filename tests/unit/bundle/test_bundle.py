@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -199,5 +200,15 @@ def test_what_a_sampler_has_learned_is_in_the_bundle(tmp_path: Path) -> None:
 
 def test_a_bundle_of_schema_1_from_an_earlier_version_still_loads() -> None:
     loaded = autosample.load(Path(__file__).parent / "schema-1.zip")
-    user = loaded.users[0].as_py()
-    assert loaded.recommend(user, k=1)
+    assert loaded.sampler == DNS(pool=4)
+    best = loaded.recommend(18, k=3)
+    assert [item for item, _ in best] == [12, 5, 11]
+    assert best[0].score == pytest.approx(0.190415, abs=1e-6)
+
+
+def test_a_bundle_of_a_later_schema_is_refused_by_its_number(folder: Path) -> None:
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["schema"] = archive.SCHEMA + 1
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(BundleError, match="schema 3 is not known here, only 1 and 2"):
+        autosample.load(folder)
