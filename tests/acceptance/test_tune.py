@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,7 @@ from autosample.library import make_spec
 from autosample.samplers import PopularitySampler, UniformSampler
 from autosample.trials import TrialResult
 from autosample.trials.checkpoints import FolderCheckpoints
+from tests.acceptance.service import wait_for
 from workers.ray_pool import RayPool
 from workers.ray_runner import RayRunner
 from workers.watchdog import PREFIX
@@ -137,61 +140,78 @@ def write_csv(path: Path) -> None:
     path.write_text("\n".join(lines) + "\n")
 
 
-def test_the_command_line_starts_ray_and_leaves_nothing_behind(tmp_path: Path) -> None:
+@pytest.fixture
+def session(tmp_path: Path) -> Iterator[Session]:
+    # The paths of Ray's sockets have a limit, which pytest's own folders exceed.
+    folder = Path(tempfile.mkdtemp(prefix="as-"))
     write_csv(tmp_path / "mine.csv")
-    before, folders = ray_processes(), ray_folders()
-    done = subprocess.run(
-        [*RUN, "--epochs", "8", "--candidates", "uniform,dns", "--json"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=180,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["spec"]["strategy"]["kind"] == "asha"
-    gone(before, folders)
+    yield Session(tmp_path, folder)
+    shutil.rmtree(folder)
 
 
-def test_ctrl_c_ends_a_local_study_with_all_its_processes(tmp_path: Path) -> None:
-    write_csv(tmp_path / "mine.csv")
+@dataclass
+class Session:
+    """A command that runs in a session of its own, with temporary files of its own.
+
+    What another test starts at the same time is thus never taken for a leftover.
+    """
+
+    cwd: Path
+    folder: Path
+    """For temporary files."""
+
+    def start(self, *options: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [*RUN, *options],
+            cwd=self.cwd,
+            env=os.environ | {"TMPDIR": str(self.folder)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def ray_processes(self, process: subprocess.Popen[str]) -> list[str]:
+        """Return the titles of Ray's processes that still run in the session."""
+        found = []
+        for each in psutil.process_iter():
+            with suppress(psutil.Error, ProcessLookupError):
+                title = " ".join(each.cmdline()[:3])
+                theirs = os.getsid(each.pid) == process.pid
+                if theirs and ("ray::" in title or "raylet" in title):
+                    found.append(title)
+        return found
+
+    def ray_folders(self) -> list[Path]:
+        return list(self.folder.glob(f"{PREFIX}*"))
+
+    def ends(self, process: subprocess.Popen[str]) -> None:
+        """Assert that nothing of the command is left within 20 seconds."""
+        wait_for(lambda: not self.ray_processes(process), 20, "Ray to end")
+        wait_for(lambda: not self.ray_folders(), 20, "Ray's folder to be deleted")
+
+
+def test_the_command_line_starts_ray_and_leaves_nothing_behind(
+    session: Session,
+) -> None:
+    process = session.start("--epochs", "8", "--candidates", "uniform,dns", "--json")
+    wait_for(lambda: bool(session.ray_processes(process)), 60, "Ray")
+    assert session.ray_folders()
+    out, told = process.communicate(timeout=180)
+    assert process.returncode == 0, told
+    assert json.loads(out)["spec"]["strategy"]["kind"] == "asha"
+    session.ends(process)
+
+
+def test_ctrl_c_ends_a_local_study_with_all_its_processes(
+    session: Session, tmp_path: Path
+) -> None:
     endless = {"training": {"epochs": 100_000, "patience": 100_000}}
     (tmp_path / "endless.json").write_text(json.dumps(endless))
-    before, folders = ray_processes(), ray_folders()
-    process = subprocess.Popen(
-        [*RUN, "--spec", "endless.json"], cwd=tmp_path, start_new_session=True,
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    end = time.monotonic() + 60
-    while not ray_processes() - before and time.monotonic() < end:
-        time.sleep(0.2)
-    time.sleep(10)  # until trials run
+    process = session.start("--spec", "endless.json")
+    trial = "ray::StudyTrial"
+    wait_for(lambda: any(trial in t for t in session.ray_processes(process)), 60, trial)
     process.send_signal(signal.SIGINT)
-    assert process.wait(60) != 0
-    gone(before, folders)
-
-
-def ray_processes() -> set[int]:
-    found = set()
-    for each in psutil.process_iter():
-        try:
-            name = " ".join(each.cmdline()[:3])
-        except psutil.Error:
-            continue
-        if each.pid != os.getpid() and ("ray::" in name or "raylet" in name):
-            found.add(each.pid)
-    return found
-
-
-def gone(before: set[int], folders: set[Path]) -> None:
-    end = time.monotonic() + 20
-    while (left := ray_processes() - before) and time.monotonic() < end:
-        time.sleep(0.2)
-    assert not left
-    while (more := ray_folders() - folders) and time.monotonic() < end:
-        time.sleep(0.2)
-    assert not more
-
-
-def ray_folders() -> set[Path]:
-    return set(Path(tempfile.gettempdir()).glob(f"{PREFIX}*"))
+    process.communicate(timeout=60)
+    assert process.returncode != 0
+    session.ends(process)
