@@ -111,17 +111,19 @@ class WinnerRefined(Event):
     """Name of the best sampler: a variant, or the winner itself."""
 
 
-class MetricMean(Config):
-    """Mean of a metric over users, with its 95 % confidence interval."""
+class MetricMean(Config, extra="ignore"):
+    """Mean of a metric over cases, with its 95 % confidence interval over users."""
 
     mean: float
-    """Mean over users."""
+    """Mean over cases: users, or held-out interactions if each of them is a case."""
     low: float
     """Lower end of the interval."""
     high: float
     """Upper end of the interval."""
     users: NonNegativeInt
     """Number of users."""
+    cases: Optional[NonNegativeInt] = None
+    """Number of cases, where a user has several."""
 
 
 class SupernetTrained(Event):

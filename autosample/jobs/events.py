@@ -67,6 +67,15 @@ def data_of(event: JobEvent, stage: Stage | None) -> dict[str, Any]:
     return data if stage is None else {"stage": stage.value, **data}
 
 
+def with_new_names(kind: str, data: dict[str, Any]) -> dict[str, Any]:
+    """Return the data of a stored event, with the names that its fields have today."""
+    if kind == "epoch":  # Most events are epochs, and no field of theirs was renamed.
+        return data
+    event = read_event(kind, data, JOB_KINDS)
+    stage = Stage(data["stage"]) if "stage" in data else None
+    return data if event is None else data_of(event, stage)
+
+
 class EventRow(Config):
     """Something that happened to a job, as stored."""
 

@@ -25,7 +25,7 @@ from sqlalchemy.exc import IntegrityError
 
 from autosample.errors import IllegalMove, LimitReached, UnknownJob
 from autosample.jobs.engine import reader
-from autosample.jobs.events import EventRow, StateChanged
+from autosample.jobs.events import EventRow, StateChanged, with_new_names
 from autosample.jobs.rows import (
     datetime_of,
     fetch_one,
@@ -144,7 +144,7 @@ class OwnerStore:
                     id=row["id"],
                     kind=row["kind"],
                     time=datetime_of(row["time"]),
-                    data=row["data"],
+                    data=with_new_names(row["kind"], row["data"]),
                 )
                 for row in rows
             ]

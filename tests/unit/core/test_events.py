@@ -7,10 +7,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
 
+import numpy as np
 import pytest
 
-from autosample.core.events import KINDS, Event, SearchEvent, Tuned, read_event
-from autosample.jobs.events import JOB_KINDS, JobEvent
+from autosample.core.events import (
+    KINDS,
+    Event,
+    MetricMean,
+    SearchEvent,
+    Tuned,
+    read_event,
+)
+from autosample.evaluation.significance import estimate
+from autosample.jobs.events import JOB_KINDS, JobEvent, with_new_names
 
 ROOT = Path(__file__).parents[3]
 
@@ -62,3 +71,25 @@ def test_an_event_of_a_newer_version_is_read_as_far_as_it_is_known() -> None:
     note = read_event("note", {"text": "on", "colour": "red"}, KINDS)
     assert note is not None
     assert note.model_dump() == {"kind": "note", "text": "on"}
+
+
+def test_a_stored_event_is_served_under_the_names_of_today() -> None:
+    served = with_new_names("webhook", {"well": True, "told": "204", "try": 2})
+    assert served == {"delivered": True, "answer": "204", "call": 2}
+    valid = {"mean": 0.2, "low": 0.1, "high": 0.3, "users": 9}
+    best = {"sampler": {"kind": "dns"}, "learning_rate": 0.1, "l2": 0.0, "passes": 7}
+    old = {"stage": "searching", "chosen": best | {"valid": valid}}
+    served = with_new_names("tuned", old | {"uniform": old["chosen"]})
+    assert served["stage"] == "searching"
+    assert served["uniform"]["epochs"] == 7
+    unknown = {"anything": 1}
+    assert with_new_names("unheard-of", unknown) == unknown
+
+
+def test_an_estimate_over_cases_is_a_metric_of_an_event() -> None:
+    """Where each held-out interaction is a case, an estimate counts them too."""
+    over_cases = estimate(np.array([0.0, 1.0, 1.0]), np.array([3, 3, 4]))
+    metric = MetricMean(**over_cases.model_dump())
+    assert (metric.users, metric.cases) == (2, 3)
+    over_users = estimate(np.array([0.0, 1.0, 1.0]))
+    assert "cases" not in MetricMean(**over_users.model_dump()).model_dump()
