@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import load as parse
 
 from autosample.bundle import archive
+from autosample.data.dataset import read_pairs
 from autosample.data.interactions import Interactions
 from autosample.errors import BundleError, NotFound, SpecError
 from autosample.samplers import Sampler, parse_sampler
@@ -140,13 +141,8 @@ def _read(folder: Path) -> Recommender:
     sampler = _sampler((folder / "sampler.json").read_text())
     seen = None
     if "seen.parquet" in files:
-        pairs = pq.read_table(folder / "seen.parquet")
-        seen = Interactions.from_pairs(
-            pairs["user"].to_numpy(),
-            pairs["item"].to_numpy(),
-            num_users=len(users),
-            num_items=len(items),
-        )
+        shape = (len(users), len(items))
+        seen = read_pairs(folder / "seen.parquet", shape, ordered=False)
     return Recommender(users, items, weights["users"], weights["items"], seen, sampler)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import platform
 import subprocess
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import torch
 from safetensors.torch import save
 
 from autosample.bundle.archive import MANIFEST, manifest_of
+from autosample.data.dataset import write_pairs
 from autosample.errors import BundleError
 from autosample.experiment.run import Outcome
 from autosample.training import Training
@@ -58,9 +60,8 @@ def write(outcome: Outcome, folder: Path, *, seen: bool = True) -> None:
             folder / f"{name}.parquet",
         )
     if seen:
-        known = outcome.split.known
-        pairs = pa.table({"user": known.users_E.astype("int32"), "item": known.items_E})
-        pq.write_table(pairs, folder / "seen.parquet")
+        known = replace(outcome.split.known, times_E=None)
+        write_pairs(known, folder / "seen.parquet")
     (folder / "README.md").write_text(model_card(outcome.report))
     (folder / "report.html").write_text(report_page(outcome.report))
     _json(folder / MANIFEST, manifest_of(folder))

@@ -80,9 +80,9 @@ class Dataset:
         folder.mkdir(parents=True, exist_ok=True)
         for name, ids in (("users", self.users), ("items", self.items)):
             pq.write_table(pa.table({"id": ids}), folder / f"{name}.parquet")
-        _write_pairs(self.train, folder / "train.parquet")
+        write_pairs(self.train, folder / "train.parquet")
         if self.test is not None:
-            _write_pairs(self.test, folder / "test.parquet")
+            write_pairs(self.test, folder / "test.parquet")
         (folder / "stats.json").write_text(self.stats.model_dump_json(indent=1))
 
     @classmethod
@@ -94,10 +94,10 @@ class Dataset:
         )
         stats = DatasetStats(**json.loads((folder / "stats.json").read_text()))
         shape = (len(users), len(items))
-        train = _read_pairs(folder / "train.parquet", shape, ordered=stats.ordered)
+        train = read_pairs(folder / "train.parquet", shape, ordered=stats.ordered)
         path, test = folder / "test.parquet", None
         if path.exists():
-            test = _read_pairs(path, shape, ordered=False)
+            test = read_pairs(path, shape, ordered=False)
         return cls(train, test, users, items, stats)
 
 
@@ -271,7 +271,8 @@ def _summary(counts: dict[str, int]) -> str:
     return ", ".join(parts) or "nothing was read"
 
 
-def _write_pairs(pairs: Interactions, path: Path) -> None:
+def write_pairs(pairs: Interactions, path: Path) -> None:
+    """Write pairs as Parquet, with their order, and whether pairs may repeat."""
     columns: dict[str, Any] = {
         "user": pairs.users_E.astype(np.int32),
         "item": pairs.items_E,
@@ -282,8 +283,8 @@ def _write_pairs(pairs: Interactions, path: Path) -> None:
     pq.write_table(pa.table(columns, metadata=flags), path)
 
 
-def _read_pairs(path: Path, shape: tuple[int, int], *, ordered: bool) -> Interactions:
-    """Read what `_write_pairs` wrote; `ordered` holds for files without that flag."""
+def read_pairs(path: Path, shape: tuple[int, int], *, ordered: bool) -> Interactions:
+    """Read what `write_pairs` wrote; `ordered` holds for files without that flag."""
     table = pq.read_table(path)
     flags = table.schema.metadata or {}
     timed = "time" in table.column_names

@@ -18,6 +18,11 @@ class Format(StrEnum):
     RECBOLE = "recbole"
 
 
+def _drops(repeats: str) -> bool:
+    """Left out of the JSON, the default does not change the ids of stored data sets."""
+    return repeats == "drop"
+
+
 class ReadOptions(Config):
     """Column mapping and filters; every default suits a file with usual names."""
 
@@ -47,7 +52,7 @@ class ReadOptions(Config):
     min_rating: float | None = None
     """Rows rated below this are dropped; None keeps every row as an interaction."""
 
-    repeats: Literal["drop", "keep"] = "drop"
+    repeats: Literal["drop", "keep"] = Field("drop", exclude_if=_drops)
     """What happens to rows that repeat a pair of user and item: drop all but the first,
     or keep them, for models that read a user's history. A held-out pair that was also
     trained on can only be found by a ranking that does not mask the history."""

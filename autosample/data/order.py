@@ -9,6 +9,7 @@ import torch
 from torch import Generator, Tensor
 
 from autosample.data.interactions import Interactions
+from autosample.errors import DataError
 
 
 class Batch(NamedTuple):
@@ -62,12 +63,20 @@ class SequenceOrder:
     even = False
 
     def __init__(self, train: Interactions, batch_size: int, *, length: int) -> None:
-        """`length` is the largest number of pairs of one user."""
+        """`length` is the largest number of pairs of one user.
+
+        Raises DataError where no user has two pairs, so that there is nothing to learn.
+        """
         self.batch_size = batch_size
         ends_U = torch.from_numpy(train.starts_U1[1:].copy())
         counts_U = torch.from_numpy(train.degrees_U - 1).clamp(0, length)
         self._ends_S, self._counts_S = ends_U[counts_U > 0], counts_U[counts_U > 0]
         self.num_rows = int(counts_U.sum())
+        if self.num_rows == 0:
+            raise DataError(
+                "no user has two training pairs, so no pair has a history; a model that"
+                " reads histories needs longer ones"
+            )
 
     def batches(
         self, rng: Generator, device: torch.device | str = "cpu"

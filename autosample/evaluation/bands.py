@@ -49,9 +49,9 @@ class Reach(Config):
     coverage: NonNegativeFloat
     """Share of the catalogue that is recommended at least once."""
     popularity: NonNegativeFloat
-    """Mean number of training pairs of a recommended item."""
+    """Mean number of users in training who have a recommended item."""
     held_out_popularity: NonNegativeFloat
-    """Mean number of training pairs of a held-out item, as users themselves choose."""
+    """Mean number of users in training who have a held-out item, as users choose."""
 
 
 def bands_of(train: Interactions) -> Ints:

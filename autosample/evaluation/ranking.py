@@ -96,7 +96,11 @@ class Ranking:
 
 def _on(queries: Queries, device: torch.device) -> Queries:
     history = History(*(tensor.to(device) for tensor in queries.history))
-    return Queries(queries.users_B.to(device), queries.ends_B.to(device), history)
+    return queries._replace(
+        users_B=queries.users_B.to(device),
+        ends_B=queries.ends_B.to(device),
+        history=history,
+    )
 
 
 def _part(queries: Queries, block: slice) -> Queries:

@@ -149,6 +149,7 @@ class Trainer:
         self.best_sampler: State = {}
         self.values_U: Values = np.zeros(0)
         self.best_values_U: Values = np.zeros(0)
+        self.owners_Q = self.ranking.cases.clusters_Q
 
     def epochs(
         self, weights: MixtureWeights, *, stop_early: bool = True
@@ -258,9 +259,8 @@ class Trainer:
         state["counts"] = torch.tensor([self.epoch, self.stale])
         state["values"] = torch.from_numpy(self.values_U)
         state["best_values"] = torch.from_numpy(self.best_values_U.copy())
-        clusters_Q = self.ranking.cases.clusters_Q
-        if clusters_Q is not None:
-            state["owners"] = torch.from_numpy(clusters_Q)
+        if self.owners_Q is not None:
+            state["owners"] = torch.from_numpy(self.owners_Q)
         state["best"] = torch.tensor([self.best], dtype=torch.float64)
         return state
 
@@ -285,6 +285,8 @@ class Trainer:
         self.epoch, self.stale = state["counts"].tolist()
         self.values_U = state["values"].numpy().copy()
         self.best_values_U = state["best_values"].numpy().copy()
+        if "owners" in state:  # A refit ranks nothing, and keeps values and owners.
+            self.owners_Q = state["owners"].numpy().copy()
         self.best = float(state["best"])
 
 

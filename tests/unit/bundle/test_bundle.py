@@ -16,6 +16,7 @@ from safetensors.torch import load_file
 import autosample
 from autosample.bundle import archive
 from autosample.bundle.write import write
+from autosample.data.options import ReadOptions
 from autosample.data.synthetic import Synthetic
 from autosample.errors import BundleError, NotFound
 from autosample.library import Result
@@ -212,3 +213,19 @@ def test_a_bundle_of_a_later_schema_is_refused_by_its_number(folder: Path) -> No
     (folder / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(BundleError, match="schema 3 is not known here, only 1 and 2"):
         autosample.load(folder)
+
+
+def test_what_was_seen_keeps_its_order_and_its_repeats(tmp_path: Path) -> None:
+    users, items = np.repeat(np.arange(30), 8), np.arange(240) * 7 % 11
+    options = ReadOptions(ordered=True, repeats="keep")
+    dataset = autosample.from_arrays(
+        np.append(users, users), np.append(items, items), options=options
+    )
+    result = autosample.search(dataset, metric="ndcg@5", report_metrics=[], **SMALL)
+    result.save(tmp_path / "bundle")
+    seen = autosample.load(tmp_path / "bundle").seen
+    known = result.outcome.split.known
+    assert seen is not None
+    assert (seen.ordered, seen.repeats) == (True, True)
+    assert seen.items_E.tolist() == known.items_E.tolist()
+    assert seen.counts_I.tolist() == known.counts_I.tolist()

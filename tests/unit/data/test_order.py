@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from autosample.data.interactions import Interactions
 from autosample.data.order import Order, PairOrder, SequenceOrder, WeightedOrder
+from autosample.errors import DataError
 
 RNG = np.random.default_rng(0)
 TRAIN = Interactions.from_pairs(
@@ -128,3 +129,11 @@ def test_pairs_are_drawn_by_their_importance() -> None:
 def test_a_pair_that_would_never_be_drawn_is_refused() -> None:
     with pytest.raises(ValueError, match="above zero"):
         WeightedOrder(torch.tensor([1.0, 0.0]), 3)
+
+
+def test_users_of_one_pair_each_give_no_sequence() -> None:
+    lonely = Interactions.from_pairs(
+        np.arange(4), np.arange(4), num_users=4, num_items=4, ordered=True
+    )
+    with pytest.raises(DataError, match="no user has two training pairs"):
+        SequenceOrder(lonely, 2, length=5)
