@@ -69,9 +69,14 @@ def false_negatives(result: TrialResult, model: Model, split: Split) -> FalseNeg
     for chosen, share in zip(net.choose(context, rng), shares, strict=True):
         share_B += share * _false(chosen, users, split)
     left_B = train.num_items - train.distinct.degrees_U[users]
+    valid = split.valid.distinct
+    # Where repeats are kept, a validation pair may have been trained on as well: it is
+    # then never drawn.
+    trained_E = train.contains(valid.users_E, valid.items_E[:, None].astype(np.int64))
+    drawable_U = valid.take(~trained_E[:, 0]).degrees_U
     return FalseNegatives(
         sampler=estimate(share_B),
-        uniform=float((split.valid.degrees_U[users] / left_B).mean()),
+        uniform=float((drawable_U[users] / left_B).mean()),
     )
 
 

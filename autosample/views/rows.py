@@ -96,10 +96,18 @@ def metric_rows(report: Report) -> Rows:
 
 def remarks(report: Report) -> list[str]:
     """Return sentences that one needs to read the metrics rightly."""
+    protocol = report.spec.split
     sentences = [
-        "Every item is ranked except those of the user that were known before. The test"
-        " split was opened once, after every decision."
+        "Every item is ranked, those of the user that were known before too."
+        if protocol is not None and protocol.mask == "none"
+        else "Every item is ranked except those of the user that were known before.",
+        "The test split was opened once, after every decision.",
     ]
+    if protocol is not None and protocol.per == "interaction":
+        sentences.append(
+            "Metrics are means over held-out interactions, of which a user may have"
+            " several; intervals are over users."
+        )
     if report.refit is not None:
         sentences.append(
             f"The refit is {report.refit.epochs} more epochs, over training and"

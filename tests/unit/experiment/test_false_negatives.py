@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from autosample.data.interactions import Interactions
 from autosample.data.splits import RandomSplit, Split
 from autosample.data.synthetic import Synthetic
 from autosample.experiment.false_negatives import false_negatives
@@ -54,3 +56,15 @@ def test_hard_negatives_are_liked_more_often(pool: int) -> None:
 def test_every_sampler_can_be_asked(sampler: Sampler) -> None:
     found = trained(sampler, epochs=1)
     assert 0 <= found.sampler.mean <= 1
+
+
+def test_a_validation_pair_that_was_trained_on_is_no_false_negative() -> None:
+    """Where repeats are kept, it may be both; no sampler draws it."""
+    again = Interactions.from_pairs(
+        SPLIT.train.users_E, SPLIT.train.items_E, num_users=SPLIT.train.num_users,
+        num_items=SPLIT.train.num_items, repeats=True,
+    )  # fmt: skip
+    found = trained(
+        UniformSampler(), replace(SPLIT, valid=again.merged(SPLIT.valid)), epochs=1
+    )
+    assert found.uniform == pytest.approx(trained(UniformSampler(), epochs=1).uniform)

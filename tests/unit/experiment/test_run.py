@@ -18,6 +18,7 @@ from autosample.evaluation.cases import Cases, make_cases
 from autosample.evaluation.metrics import Metric
 from autosample.evaluation.ranking import Ranking
 from autosample.experiment.verdict import Basis
+from autosample.views.rows import remarks
 
 DATA = Synthetic(users=200, items=120, pairs_per_user=12).build().dataset
 SMALL: dict[str, Any] = {
@@ -171,3 +172,23 @@ def test_lightgcn_and_softmax_run_end_to_end() -> None:
         loss={"kind": "sampled_softmax"},
     ).report  # fmt: skip
     assert report.test["ndcg@20"] > 0.05
+
+
+@pytest.mark.parametrize("kind", ["race", "mixture"])
+def test_each_held_out_interaction_can_be_a_case(kind: str) -> None:
+    """Metrics are then means over interactions, and the report says so."""
+    split = RandomSplit(per="interaction")
+    strategy = SMALL["strategy"] if kind == "race" else {"kind": kind, "epochs": 2}
+    fields = SMALL | {"split": split, "strategy": strategy}
+    report = autosample.search(DATA, **fields).report
+    assert report.split.test > 200  # pairs of 200 users
+    assert any("means over held-out interactions" in text for text in remarks(report))
+    assert 0 < report.test["ndcg@20"] < 1
+
+
+def test_what_is_left_out_of_rankings_is_said_as_it_was() -> None:
+    report = autosample.search(DATA, **SMALL).report
+    assert "except those of the user" in remarks(report)[0]
+    everything = SMALL | {"split": RandomSplit(mask="none")}
+    report = autosample.search(DATA, **everything).report
+    assert "that were known before too" in remarks(report)[0]
