@@ -42,8 +42,56 @@ def python(folder: Path, *arguments: str, cwd: Path = ROOT) -> str:
     return done.stdout
 
 
-def test_the_catalogue_lists_it(installed: Path) -> None:
-    found = json.loads(python(installed, "-m", "autosample", "catalogue", "--json"))
+@pytest.fixture(scope="module")
+def used(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with what a user of the package gets, all in one process, for speed: the
+    catalogue, the API's schema, and a search's bundle with its verification."""
+    folder = tmp_path_factory.mktemp("used")
+    rows = [f"{u},{i}" for u in range(30) for i in range(30) if (u + i) % 2 == 0]
+    (folder / "pairs.csv").write_text("user,item\n" + "\n".join(rows) + "\n")
+    (folder / "spec.json").write_text(json.dumps(SPEC))
+    python(installed, "-c", USE, cwd=folder)
+    return folder
+
+
+SPEC = {
+    "model": {"kind": "non_negative_mf"},
+    "loss": {"kind": "squared_hinge"},
+    "strategy": {"kind": "sprint", "epochs": 2},
+    "candidates": [
+        {"kind": "popular_softmax", "pool": 8},
+        {"kind": "mixture", "samplers": [{"kind": "popular_softmax"}] * 2},
+    ],
+    "metric": "ndcg@5",
+    "report_metrics": ["ndcg@5"],
+    "training": {"epochs": 3},
+}
+
+USE = """
+import contextlib, json, sys
+from pathlib import Path
+from autosample.cli.main import main
+
+def run(name, *words):
+    sys.argv = ["autosample", *words]
+    with open(name, "w") as out, contextlib.redirect_stdout(out):
+        try:
+            main()
+        except SystemExit as ended:
+            assert ended.code == 0, (words, ended.code)
+
+run("catalogue.json", "catalogue", "--json")
+run("search.txt", "search", "pairs.csv", "--spec", "spec.json", "--out", "bundle")
+run("verify.txt", "verify", "bundle")
+from api.main import create_app
+from autosample.jobs.settings import Settings
+schema = create_app(Settings(home=Path("home"))).openapi()
+Path("schema.json").write_text(json.dumps(schema))
+"""
+
+
+def test_the_catalogue_lists_it(used: Path) -> None:
+    found = json.loads((used / "catalogue.json").read_text())
     kinds = {part: {each["kind"] for each in found[part]} for part in found}
     assert "popular_softmax" in kinds["samplers"]
     assert "squared_hinge" in kinds["losses"]
@@ -51,14 +99,8 @@ def test_the_catalogue_lists_it(installed: Path) -> None:
     assert "sprint" in kinds["strategies"]
 
 
-def test_the_apis_schema_has_it(installed: Path) -> None:
-    code = (
-        "import json; from api.main import create_app;"
-        "from autosample.jobs.settings import Settings; from pathlib import Path;"
-        "import tempfile; home = Path(tempfile.mkdtemp());"
-        "print(json.dumps(create_app(Settings(home=home)).openapi()))"
-    )
-    schemas = json.loads(python(installed, "-c", code))["components"]["schemas"]
+def test_the_apis_schema_has_it(used: Path) -> None:
+    schemas = json.loads((used / "schema.json").read_text())["components"]["schemas"]
     assert "tau" in schemas["PopularSoftmax"]["properties"]
     assert "SquaredHinge" in schemas
     assert "NonNegativeMF" in schemas
@@ -66,30 +108,10 @@ def test_the_apis_schema_has_it(installed: Path) -> None:
     assert strategy["discriminator"]["mapping"]["sprint"].endswith("/Sprint")
 
 
-def test_a_search_runs_with_all_four_and_its_bundle_loads(
-    installed: Path, tmp_path: Path
-) -> None:
-    rows = [f"{u},{i}" for u in range(30) for i in range(30) if (u + i) % 2 == 0]
-    (tmp_path / "pairs.csv").write_text("user,item\n" + "\n".join(rows) + "\n")
-    spec = {
-        "model": {"kind": "non_negative_mf"},
-        "loss": {"kind": "squared_hinge"},
-        "strategy": {"kind": "sprint", "epochs": 2},
-        "candidates": [
-            {"kind": "popular_softmax", "pool": 8},
-            {"kind": "mixture", "samplers": [{"kind": "popular_softmax"}] * 2},
-        ],
-        "metric": "ndcg@5",
-        "report_metrics": ["ndcg@5"],
-        "training": {"epochs": 3},
-    }
-    (tmp_path / "spec.json").write_text(json.dumps(spec))
-    command = ["-m", "autosample", "search", "pairs.csv", "--spec", "spec.json"]
-    python(installed, *command, "--out", "bundle", cwd=tmp_path)
-    sampler = json.loads((tmp_path / "bundle" / "sampler.json").read_text())
+def test_a_search_runs_with_all_four_and_its_bundle_loads(used: Path) -> None:
+    sampler = json.loads((used / "bundle" / "sampler.json").read_text())
     assert "popular_softmax" in json.dumps(sampler)
-    told = python(installed, "-m", "autosample", "verify", "bundle", cwd=tmp_path)
-    assert "popular_softmax" in told
+    assert "popular_softmax" in (used / "verify.txt").read_text()
 
 
 def test_its_own_contracts_pass(installed: Path) -> None:

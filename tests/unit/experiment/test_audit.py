@@ -70,4 +70,6 @@ def test_an_exhaustive_search_with_the_truths_seeds_regrets_little() -> None:
     spec = make_spec("made", FIELDS | {"strategy": {"kind": "exhaustive"}})
     found = audit(spec, DATA)
     assert found.regret < 0.1
-    assert found.saved < 0.01
+    assert found.search.epochs >= found.exhaustive.epochs / len(spec.seeds)
+    exhaustive = sum(each.seconds for each in found.candidates)
+    assert found.saved == pytest.approx(1 - found.search.seconds / exhaustive)
