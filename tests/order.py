@@ -24,7 +24,14 @@ LONGEST = (
 """Files, longest first. Others follow in their usual order: short ones at the end even
 out what the processes have to do."""
 
-SPLIT = frozenset({"acceptance/test_service.py", "acceptance/test_quality.py"})
+SPLIT = frozenset(
+    {
+        "acceptance/test_docs.py",
+        "acceptance/test_quality.py",
+        "acceptance/test_readme.py",
+        "acceptance/test_service.py",
+    }
+)
 """Files whose tests share nothing that is dear to make: any process may run any."""
 
 

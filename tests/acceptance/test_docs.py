@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+import shlex
+import sys
 from pathlib import Path
 
 import pytest
 
+from autosample.cli.main import main
 from autosample.jobs.settings import Settings
 from benchmarks.gallery import PAGE, written
 from benchmarks.rooms import ROOMS
@@ -34,7 +37,8 @@ LINK = re.compile(r"\]\(([^)#]+)(?:#([^)]*))?\)")
 def test_a_page_runs_from_top_to_bottom(
     page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Shell in a shell; Python right here, where all is imported already."""
+    """Python, and commands of ours, run right here, where all is imported already; the
+    rest of the shell in a shell."""
     write_files(tmp_path)
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(DOCS.parent / "tests" / "plugin")
@@ -42,8 +46,22 @@ def test_a_page_runs_from_top_to_bottom(
         if language == "python":
             code = compile(text, f"{page.stem}-{at}", "exec", dont_inherit=True)
             exec(code, {"__name__": page.stem})
+        elif PLAIN.fullmatch(text):
+            for line in text.splitlines():
+                run_here(line, monkeypatch)
         else:
             run(text, tmp_path)
+
+
+PLAIN = re.compile(r"(autosample [-\w ,./]+\n)+")
+"""Lines that mean the same to any shell."""
+
+
+def run_here(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", shlex.split(line))
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 0, line
 
 
 @pytest.mark.slow

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import Annotated
 
 import pytest
@@ -43,15 +44,29 @@ def test_a_command_has_an_option_for_each_field_of_a_group() -> None:
     "command", ["", "search", "audit", "catalogue", "verify", "export", "jobs"]
 )
 def test_help_loads_neither_torch_nor_the_service(command: str) -> None:
+    told = loads_little(*command.split(), "--help")
+    assert "Usage" in told
+
+
+def test_the_check_of_a_worker_loads_neither_torch_nor_ray(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A container asks every few seconds."""
+    monkeypatch.setenv("AUTOSAMPLE_HOME", str(tmp_path))
+    loads_little("worker", "--check")
+
+
+def loads_little(*words: str) -> str:
+    """Assert that a command loads nothing large; returns what it printed."""
     code = (
         "import contextlib, sys; from autosample.cli.main import main\n"
         "with contextlib.suppress(SystemExit): main()\n"
         "print(sorted({'torch', 'fastapi', 'ray'} & sys.modules.keys()))"
     )
-    words = [sys.executable, "-c", code, *command.split(), "--help"]
-    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    command = [sys.executable, "-c", code, *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.endswith("[]\n"), done.stdout
-    assert "Usage" in done.stdout
+    return done.stdout
 
 
 def test_the_list_of_commands_shows_those_of_the_service() -> None:
