@@ -18,8 +18,9 @@ install: .venv/installed
 demo: install
 	$(BIN)/python -m autosample.cli.demo --data '$(DATA)' --test '$(TEST)' $(if $(KEEP),--keep)
 
-# In as many processes as there are processors, up to two: more would want more memory.
-PROCESSES := -n logical --maxprocesses 2
+# Three processes of up to 1 GiB each, on two processors: half of the time the longest
+# tests wait for processes that they started.
+PROCESSES := -n 3
 
 test: install
 	$(BIN)/python -m pytest $(PROCESSES)

@@ -17,7 +17,6 @@ LONGEST = (
     "acceptance/test_cluster.py",
     "acceptance/test_quality.py",
     "acceptance/test_demo.py",
-    "acceptance/test_hang.py",
     "acceptance/test_ray.py",
     "acceptance/test_schema.py",
 )

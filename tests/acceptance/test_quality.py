@@ -29,22 +29,29 @@ def lastfm(shared_data: Path) -> Dataset:
 
 
 @pytest.mark.parametrize(
-    ("model", "loss", "sampler", "least"),
+    ("model", "loss", "sampler", "training", "least"),
     [
-        ("mf", "bpr", {"kind": "uniform"}, 0.165),
-        ("mf", "bpr", {"kind": "dns_mn", "pool": 32, "top": 4}, 0.175),
-        ("mf", "bsl", {"kind": "uniform", "negatives": 256, "shared": True}, 0.18),
-        ("lightgcn", "bpr", {"kind": "uniform"}, 0.19),
+        ("mf", "bpr", {"kind": "uniform"}, {}, 0.165),
+        ("mf", "bpr", {"kind": "dns_mn", "pool": 32, "top": 4}, {}, 0.175),
+        ("mf", "bsl", {"kind": "uniform", "negatives": 256, "shared": True}, {}, 0.18),
+        # It gets to .205 in three times as many epochs.
+        ("lightgcn", "bpr", {"kind": "uniform"}, {"epochs": 50}, 0.19),
     ],
 )
 def test_last_fm_is_learned_well(
-    lastfm: Dataset, model: str, loss: str, sampler: dict[str, Any], least: float
+    lastfm: Dataset,
+    model: str,
+    loss: str,
+    sampler: dict[str, Any],
+    training: dict[str, Any],
+    least: float,
 ) -> None:
     result = autosample.search(
         lastfm,
         model={"kind": model},
         loss={"kind": loss},
         candidates=[sampler],
+        training=training,
         **ONE,
     )
     assert result.report.test["ndcg@20"] > least

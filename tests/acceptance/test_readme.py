@@ -58,6 +58,7 @@ def run(text: str, folder: Path) -> None:
     env = os.environ | {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "AUTOSAMPLE_HOME": str(folder / "home"),
+        "AUTOSAMPLE_TRIALS": "1",  # each more is a process that loads torch
     }
     shell = ["bash", "-eu", "-o", "pipefail", "-c", text]
     process = subprocess.Popen(

@@ -46,7 +46,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[Service]:
-    service = Service(tmp_path / "home")
+    # One trial at a time: the demo's test and that of a cluster run two.
+    service = Service(tmp_path / "home", trials=1)
     yield service
     service.stop()
 

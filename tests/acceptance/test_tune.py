@@ -1,4 +1,7 @@
-"""Studies on Ray Tune itself: they decide, resume, stop, and leave nothing behind."""
+"""Studies on Ray Tune itself: they decide, resume, stop, and leave nothing behind.
+
+A trial that hangs is run again elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -28,9 +31,12 @@ from autosample.experiment.strategies.run import search
 from autosample.jobs.settings import Settings
 from autosample.library import make_spec
 from autosample.samplers import PopularitySampler, UniformSampler
-from autosample.trials import TrialResult
+from autosample.training import Epoch
+from autosample.trials import Request, Trial, TrialResult
 from autosample.trials.checkpoints import FolderCheckpoints
+from autosample.trials.run import InProcessRunner
 from tests.acceptance.service import wait_for
+from tests.fakes import SPLIT, quiet, same, trial
 from workers.ray_pool import RayPool
 from workers.ray_runner import RayRunner
 from workers.watchdog import PREFIX
@@ -131,6 +137,29 @@ def test_a_limit_of_passes_ends_a_study_and_the_winner_goes_on(
     assert found.final_training.trial.start == found.final_training.start.trial.digest  # type: ignore[union-attr]
 
 
+def test_a_frozen_trial_goes_on_in_another_process(
+    pool: RayPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Seconds; the first epoch of a process takes one or two.
+    monkeypatch.setattr(pool, "stall", 6.0)
+    frozen: list[int] = []
+
+    def freeze(_: Trial, __: Epoch) -> None:
+        if not frozen:
+            mine = psutil.Process().children(recursive=True)
+            frozen.extend(p.pid for p in mine if p.name().startswith("ray::Trial"))
+            for pid in frozen:
+                os.kill(pid, signal.SIGSTOP)
+
+    request = Request(trial(epochs=300))
+    runner = RayRunner(pool, SPLIT, FolderCheckpoints(tmp_path.as_uri()), lambda: None)
+    [found] = runner.run([request], freeze)
+    [expected] = InProcessRunner(SPLIT).run([request], quiet)
+    assert len(frozen) == 1
+    assert same(found, expected)
+    assert not psutil.pid_exists(frozen[0])
+
+
 RUN = [sys.executable, "-m", "autosample", "search", "mine.csv", "--strategy", "asha"]
 
 
@@ -164,7 +193,7 @@ class Session:
         return subprocess.Popen(
             [*RUN, *options],
             cwd=self.cwd,
-            env=os.environ | {"TMPDIR": str(self.folder)},
+            env=os.environ | {"TMPDIR": str(self.folder), "AUTOSAMPLE_TRIALS": "1"},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
