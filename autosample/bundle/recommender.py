@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -18,10 +19,11 @@ from autosample.bundle import archive
 from autosample.data.dataset import read_pairs
 from autosample.data.interactions import Interactions
 from autosample.errors import BundleError, NotFound, SpecError
-from autosample.samplers import Sampler, parse_sampler
 
+# They load torch, which takes seconds and which recommending does not need.
 if TYPE_CHECKING:
     from autosample.bundle.negatives import Negatives
+    from autosample.samplers import Sampler
 
 
 class Recommendation(NamedTuple):
@@ -43,8 +45,20 @@ class Recommender:
     """(I, D)"""
     seen: Interactions | None
     """What users already have; None where the bundle left it out."""
-    sampler: Sampler
-    """The chosen sampler."""
+    sampler_json: str
+    """The chosen sampler's configuration."""
+
+    @cached_property
+    def sampler(self) -> Sampler:
+        """The chosen sampler. Raises BundleError where its plug-in is not installed."""
+        from autosample.samplers import parse_sampler  # noqa: PLC0415
+
+        try:
+            return parse_sampler(self.sampler_json)
+        except SpecError as error:
+            raise BundleError(
+                f"sampler.json is {error}; install the plug-in that it comes from"
+            ) from error
 
     def recommend(
         self, user: Any, k: int = 10, *, only_new: bool = True
@@ -93,7 +107,6 @@ class Recommender:
                 "this bundle was written without its training pairs; make"
                 " autosample.Negatives of your own"
             )
-        # It takes torch, which recommending does not.
         from autosample.bundle.negatives import Negatives  # noqa: PLC0415
 
         return Negatives(self.sampler, self.seen, seed=seed)
@@ -138,18 +151,10 @@ def _read(folder: Path) -> Recommender:
     )
     if len(weights["users"]) != len(users) or len(weights["items"]) != len(items):
         raise BundleError("ids and weights do not fit one another")
-    sampler = _sampler((folder / "sampler.json").read_text())
+    sampler_json = (folder / "sampler.json").read_text()
     seen = None
     if "seen.parquet" in files:
         shape = (len(users), len(items))
         seen = read_pairs(folder / "seen.parquet", shape, ordered=False)
-    return Recommender(users, items, weights["users"], weights["items"], seen, sampler)
-
-
-def _sampler(text: str) -> Sampler:
-    try:
-        return parse_sampler(text)
-    except SpecError as error:
-        raise BundleError(
-            f"sampler.json is {error}; install the plug-in that it comes from"
-        ) from error
+    embeddings = (weights["users"], weights["items"])
+    return Recommender(users, items, *embeddings, seen, sampler_json)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -175,6 +177,29 @@ def test_seen_pairs_can_be_left_out(result: Result, tmp_path: Path) -> None:
 
 def test_the_chosen_sampler_is_rebuilt(folder: Path) -> None:
     assert autosample.load(folder).sampler in (UniformSampler(), DNS(pool=4))
+
+
+def test_without_its_plug_in_it_recommends_and_names_what_the_sampler_needs(
+    folder: Path,
+) -> None:
+    (folder / "manifest.json").unlink()
+    (folder / "sampler.json").write_text('{"kind": "elsewhere"}')
+    manifest = archive.manifest_of(folder)
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    loaded = autosample.load(folder)
+    assert loaded.recommend(loaded.users[0].as_py(), 3)
+    with pytest.raises(BundleError, match="install the plug-in that it comes from"):
+        _ = loaded.sampler
+
+
+def test_recommending_does_not_load_torch(folder: Path) -> None:
+    code = (
+        "import sys, autosample\n"
+        f"model = autosample.load({str(folder)!r})\n"
+        "assert model.recommend(model.users[0].as_py(), 3)\n"
+        "assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_a_copy_elsewhere_is_as_good(folder: Path, tmp_path: Path) -> None:
