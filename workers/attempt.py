@@ -175,8 +175,8 @@ class Attempt:
             return
         self._flush()
         self.written = now
-        if isinstance(event, StageBegan) and self.settings.drill_pause:
-            self._pause()
+        if isinstance(event, StageBegan):
+            self._pause(progress.stage)
         self.check()
 
     def _flush(self) -> None:
@@ -214,8 +214,10 @@ class Attempt:
                 " that; a retry continues from what is finished"
             )
 
-    def _pause(self) -> None:
+    def _pause(self, stage: Stage) -> None:
         """Wait at the start of a stage, so that a drill can kill the worker there."""
+        if self.settings.drill_stage not in (None, stage):
+            return
         until = time.monotonic() + self.settings.drill_pause
         while time.monotonic() < until:
             self.check()

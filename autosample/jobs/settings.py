@@ -17,6 +17,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from autosample.core.progress import Stage
 from autosample.jobs.logs import Form
 
 
@@ -86,7 +87,9 @@ class Settings(BaseSettings):
     """Format of the logs: text, or json with one object per line."""
 
     drill_pause: NonNegativeFloat = 0.0
-    """Seconds to wait at the start of each stage, for drills that kill a worker."""
+    """Seconds to wait at the start of a stage, for drills that kill a worker."""
+    drill_stage: Stage | None = None
+    """The stage in which to wait so; all of them if it is not set."""
 
     @model_validator(mode="after")
     def _fill_in(self) -> Self:

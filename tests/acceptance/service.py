@@ -23,18 +23,16 @@ class Service:
         self.home, self.port = home, _free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         wanted = {"home": home, "poll": 0.1, "lease": 2, "attempts": 20} | settings
-        self.env = os.environ | {
-            f"AUTOSAMPLE_{name.upper()}": str(value) for name, value in wanted.items()
-        }
+        self.env = os.environ | _environment(wanted)
         self.client = Client(self.url)
         self.started: list[subprocess.Popen[bytes]] = []
 
-    def start(self, *words: str) -> subprocess.Popen[bytes]:
-        """Start `python -m ...` with this service's settings."""
+    def start(self, *words: str, **settings: object) -> subprocess.Popen[bytes]:
+        """Start `python -m ...` with this service's settings, and with others."""
         with (self.home.parent / "log.txt").open("ab") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", *words],
-                env=self.env,
+                env=self.env | _environment(settings),
                 stdout=log,
                 stderr=log,
                 stdin=subprocess.DEVNULL,
@@ -47,8 +45,8 @@ class Service:
         wait_for(lambda: self._answers(process), 60, "the service to answer")
         return process
 
-    def worker(self) -> subprocess.Popen[bytes]:
-        return self.start("workers")
+    def worker(self, **settings: object) -> subprocess.Popen[bytes]:
+        return self.start("workers", **settings)
 
     def _answers(self, process: subprocess.Popen[bytes]) -> bool:
         assert process.poll() is None, self.log()
@@ -83,6 +81,10 @@ class Service:
                 process.kill()
                 process.wait()
         self.client.close()
+
+
+def _environment(settings: dict[str, object]) -> dict[str, str]:
+    return {f"AUTOSAMPLE_{name.upper()}": str(settings[name]) for name in settings}
 
 
 def wait_for(ready: Callable[[], bool], seconds: float, what: str) -> None:

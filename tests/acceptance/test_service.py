@@ -146,7 +146,7 @@ def test_workers_that_are_killed_or_stopped_cost_nothing_but_time(
     """One job loses a worker in each stage, to SIGTERM as it retrains and to SIGKILL
     otherwise; it ends as if nothing had been."""
     home = tmp_path / "home"
-    service = Service(home, database_url=postgres_url, trials=1, drill_pause=1.0)
+    service = Service(home, database_url=postgres_url, trials=1)
     try:
         assert service.start("migrations").wait(60) == 0, service.log()
         service.serve("--no-worker")
@@ -174,7 +174,7 @@ def test_workers_that_are_killed_or_stopped_cost_nothing_but_time(
 
 def _kill_in(service: Service, job: Job, stage: str) -> None:
     """Kill a new worker in a stage; the job is queued again after its lease."""
-    worker = service.worker()
+    worker = service.worker(drill_pause=90, drill_stage=stage)
     wait_for(lambda: job.status()["stage"] == stage, 90, stage)
     worker.kill()
     worker.wait()
@@ -185,7 +185,7 @@ def _kill_in(service: Service, job: Job, stage: str) -> None:
 def _stop_in(service: Service, job: Job, stage: str) -> None:
     """Stop a new worker in a stage; the job is queued at once, and no attempt lost."""
     attempts = job.status()["attempts"]
-    worker = service.worker()
+    worker = service.worker(drill_pause=90, drill_stage=stage)
     wait_for(lambda: job.status()["stage"] == stage, 90, stage)
     worker.terminate()
     assert worker.wait(20) == 0
