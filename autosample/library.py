@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,9 +62,9 @@ class Result:
 
 
 def search(
-    data: Dataset | Path | str,
+    data: Any,
     *,
-    test: Path | str | None = None,
+    test: Any = None,
     options: ReadOptions | None = None,
     tell: Listener = silent,
     reuse: Path | str | None = None,
@@ -72,7 +73,8 @@ def search(
 ) -> Result:
     """Find the sampler that fits a data set, and train the model with it.
 
-    `data` is a data set or the path of a file, which `options` say how to read; further
+    `data` is a data set, the path of a file, or a frame of pandas, Polars or Arrow;
+    `options` say how to read it, and `test` is what `load_dataset` takes. Further
     arguments are fields of `SearchSpec`, such as `model={"kind": "lightgcn"}`. `tell`
     is called with each report of progress, and stops the search by raising. `reuse` and
     `parallel` are as for `run_search`. Raises DataError and SpecError with what was
@@ -81,7 +83,9 @@ def search(
     if isinstance(data, Dataset):
         dataset, name = data, IN_MEMORY
     else:
-        dataset, name = load_dataset(data, options, test=test), Path(data).name
+        dataset = load_dataset(data, options, test=test)
+        is_path = isinstance(data, str | PathLike)
+        name = Path(data).name if is_path else IN_MEMORY
     checked = make_spec(name, spec)
     return run_search(checked, dataset, tell=tell, reuse=reuse, parallel=parallel)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 from typing import Annotated
@@ -23,7 +24,8 @@ router = APIRouter(prefix="/v1/datasets", tags=["datasets"])
 
 UPLOADS = "autosample-upload-"
 """Prefix of the temporary folders in which uploads are read."""
-SUFFIXES = (".csv", ".tsv", ".txt", ".inter", ".parquet", ".pq")
+UNSAFE = re.compile(r"[^\w. -]")
+"""Signs of a file's name that are replaced."""
 
 
 class DatasetList(Config):
@@ -117,14 +119,14 @@ def parse_options(text: str) -> ReadOptions:
 
 
 def _save(upload: UploadFile, folder: Path, at: int) -> Path:
-    """Copy an upload to a file named `train` or `test`; a known suffix is kept.
+    """Copy an upload to a file of its name, in which only plain signs are left.
 
-    Raises DataError if it is empty.
+    The name may tell the format, and messages about the file quote it. Raises DataError
+    if the upload is empty.
     """
-    name = (upload.filename or "").lower()
-    stem = "train" if at == 0 else "test"
-    suffix = Path(name.removesuffix(".gz")).suffix
-    path = folder / f"{stem}{suffix if suffix in SUFFIXES else ''}"
+    plain = UNSAFE.sub("_", upload.filename or "")[-100:]
+    path = folder / ("train" if at == 0 else "test") / (plain.strip(". ") or "file")
+    path.parent.mkdir()
     with path.open("wb") as target:
         shutil.copyfileobj(upload.file, target)
     if path.stat().st_size == 0:

@@ -77,7 +77,12 @@ async function dataset() {
   form.append("options", wanted);
   const { id, name, stats } = await Page.ask("/v1/datasets", { method: "POST", body: form });
   uploaded = { file, options: wanted, id };
-  by("status").textContent = `${name}: ${stats.users} users, ${stats.items} items.`;
+  const taken = stats.readings.map((reading) => `${reading.file} was read as ` +
+    Object.entries(reading.columns).map(([noun, { name }]) => `${noun}: ${name}`).join(", "));
+  const warnings = stats.warnings.map((warning) => `Warning: ${warning}.`);
+  by("status").textContent = [
+    `${name}: ${stats.users} users, ${stats.items} items.`, taken.join("; "), ...warnings,
+  ].join(" ");
   return id;
 }
 

@@ -37,7 +37,8 @@ class FileOptions:
     """Options that say which file is read, and how."""
 
     file: Annotated[
-        Path, typer.Argument(help="CSV, TSV, Parquet, LightGCN or .inter file.")
+        Path,
+        typer.Argument(help="CSV, TSV, Parquet, JSON lines, LightGCN or .inter file."),
     ]
     test: Annotated[Path | None, typer.Option(help="File of test pairs.")] = None
     format: Annotated[
@@ -53,11 +54,21 @@ class FileOptions:
         str | None, typer.Option(help="Column of ratings, for --min-rating.")
     ] = None
     timestamp: Annotated[
-        str | None, typer.Option(help="Column of times, in seconds.")
+        str | None, typer.Option(help="Column of times: numbers, or ISO 8601 dates.")
     ] = None
     header: Annotated[
         bool | None, typer.Option(help="Whether the first row names the columns.")
     ] = None
+    separator: Annotated[
+        str | None, typer.Option(help="What separates cells, such as ';' or '::'.")
+    ] = None
+    missing: Annotated[
+        str | None,
+        typer.Option(help="Words that mean a missing id, separated by commas."),
+    ] = None
+    drop_missing: Annotated[
+        bool, typer.Option(help="Drop rows in which an id is missing.")
+    ] = False
     ordered: Annotated[bool, typer.Option(help="Rows are in time order.")] = False
     min_rating: Annotated[
         float | None, typer.Option(help="Drop rows with a lower rating.")
@@ -70,6 +81,8 @@ class FileOptions:
         """Check how the file is to be read; raises SpecError."""
         own = asdict(self)
         del own["file"], own["test"]
+        if self.missing is not None:
+            own["missing"] = self.missing.split(",")
         try:
             return ReadOptions(**own)
         except ValidationError as error:

@@ -8,9 +8,11 @@ process, and the parent says why.
 from __future__ import annotations
 
 import json
+import logging
 import resource
 import subprocess
 import sys
+import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,8 +22,11 @@ from autosample.data.options import ReadOptions
 from autosample.data.preview import Preview, preview
 from autosample.errors import DataError
 
-BAD, TOO_MUCH = 3, 4
-"""Exit codes of the child: the file breaks a rule, or needs too much memory."""
+BAD, TOO_MUCH, UNFORESEEN = 3, 4, 5
+"""Exit codes of the child: the file breaks a rule, it needs too much memory, or the
+reader met something that it was not written for."""
+
+_log = logging.getLogger(__name__)
 
 
 def read_apart(
@@ -74,11 +79,24 @@ def _run_child(request: Mapping[str, Any], memory: int, seconds: float) -> str:
         ) from None
     if done.returncode == 0:
         return done.stdout
-    if done.returncode == BAD:
+    if done.returncode in (BAD, UNFORESEEN):
+        if done.stderr:
+            _log.error("the reader of a file failed:\n%s", done.stderr)
         raise DataError(json.loads(done.stdout)["error"])
-    raise DataError(
-        f"reading the file needs more than {memory >> 20} MiB, or it is damaged; give a"
-        " smaller one"
+    if done.returncode != TOO_MUCH:
+        _log.error("the reader of a file ended with %d", done.returncode)
+        _log.error("%s", done.stderr[-4000:])
+    raise DataError(_ended(done.returncode, memory))
+
+
+def _ended(code: int, memory: int) -> str:
+    """Say why a child ended without an answer."""
+    limit = f"{memory >> 20} MiB"
+    if code == TOO_MUCH:
+        return f"reading the file needs more than {limit}; give a smaller one"
+    return (
+        f"reading the file ended with signal {-code}: it is damaged, or it needs more"
+        f" than {limit}"
     )
 
 
@@ -94,6 +112,12 @@ def _child() -> int:
         return BAD
     except MemoryError:  # Arrow's is one, too
         return TOO_MUCH
+    except Exception as error:  # the boundary of the child: its words go to the answer
+        traceback.print_exc()
+        words = str(error).partition("\n")[0][:200]
+        what = f"the file cannot be read ({type(error).__name__}: {words})"
+        sys.stdout.write(json.dumps({"error": what}))
+        return UNFORESEEN
     return 0
 
 

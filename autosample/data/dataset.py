@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pydantic import NonNegativeInt
 
 from autosample.core.config import Config
-from autosample.data.filters import at_least, k_core
+from autosample.data.alarms import Evidence, alarms
+from autosample.data.filters import k_core
+from autosample.data.frames import is_frame, read_columns, read_frame
 from autosample.data.interactions import Bools, Interactions, Ints
 from autosample.data.options import ReadOptions
 from autosample.data.readers import read
-from autosample.data.table import Table, id_column, number_column
+from autosample.data.reading import Reading
+from autosample.data.table import Table
 from autosample.errors import DataError
 
 
@@ -49,6 +54,16 @@ class DatasetStats(Config):
     """Whether a user's pairs are in time order."""
     timestamps: bool
     """Whether pairs carry times."""
+    missing: NonNegativeInt = 0
+    """Rows dropped because an id was missing in them."""
+    untrained_users: NonNegativeInt = 0
+    """Users of the test file who are not in the training file."""
+    untrained_items: NonNegativeInt = 0
+    """Items of the test file that are not in the training file."""
+    readings: tuple[Reading, ...] = ()
+    """How each file was read, the training file first."""
+    warnings: tuple[str, ...] = ()
+    """Signs that a file was misread or is not what it seems to be, a sentence each."""
 
 
 @dataclass(frozen=True)
@@ -102,48 +117,66 @@ class Dataset:
 
 
 def load_dataset(
-    path: Path | str,
-    options: ReadOptions | None = None,
-    *,
-    test: Path | str | None = None,
+    source: Any, options: ReadOptions | None = None, *, test: Any = None
 ) -> Dataset:
     """Return the data set in a file of interactions and perhaps a test file.
 
-    Raises DataError where a file or its content breaks a rule.
+    A file is given by its path: CSV and its kin, Parquet or a folder of it, JSON lines,
+    or the text of LightGCN or RecBole, plain, gzip or in a zip. Frames of pandas,
+    Polars and Arrow are read too. Raises DataError where a file or its content breaks a
+    rule.
     """
     options = options or ReadOptions()
-    tables = [read(Path(path), options)]
-    if test is not None:
-        tables.append(read(Path(test), options))
-    return from_tables(tables, options)
+    sources = [source] if test is None else [source, test]
+    return from_tables([_table(each, options) for each in sources], options)
+
+
+def _table(source: Any, options: ReadOptions) -> Table:
+    if isinstance(source, str | PathLike):
+        return read(Path(source), options)
+    if is_frame(source):
+        return read_frame(source, options)
+    raise DataError(
+        f"interactions are read from a path or a frame, and not from a"
+        f" {type(source).__name__}; autosample.from_arrays takes columns"
+    )
 
 
 def from_tables(tables: list[Table], options: ReadOptions) -> Dataset:
     """Return the data set of a table of pairs and perhaps a table of test pairs."""
-    counts = {"rows": sum(table.num_rows for table in tables)}
+    counts = {"missing": sum(table.missing for table in tables)}
+    counts["rows"] = sum(table.num_rows for table in tables) + counts["missing"]
     kept = [_rated(table, options.min_rating) for table in tables]
-    counts["below_min_rating"] = counts["rows"] - sum(t.num_rows for t in kept)
+    left = sum(table.num_rows for table in kept)
+    counts["below_min_rating"] = counts["rows"] - counts["missing"] - left
     users_P, users = _compact([table.users for table in kept])
     items_P, items = _compact([table.items for table in kept])
+    codes = list(zip(users_P, items_P, strict=True))
+    warnings = alarms(Evidence(kept, codes, users, items, options))
     shape = (len(users), len(items))
     parts = [
-        _pairs(table, codes, shape, options)
-        for table, codes in zip(kept, zip(users_P, items_P, strict=True), strict=True)
+        _pairs(table, pair, shape, options)
+        for table, pair in zip(kept, codes, strict=True)
     ]
     num_pairs = sum(part.num_pairs for part in parts)
-    counts["duplicates"] = sum(table.num_rows for table in kept) - num_pairs
+    counts["duplicates"] = left - num_pairs
     counts["repeats"] = num_pairs - sum(part.distinct.num_pairs for part in parts)
     train, test = parts[0], parts[1] if len(parts) > 1 else None
     core = k_core(train, options.k_core)
     counts["outside_k_core"] = train.num_pairs - core.num_pairs
-    read_test = test.num_pairs if test else 0
     if test is not None:
-        answers = _inside(core, test, options.k_core)
-        if options.repeats == "drop":
-            answers &= ~_seen(core, test)
-        test = test.take(answers)
-    counts["test_dropped"] = read_test - (test.num_pairs if test else 0)
-    return _without_gaps(core, test, (users, items), counts)
+        read_test = test.num_pairs
+        test = _answers(core, test, options)
+        counts |= _untrained(core, test) | {"test_dropped": read_test - test.num_pairs}
+    readings = tuple(table.reading for table in tables)
+    facts = {"readings": readings, "warnings": warnings}
+    try:
+        dataset = _without_gaps(core, test, (users, items), counts)
+    except DataError as error:
+        # What was misread shows itself here first.
+        hint = " ".join((f"{readings[0].sentence}.", *warnings))
+        raise DataError(f"{error}. {hint}") from error
+    return replace(dataset, stats=dataset.stats.model_copy(update=facts))
 
 
 def from_arrays(
@@ -154,21 +187,38 @@ def from_arrays(
     ratings: Any = None,
     options: ReadOptions | None = None,
 ) -> Dataset:
-    """Return the data set of columns in memory: lists, NumPy, pandas or Arrow."""
-    table = Table(
-        id_column(pa.array(users), "users"),
-        id_column(pa.array(items), "items"),
-        None if ratings is None else number_column(pa.array(ratings), "ratings"),
-        None if times is None else number_column(pa.array(times), "times"),
-    )
-    return from_tables([table], options or ReadOptions())
+    """Return the data set of columns in memory: lists, NumPy, torch, pandas, Polars or
+    Arrow. Raises DataError where they are not equally long or hold no ids or numbers.
+    """
+    options = options or ReadOptions()
+    columns = {"user": users, "item": items, "rating": ratings, "timestamp": times}
+    return from_tables([read_columns(columns, options)], options)
 
 
 def _rated(table: Table, min_rating: float | None) -> Table:
     if min_rating is None:
         return table
-    assert table.ratings is not None
-    return at_least(table, min_rating)
+    if table.ratings is None:
+        raise DataError("min_rating needs a rating column; name it with `rating`")
+    return table.filter(pc.greater_equal(table.ratings, min_rating))
+
+
+def _answers(
+    train: Interactions, test: Interactions, options: ReadOptions
+) -> Interactions:
+    """Return the test pairs that count as answers."""
+    answers = _inside(train, test, options.k_core)
+    if options.repeats == "drop":
+        answers &= ~_seen(train, test)
+    return test.take(answers)
+
+
+def _untrained(train: Interactions, test: Interactions) -> dict[str, int]:
+    users, items = (test.degrees_U > 0, test.popularity_I > 0)
+    return {
+        "untrained_users": int((users & (train.degrees_U == 0)).sum()),
+        "untrained_items": int((items & (train.popularity_I == 0)).sum()),
+    }
 
 
 def _compact(columns: list[pa.DictionaryArray]) -> tuple[list[Ints], pa.Array]:
@@ -262,7 +312,8 @@ def _refuse_full_user(train: Interactions, users: pa.Array) -> None:
     if len(full):
         raise DataError(
             f"user {users[int(full[0])].as_py()!r} has every one of the"
-            f" {train.num_items} items, so no negative is left to draw; drop such users"
+            f" {train.num_items} items, so no negative is left to draw; drop such"
+            " users, or keep only rows that are positives with `min_rating`"
         )
 
 

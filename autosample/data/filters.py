@@ -3,21 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-import pyarrow.compute as pc
 
 from autosample.data.interactions import Interactions
-from autosample.data.table import Table
-
-
-def at_least(table: Table, min_rating: float) -> Table:
-    """Keep the rows rated `min_rating` or more."""
-    keep = pc.greater_equal(table.ratings, min_rating)
-    return Table(
-        table.users.filter(keep),
-        table.items.filter(keep),
-        table.ratings.filter(keep),  # type: ignore[union-attr]  # has ratings
-        None if table.times is None else table.times.filter(keep),
-    )
 
 
 def k_core(pairs: Interactions, k: int) -> Interactions:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -13,14 +12,20 @@ import pyarrow.parquet as pq
 
 from autosample.core.config import Config
 from autosample.data.options import Format, ReadOptions
-from autosample.data.readers import format_of
-from autosample.data.readers.base import GZIP_MAGIC, USUAL_NAMES, usual_name
-from autosample.data.readers.csv import delimiter_of, is_header
+from autosample.data.readers import is_parquet, open_source, text_format, text_of
+from autosample.data.readers.arrow import FAILURES, json_rows
+from autosample.data.readers.columns import USUAL_NAMES, guess_positions, usual_name
+from autosample.data.readers.delimited import Layout, layout_of
+from autosample.data.readers.recbole import recbole_layout
+from autosample.data.readers.source import GZIP_MAGIC, Source
+from autosample.data.readers.text import Text
 from autosample.errors import DataError
 
 ROWS = 6
 HEAD = 1 << 18
 """Bytes of a text file that a preview reads; callers need not send more."""
+CELL = 60
+"""Signs of a cell that are shown."""
 
 
 class Preview(Config):
@@ -34,7 +39,7 @@ class Preview(Config):
     rows: tuple[tuple[str, ...], ...]
     """The first rows of the file."""
     guessed: dict[str, str]
-    """Columns of user, item, rating and timestamp that were recognised by name."""
+    """Columns of user, item, rating and timestamp that were recognised."""
 
 
 def preview(path: Path) -> Preview:
@@ -43,66 +48,87 @@ def preview(path: Path) -> Preview:
     Raises DataError where it is not a table.
     """
     raw = path.read_bytes()
-    if raw.startswith(b"PAR1"):
-        return _parquet(raw, path.name)
-    head = _text(raw, path.name)
-    lines = [line for line in head.split("\n") if line.strip()]
-    if not lines:
-        raise DataError(f"{path.name} is empty")
-    format = format_of("\n".join(lines).encode(), path.name)
+    source = Source(path.name, _head(raw, path.name)) if _is_cut(raw) else None
+    source = source or open_source(path)
+    options = ReadOptions()
+    if is_parquet(source, options):
+        return _parquet(source)
+    text = text_of(source)
+    format = text_format(text)
     if format is Format.LIGHTGCN:
-        rows = [tuple(line.split(maxsplit=1)) for line in lines[:ROWS]]
+        lines = text.raw.decode().split("\n", ROWS)[:ROWS]
+        rows = [line.split(maxsplit=1) for line in lines if line.strip()]
         return _made(format, False, ("user", "items"), rows)
-    first = lines[0].rstrip("\r")
-    sign = "\t" if format is Format.RECBOLE else delimiter_of(first, format)
-    cells = list(csv.reader(lines[: ROWS + 1], delimiter=sign))
-    header = format is Format.RECBOLE or is_header(cells[0], ReadOptions())
-    names = cells[0] if header else [str(at) for at in range(len(cells[0]))]
-    return _made(format, header, names, cells[1:] if header else cells[:ROWS])
+    if format is Format.JSONL:
+        table = json_rows(text)
+        return _made(format, True, table.column_names, _cells(table.slice(0, ROWS)))
+    return _delimited(text, format)
 
 
-def _text(raw: bytes, name: str) -> str:
+def _is_cut(raw: bytes) -> bool:
+    """Tell whether a file may be the beginning of a longer one."""
+    return len(raw) >= HEAD and not raw.startswith(b"PAR1")
+
+
+def _head(raw: bytes, name: str) -> bytes:
+    """Return the first whole lines of a text file, unpacked where it is gzip."""
     if raw.startswith(GZIP_MAGIC):
         try:
             raw = zlib.decompressobj(wbits=31).decompress(raw, HEAD)
         except zlib.error as error:
             raise DataError(f"{name} is damaged gzip: {error}") from error
-    cut = len(raw) >= HEAD
-    raw = raw[:HEAD].removeprefix(b"\xef\xbb\xbf")
-    if cut and b"\n" in raw:
-        raw = raw[: raw.rindex(b"\n")]
-    if b"\0" in raw:
-        raise DataError(f"{name} is neither text nor Parquet")
-    return raw.decode(errors="replace")
+    raw = raw[:HEAD]
+    return raw[: raw.rindex(b"\n") + 1] if b"\n" in raw else raw
 
 
-def _parquet(raw: bytes, name: str) -> Preview:
+def _delimited(text: Text, format: Format) -> Preview:
+    is_recbole = format is Format.RECBOLE
+    layout = (recbole_layout if is_recbole else layout_of)(text, ReadOptions())
+    guessed = None
+    if not layout.header and layout.width > 1:
+        user, item = guess_positions(layout.rows)
+        guessed = {"user": user, "item": item}
+    return _made(format, layout.header, layout.names, _shown(layout), guessed)
+
+
+def _shown(layout: Layout) -> Sequence[Sequence[str]]:
+    return layout.rows[:ROWS]
+
+
+def _parquet(source: Source) -> Preview:
     try:
-        file = pq.ParquetFile(pa.BufferReader(raw))
+        file = pq.ParquetFile(pa.BufferReader(source.raw))
         batch = next(file.iter_batches(batch_size=ROWS), None)
+        rows = [] if batch is None else _cells(batch)
     except MemoryError:
         raise
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise DataError(f"{name} is not a readable Parquet file: {error}") from error
-    rows = batch.to_pylist() if batch is not None else []
-    names = file.schema_arrow.names
-    shown = [[str(row[each]) for each in names] for row in islice(rows, ROWS)]
-    return _made(Format.PARQUET, True, names, shown)
+    except FAILURES as error:
+        raise DataError(
+            f"{source.name} is not a readable Parquet file: {error}"
+        ) from error
+    return _made(Format.PARQUET, True, file.schema_arrow.names, rows)
+
+
+def _cells(table: pa.Table | pa.RecordBatch) -> list[list[str]]:
+    columns = [[str(value) for value in column.to_pylist()] for column in table.columns]
+    return [list(row) for row in islice(zip(*columns, strict=True), ROWS)]
 
 
 def _made(
-    format: Format, header: bool, names: Sequence[str], rows: Sequence[Sequence[str]]
+    format: Format,
+    header: bool,
+    names: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    guessed: Mapping[str, str] | None = None,
 ) -> Preview:
-    plain = {each.partition(":")[0]: each for each in names}
-    guessed = {
-        noun: plain[found]
-        for noun, usual in USUAL_NAMES.items()
-        if (found := usual_name(plain, usual)) is not None
-    }
-    if not header and len(names) > 1 and format is not Format.LIGHTGCN:
-        guessed = {"user": "0", "item": "1"}
-    cut = [tuple(cell[:60] for cell in row) for row in rows]
+    if guessed is None:
+        by_noun = {n: usual_name(names, usual) for n, usual in USUAL_NAMES.items()}
+        guessed = {n: name for n, name in by_noun.items() if name is not None}
+    cut = tuple(tuple(cell[:CELL] for cell in row) for row in rows)
     return Preview(
-        format=format, header=header, columns=tuple(names), rows=tuple(cut),
-        guessed=guessed,
-    )  # fmt: skip
+        format=format,
+        header=header,
+        columns=tuple(names),
+        rows=cut,
+        guessed=dict(guessed),
+    )

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from autosample.data.ids import MISSING, id_column
+from autosample.data.numbers import rating_column, time_column
+from autosample.data.options import ReadOptions
+from autosample.data.reading import Reading
 from autosample.errors import DataError
-
-MISSING = ("", "nan", "NaN", "NAN", "null", "NULL", "None")
 
 
 @dataclass(frozen=True)
@@ -19,76 +22,114 @@ class Table:
 
     users: pa.DictionaryArray
     items: pa.DictionaryArray
+    reading: Reading
     ratings: pa.Array | None = None
     times: pa.Array | None = None
+    missing: int = 0
+    """Rows dropped because an id was missing."""
 
     @property
     def num_rows(self) -> int:
         return len(self.users)
 
+    def filter(self, keep: Any) -> Table:
+        """Return the rows for which a boolean column is true."""
+        return Table(
+            self.users.filter(keep),
+            self.items.filter(keep),
+            self.reading,
+            None if self.ratings is None else self.ratings.filter(keep),
+            None if self.times is None else self.times.filter(keep),
+            self.missing,
+        )
 
-def id_column(column: Any, name: str) -> pa.DictionaryArray:
-    """Encode a column of ids, as integers where all of them are, else as strings.
 
-    Raises DataError on a missing or negative id, naming the row (from 1).
+def make_table(
+    cells: Mapping[str, Any], reading: Reading, options: ReadOptions
+) -> Table:
+    """Check the columns of a file, given by what they are.
+
+    A rating or time that nobody asked for and that does not parse is left unused.
+    Raises DataError on a missing id, naming the row, unless such rows are dropped.
     """
-    encoded = _as_one(column).dictionary_encode()
-    if encoded.indices.null_count:
-        _refuse(encoded.indices.is_null(), name, "is missing")
-    values = encoded.dictionary
-    text = values.cast(pa.string()) if not pa.types.is_string(values.type) else values
-    missing = pc.is_in(text, value_set=pa.array(MISSING))
-    if pc.any(missing).as_py():
-        _refuse(missing.take(encoded.indices), name, "is missing")
-    numbers = _integers(values, text)
-    if numbers is None:
-        return pa.DictionaryArray.from_arrays(encoded.indices, text)
-    if len(numbers) and pc.min(numbers).as_py() < 0:
-        negative = pc.less(numbers, 0)
-        _refuse(negative.take(encoded.indices), name, "is negative")
-    return pa.DictionaryArray.from_arrays(encoded.indices, numbers)
+    names = {n: c.name for n, c in reading.columns.items()}
+    words = MISSING if options.missing is None else ("", *options.missing)
+    ids = {
+        noun: id_column(cells[noun], names.get(noun, noun), words)
+        for noun in ("user", "item")
+    }
+    absent = pc.or_(ids["user"].is_null(), ids["item"].is_null())
+    missing = pc.sum(absent).as_py() or 0
+    if missing and not options.drop_missing:
+        _refuse_missing(cells, ids, names, missing)
+    keep = pc.invert(absent) if missing else None
+    if keep is not None:
+        cells = {noun: column.filter(keep) for noun, column in cells.items()}
+        ids = {noun: _filled(column.filter(keep)) for noun, column in ids.items()}
+    unused: list[str] = []
+    numbers = {
+        noun: _numbers(noun, cells, names, options, unused)
+        for noun in ("rating", "timestamp")
+    }
+    columns = {
+        noun: column
+        for noun, column in reading.columns.items()
+        if noun in ids or numbers.get(noun) is not None
+    }
+    notes = (*reading.notes, *unused)
+    return Table(
+        ids["user"],
+        ids["item"],
+        reading.model_copy(update={"columns": columns, "notes": notes}),
+        numbers["rating"],
+        numbers["timestamp"],
+        missing,
+    )
 
 
-def number_column(column: Any, name: str) -> pa.Array:
-    """Return a column as float64; raises DataError where it is not numbers."""
-    try:
-        numbers = _as_one(column).cast(pa.float64())
-    except pa.ArrowInvalid as error:
-        raise DataError(f"column {name!r} must hold numbers: {error}") from error
-    bad = pc.invert(pc.fill_null(pc.is_finite(numbers), False))
-    if pc.any(bad).as_py():
-        _refuse(bad, name, "is not a finite number")
-    return numbers
+def _filled(column: pa.DictionaryArray) -> pa.DictionaryArray:
+    """Return ids of which none is missing, without the null in their dictionary."""
+    return column.dictionary_decode().dictionary_encode()
 
 
-def _as_one(column: Any) -> pa.Array:
-    chunked = isinstance(column, pa.ChunkedArray)
-    array = column.combine_chunks() if chunked else column
-    if isinstance(array, pa.ChunkedArray):  # more than 2 GiB of strings
-        raise DataError("a column is over 2 GiB; split the file or use integer ids")
-    return array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
-
-
-def _integers(values: pa.Array, text: pa.Array) -> pa.Array | None:
-    if pa.types.is_integer(values.type):
-        return values.cast(pa.int64())
-    try:
-        if pa.types.is_floating(values.type):
-            return values.cast(pa.int64())  # safe: fails unless integral
-        numbers = text.cast(pa.int64())
-    except pa.ArrowInvalid:
-        return _integral_floats(text)
-    same = pc.equal(numbers.cast(pa.string()), text)  # "007" stays a string
-    return numbers if pc.all(same).as_py() is not False else None
-
-
-def _integral_floats(text: pa.Array) -> pa.Array | None:
-    """Ids that a spreadsheet wrote as 12.0 are integers."""
-    if not pc.all(pc.match_substring_regex(text, r"^-?(0|[1-9][0-9]*)\.0+$")).as_py():
+def _numbers(
+    noun: str,
+    cells: Mapping[str, Any],
+    names: Mapping[str, str],
+    options: ReadOptions,
+    unused: list[str],
+) -> pa.Array | None:
+    """Return a column of numbers; None where there is none, or none that is asked for
+    and it does not parse."""
+    if noun not in cells:
         return None
-    return text.cast(pa.float64()).cast(pa.int64())
+    convert = rating_column if noun == "rating" else time_column
+    needed = getattr(options, noun) is not None or (
+        noun == "rating" and options.min_rating is not None
+    )
+    try:
+        return convert(cells[noun], names.get(noun, noun))
+    except DataError as error:
+        if needed:
+            raise
+        unused.append(f"{noun} is not used: {error}")
+        return None
 
 
-def _refuse(bad: pa.Array, name: str, what: str) -> None:
-    row = pc.index(bad, True).as_py() + 1
-    raise DataError(f"column {name!r} {what} in row {row}; clean or drop such rows")
+def _refuse_missing(
+    cells: Mapping[str, Any],
+    ids: Mapping[str, pa.DictionaryArray],
+    names: Mapping[str, str],
+    missing: int,
+) -> None:
+    for noun, column in ids.items():
+        absent = column.is_null()
+        if pc.any(absent).as_py():
+            row = pc.index(absent, True).as_py()
+            value = str(cells[noun][row].as_py() or "")
+            raise DataError(
+                f"column {names.get(noun, noun)!r} is missing in row {row + 1}"
+                f" ({value!r}), and ids are missing in {missing:,} rows; drop such rows"
+                " with `drop_missing`, or name the words that mean a missing id with"
+                " `missing`"
+            )

@@ -43,7 +43,7 @@ were measured last when they did.
 ## Data
 
 {dataset}: {users} users, {items} items; {train} training, {valid} validation and {test}
-test pairs ({split}).
+test pairs ({split}).{readings}
 
 ## Use
 
@@ -75,7 +75,16 @@ def model_card(report: Report) -> str:
         valid=report.split.valid,
         test=report.split.test,
         split=report.split.kind,
+        readings=_readings(report),
     )
+
+
+def _readings(report: Report) -> str:
+    """Say how the files were read, and what seemed odd in them."""
+    stats = report.dataset
+    lines = [reading.sentence for reading in stats.readings]
+    lines += [f"Warning: {warning}" for warning in stats.warnings]
+    return "\n\n" + "\n".join(f"- {line}" for line in lines) if lines else ""
 
 
 def _tuning(report: Report) -> str:

@@ -27,7 +27,13 @@ if TYPE_CHECKING:
     from autosample.experiment.forecast import Forecast
     from autosample.experiment.report import Report
 
-DROPPED = ("below_min_rating", "duplicates", "outside_k_core", "test_dropped")
+DROPPED = (
+    "missing",
+    "below_min_rating",
+    "duplicates",
+    "outside_k_core",
+    "test_dropped",
+)
 """Fields of `DatasetStats` that count what was dropped."""
 
 
@@ -67,7 +73,9 @@ def show_forecast(console: Console, forecast: Forecast) -> None:
 
 
 def show_stats(console: Console, stats: DatasetStats) -> None:
-    """Print what was read and what was dropped."""
+    """Print how files were read, what they hold, what was dropped, and what is odd."""
+    for reading in stats.readings:
+        _print(console, reading.sentence)
     counts = [(name, getattr(stats, name)) for name in DROPPED]
     dropped = [f"{n:,} {name.replace('_', ' ')}" for name, n in counts if n]
     test = f", {stats.test_pairs:,} test pairs" if stats.test_pairs else ""
@@ -76,6 +84,14 @@ def show_stats(console: Console, stats: DatasetStats) -> None:
         f"{stats.users:,} users, {stats.items:,} items, {stats.pairs:,} pairs{test}"
         + (f" (dropped: {', '.join(dropped)})" if dropped else ""),
     )
+    if stats.untrained_users or stats.untrained_items:
+        _print(
+            console,
+            f"never trained on: {stats.untrained_users:,} users and"
+            f" {stats.untrained_items:,} items of the test file",
+        )
+    for warning in stats.warnings:
+        console.print(f"warning: {warning}", style="yellow", markup=False)
 
 
 def _table(rows: Rows, bold: Container[str] = ()) -> Table:

@@ -1,60 +1,85 @@
-"""Readers of interaction files. To add one: write its file, then name it here."""
+"""Readers of interaction files. To add one: write its file, then name it here.
+
+A file goes through three steps: its bytes (`source`), its rows (`text`, for formats
+that are text), and its columns, which the reader of its format finds.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from autosample.data.options import Format, ReadOptions
-from autosample.data.readers.base import GZIP_MAGIC, Reader, read_bytes
-from autosample.data.readers.csv import read_csv
-from autosample.data.readers.lightgcn import read_lightgcn
-from autosample.data.readers.parquet import PARQUET_MAGIC, read_parquet
+from autosample.data.readers.arrow import (
+    PARQUET_MAGIC,
+    read_folder,
+    read_jsonl,
+    read_parquet,
+)
+from autosample.data.readers.delimited import read_delimited
+from autosample.data.readers.dialect import SEPARATORS, head_lines
+from autosample.data.readers.lightgcn import is_lightgcn, read_lightgcn
 from autosample.data.readers.recbole import read_recbole
+from autosample.data.readers.source import Source, open_source
+from autosample.data.readers.text import Text, text_of
 from autosample.data.table import Table
 
-READERS: dict[Format, Reader] = {
-    Format.CSV: read_csv,
-    Format.TSV: read_csv,
-    Format.PARQUET: read_parquet,
+TextReader = Callable[[Text, ReadOptions], Table]
+"""Reads the rows of a text; raises DataError with what was wrong and where."""
+
+TEXT_READERS: Mapping[Format, TextReader] = {
+    Format.CSV: read_delimited,
+    Format.TSV: read_delimited,
     Format.LIGHTGCN: read_lightgcn,
     Format.RECBOLE: read_recbole,
+    Format.JSONL: read_jsonl,
 }
 
 
 def read(path: Path, options: ReadOptions) -> Table:
-    """Read a file in the format of the options, or in the one its content shows."""
-    return READERS[options.format or tell_format(path)](path, options)
+    """Read a file, or a folder of Parquet files, in the format of the options or in the
+    one that its content shows. Raises DataError with what was wrong and where."""
+    if path.is_dir():
+        return read_folder(path, options)
+    source = open_source(path)
+    if options.format is Format.PARQUET or is_parquet(source, options):
+        return read_parquet(source, options)
+    text = text_of(source)
+    return TEXT_READERS[options.format or text_format(text, options)](text, options)
 
 
-def tell_format(path: Path) -> Format:
-    """Tell a file's format from its first bytes and its name."""
-    return format_of(read_bytes(path), path.name)
+def is_parquet(source: Source, options: ReadOptions) -> bool:
+    """Tell whether a file is Parquet, by its content or, unless options say otherwise,
+    by its name."""
+    named = source.name.lower().endswith((".parquet", ".pq"))
+    return source.raw.startswith(PARQUET_MAGIC) or (named and options.format is None)
 
 
-def format_of(raw: bytes, name: str) -> Format:
-    """Tell the format from a name and from bytes; the first rows are enough."""
-    name = name.lower().removesuffix(".gz")
-    by_name = {".inter": Format.RECBOLE, ".tsv": Format.TSV, ".csv": Format.CSV}
-    if raw.startswith(PARQUET_MAGIC) or name.endswith((".parquet", ".pq")):
-        return Format.PARQUET
-    lines = [line for line in raw[:65536].split(b"\n") if line.strip()][:20]
-    if b":token" in lines[0]:
+def text_format(text: Text, options: ReadOptions | None = None) -> Format:
+    """Tell the format of a text from its first rows and its name."""
+    name, lines = text.name.lower(), head_lines(text.raw)
+    if lines[0].lstrip().startswith("{"):
+        return Format.JSONL
+    if name.endswith(".inter") or ":token" in lines[0]:
         return Format.RECBOLE
-    for suffix, found in by_name.items():
-        if name.endswith(suffix):
-            return found
-    spaced = not any(
-        sign in line for line in lines for sign in (b",", b"\t", b";", b"|")
-    )
-    return Format.LIGHTGCN if spaced else Format.CSV
+    if name.endswith(".tsv"):
+        return Format.TSV
+    given = text.separator or (options.separator if options else None)
+    signs = (sign for sign in SEPARATORS if sign != " ")
+    spaced = not any(sign in line for line in lines for sign in signs)
+    if spaced and given is None and not name.endswith(".csv") and is_lightgcn(lines):
+        return Format.LIGHTGCN
+    return Format.CSV
 
 
 __all__ = [
-    "GZIP_MAGIC",
-    "READERS",
+    "TEXT_READERS",
     "Format",
-    "Reader",
-    "format_of",
+    "Source",
+    "Text",
+    "is_parquet",
+    "open_source",
     "read",
-    "tell_format",
+    "text_format",
+    "text_of",
 ]

@@ -1,25 +1,34 @@
 """RecBole's atomic `.inter` files: tab separated, names typed as `user_id:token`.
 
-Zhao et al., 2021, arXiv:2011.01731.
+Zhao et al., 2021, arXiv:2011.01731. Files in which other signs separate the names are
+read too; they have no quotes either.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
+import re
+from dataclasses import replace
 
-from autosample.data.options import ReadOptions
-from autosample.data.readers.base import check_utf8, read_bytes
-from autosample.data.readers.csv import parse_csv
+from autosample.data.options import Format, ReadOptions
+from autosample.data.readers.delimited import Layout, layout_of, parse
+from autosample.data.readers.text import Text
 from autosample.data.table import Table
-from autosample.errors import DataError
+
+SEPARATOR = re.compile(r":(?:token|float)(?:_seq)?(\t|,|;|\|| )")
 
 
-def read_recbole(path: Path, options: ReadOptions) -> Table:
-    raw = read_bytes(path)
-    check_utf8(raw, path.name)
-    head, _, body = raw.partition(b"\n")
-    names = [name.partition(":")[0] for name in head.decode().strip().split("\t")]
-    if not body.strip():
-        raise DataError(f"{path.name} has a header but no rows")
-    plain = "\t".join(names).encode() + b"\n" + body
-    return parse_csv(plain, path.name, options.model_copy(update={"header": True}))
+def read_recbole(text: Text, options: ReadOptions) -> Table:
+    table = parse(text, recbole_layout(text, options), options)
+    reading = table.reading.model_copy(update={"format": Format.RECBOLE})
+    return replace(table, reading=reading)
+
+
+def recbole_layout(text: Text, options: ReadOptions) -> Layout:
+    """Return what the rows look like; names are without their types."""
+    first = text.raw.partition(b"\n")[0].decode(errors="replace")
+    named = SEPARATOR.search(first)
+    sign = options.separator or (named[1] if named else "\t")
+    asked = options.model_copy(update={"header": True, "separator": sign})
+    layout = layout_of(text, asked)
+    names = tuple(name.partition(":")[0] for name in layout.names)
+    return replace(layout, dialect=layout.dialect._replace(quoted=False), names=names)

@@ -69,7 +69,7 @@ def test_a_data_set_in_use_stays(client: TestClient) -> None:
         (b"user,item\n1,\xff\n", "a.csv", "not UTF-8"),
         ("nope", "a.parquet", "not a readable Parquet"),
         ("user,item\n1,\n", "a.csv", "'item' is missing in row 1"),
-        ("user,item\n-1,2\n", "a.csv", "negative"),
+        ("user,item\n1,2,3\n", "a.csv", "a.csv is not readable as a table: line 2"),
         ("user,item\n1,1\n1,2\n2,1\n", "a.csv", "every one of the 2 items"),
         ("user,item\n1,1\n", "a.csv", "at least two"),
     ],

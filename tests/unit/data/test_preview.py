@@ -52,7 +52,7 @@ def test_other_formats_are_shown_alike(tmp_path: Path) -> None:
     assert zipped.rows == look(tmp_path, "b.csv", CSV).rows
     inter = look(tmp_path, "a.inter", "user_id:token\titem_id:token\n1\t2\n")
     assert inter.format is Format.RECBOLE
-    assert inter.guessed == {"user": "user_id:token", "item": "item_id:token"}
+    assert inter.guessed == {"user": "user_id", "item": "item_id"}
     lines = look(tmp_path, "train.txt", "0 5 6 7\n1 6\n")
     assert lines.format is Format.LIGHTGCN
     assert lines.rows == (("0", "5 6 7"), ("1", "6"))
