@@ -43,6 +43,7 @@ def write(outcome: Outcome, folder: Path, *, seen: bool = True) -> None:
             "seconds",
             "own_epochs",
             "with_validation",
+            "with_test",
         },
     )
     _json(folder / "config.json", trial)
@@ -60,7 +61,7 @@ def write(outcome: Outcome, folder: Path, *, seen: bool = True) -> None:
             folder / f"{name}.parquet",
         )
     if seen:
-        known = replace(outcome.split.known, times_E=None)
+        known = replace(outcome.known, times_E=None)
         write_pairs(known, folder / "seen.parquet")
     (folder / "README.md").write_text(model_card(outcome.report))
     (folder / "report.html").write_text(report_page(outcome.report))

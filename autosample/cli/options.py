@@ -82,7 +82,7 @@ class FileOptions:
         own = asdict(self)
         del own["file"], own["test"]
         if self.missing is not None:
-            own["missing"] = self.missing.split(",")
+            own["missing"] = words(self.missing)
         try:
             return ReadOptions(**own)
         except ValidationError as error:
@@ -105,6 +105,17 @@ class SpecOptions:
     ] = None
     metric: Annotated[
         str | None, typer.Option(help="Metric that decides, such as ndcg@20.")
+    ] = None
+    report: Annotated[
+        str | None,
+        typer.Option(help="Metrics to report, separated by commas: ndcg@10,hit@10."),
+    ] = None
+    final: Annotated[
+        str | None,
+        typer.Option(
+            help="What the result is trained on: all pairs, or train, for evaluation."
+            " Default: all, unless there is a test file."
+        ),
     ] = None
     epochs: Annotated[int | None, typer.Option(help="Epochs at most.")] = None
     seed: Annotated[int | None, typer.Option(help="Seed of the search.")] = None
@@ -133,6 +144,8 @@ class SpecOptions:
             candidates=kinds_of(self.candidates),
             strategy=kind_of(self.strategy),
             metric=self.metric,
+            report_metrics=words(self.report),
+            final=self.final,
             training=self.training() or None,
             seeds=numbers(self.seeds),
         )
@@ -171,6 +184,11 @@ def kinds_of(text: str | None) -> Any:
     if text is None or text == "default":
         return text
     return [{"kind": kind.strip()} for kind in text.split(",") if kind.strip()]
+
+
+def words(text: str | None) -> list[str] | None:
+    """Return words that are separated by commas."""
+    return None if text is None else [word.strip() for word in text.split(",")]
 
 
 def numbers(text: str | None) -> list[int] | None:

@@ -118,10 +118,11 @@ def search(
 def estimate(source: FileOptions, options: SearchOptions, console: Console) -> Forecast:
     """Print what the search would cost, and return it."""
     from autosample.experiment.forecast import forecast
-    from autosample.experiment.prepare import prepare
+    from autosample.experiment.prepare import fit_metrics, prepare
     from autosample.views.terminal import show_forecast
 
     spec, dataset = open_search(source, options, console)
+    spec = fit_metrics(spec, dataset)
     costs = forecast(spec, prepare(spec, dataset))
     show_forecast(console, costs)
     return costs

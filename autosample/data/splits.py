@@ -39,6 +39,8 @@ class Split:
     valid: Interactions
     test: Interactions
     protocol: EvaluationProtocol = field(default_factory=EvaluationProtocol)
+    test_file: bool = False
+    """Whether the test pairs came in a file of their own."""
 
     @cached_property
     def known(self) -> Interactions:
@@ -49,7 +51,18 @@ class Split:
     @cached_property
     def with_validation(self) -> Split:
         """The split for a refit: all known pairs to train on, none to validate on."""
-        return Split(self.known, self.valid.none, self.test, self.protocol)
+        return replace(self, train=self.known, valid=self.valid.none)
+
+    @cached_property
+    def everything(self) -> Interactions:
+        """All pairs, in time order if all parts are."""
+        return self.known.merged(self.test)
+
+    @cached_property
+    def with_test(self) -> Split:
+        """The split for the refit of what is handed over: all pairs to train on."""
+        none = self.valid.none
+        return replace(self, train=self.everything, valid=none, test=none)
 
 
 class SplitConfig(Config, ABC):
@@ -163,7 +176,7 @@ class GivenTest(SplitConfig):
         valid_U = _share_of_each(pairs.degrees_U, self.valid, rng)
         none_U = np.zeros_like(valid_U)
         carved = _by_rank(pairs, _ranks(pairs, key_E), none_U, valid_U)
-        return Split(carved.train, carved.valid, dataset.test)
+        return Split(carved.train, carved.valid, dataset.test, test_file=True)
 
 
 SplitSpec = Annotated[

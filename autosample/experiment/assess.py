@@ -35,8 +35,10 @@ from autosample.trials import TrialResult, TrialRunner
 
 VERIFIED = 0.8
 """Progress of the evaluating stage when the trainings that verify are done."""
-RANKED = 0.9
+RANKED = 0.85
 """Progress of the evaluating stage while models are ranked."""
+REFITTED = 0.9
+"""Progress of the evaluating stage at which the refit on all pairs begins."""
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from autosample.evaluation.agreement import kendall
 from autosample.evaluation.metrics import Metric, Values
 from autosample.evaluation.replicates import compare_replicates, seed_noise
 from autosample.evaluation.significance import Comparison
-from autosample.experiment.prepare import open_test_split, prepare
+from autosample.experiment.prepare import fit_metrics, open_test_split, prepare
 from autosample.experiment.progress import count_epochs
 from autosample.experiment.strategies import recipe
 from autosample.experiment.strategies.evidence import Cost, SearchResult
@@ -106,6 +106,7 @@ def audit(
 
     Raises what a search raises, and SearchFailed where no candidate can be trained.
     """
+    spec = fit_metrics(spec, dataset)
     split = prepare(spec, dataset)
     runner = runners(split)
     winner = find_winner(spec, runner, _scale(tell))

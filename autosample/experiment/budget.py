@@ -54,7 +54,9 @@ def plan_within_budget(spec: SearchSpec, split: Split, parallel: int) -> Plan:
     """
     if spec.budget is None:
         return Plan(spec, spec, None, None, None)
-    spending = Spending(spec, split.train.num_pairs, split.known.num_pairs)
+    again = spec.hands_over_all(test_file=split.test_file)
+    everything = split.everything.num_pairs if again else 0
+    spending = Spending(spec, split.train.num_pairs, split.known.num_pairs, everything)
     expected = forecast(spec, split, parallel)
     shorter = spending.shorten(expected)
     shortened = None
@@ -74,6 +76,8 @@ class Spending:
     known: int
     """Training and validation pairs, which are the pair updates of one epoch of the
     refit."""
+    everything: int = 0
+    """All pairs, where the refit is done anew over them; 0: it is not."""
     began: float = field(default_factory=time.monotonic)
 
     @property
@@ -132,20 +136,21 @@ class Spending:
         epochs, seconds = self.spec.resolved_refit, None
         if self.budget.pair_updates is not None:
             left = self.budget.pair_updates - spent_updates
-            epochs = min(epochs, max(left // self.known, 0))
+            epochs = min(epochs, max(left // (self.known + self.everything), 0))
         if self.budget.seconds is not None:
             seconds = self._seconds_left(self.budget.seconds)
+            seconds *= self.known / (self.known + self.everything)
             epochs = epochs if seconds > 0 else 0
         return epochs, seconds
 
     @property
     def growth(self) -> float:
-        """Length of an epoch of the refit, in epochs over the training pairs."""
-        return self.known / self.pairs
+        """Length of an epoch of the refits, in epochs over the training pairs."""
+        return (self.known + self.everything) / self.pairs
 
     @property
     def _refit_share(self) -> float:
-        """Share of the final training's time that the refit needs."""
+        """Share of the final training's time that the refits need."""
         planned = sum(stage.likely for stage in plan_retraining(self.spec))
         share = self.growth * self.spec.resolved_refit / max(planned, 1)
         return min(share, 1 / REFIT_PART)

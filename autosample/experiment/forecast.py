@@ -71,7 +71,8 @@ def forecast(spec: SearchSpec, split: Split, parallel: int = 1) -> Forecast:
     finally:
         torch.set_num_threads(threads)
     bill = _Bill(seconds, split.train.num_pairs, parallel)
-    stages = [plan_search(spec), plan_retraining(spec), plan_verification(spec)]
+    refits = 1 + spec.hands_over_all(test_file=split.test_file)
+    stages = [plan_search(spec), plan_retraining(spec, refits), plan_verification(spec)]
     everything = [planned for stage in stages for planned in stage]
     search, final, checks = (bill.amount(stage) for stage in stages)
     return Forecast(

@@ -27,6 +27,23 @@ def prepare(spec: SearchSpec, dataset: Dataset) -> Split:
     return split
 
 
+def fit_metrics(spec: SearchSpec, dataset: Dataset) -> SearchSpec:
+    """Return the spec with metrics of no more ranks than there are items."""
+    most = dataset.stats.items
+    if all(metric.k <= most for metric in metrics_of(spec)):
+        return spec
+    cut = {
+        "metric": _cut(spec.metric, most),
+        "report_metrics": tuple(_cut(text, most) for text in spec.report_metrics),
+    }
+    return spec.model_copy(update=cut)
+
+
+def _cut(text: str, most: int) -> str:
+    metric = Metric(text)
+    return text if metric.k <= most else f"{metric.name}@{most}"
+
+
 def metrics_of(spec: SearchSpec) -> list[Metric]:
     """Return the metrics that a report states, the one that is maximised first."""
     return [Metric(text) for text in dict.fromkeys((spec.metric, *spec.report_metrics))]

@@ -13,7 +13,7 @@ from autosample.evaluation.bands import Reach
 from autosample.experiment.budget import Shortened
 from autosample.experiment.false_negatives import FalseNegatives
 from autosample.experiment.forecast import Forecast
-from autosample.experiment.refit import Refit
+from autosample.experiment.refit import FinalRefit, Refit
 from autosample.experiment.strategies.evidence import (
     CandidateReport,
     Cost,
@@ -75,10 +75,13 @@ class Report(Config):
     valid: dict[str, float]
     """Metrics of the returned model before its refit, on the validation split."""
     test: dict[str, float]
-    """Metrics of the returned model on the test split, which is opened once, after all
-    decisions."""
+    """Metrics on the test split, which is opened once, after all decisions, of the
+    returned model; of the model before its refit on all pairs, where there is one."""
     refit: Refit | None
     """The training on validation pairs too; None: the returned model has seen none."""
+    final_refit: FinalRefit | None = None
+    """The refit done anew over all pairs, whose model is handed over; no metric here
+    describes it. None: the model that `test` describes is handed over."""
     reach: Reach
     """What the returned model recommends, and whom it serves, on the test split."""
     false_negatives: FalseNegatives

@@ -7,19 +7,22 @@ from dataclasses import dataclass
 from importlib.metadata import version
 
 from autosample.core.events import StageBegan
-from autosample.core.progress import Listener, Progress, Stage, silent
+from autosample.core.progress import Listener, Progress, Stage, silent, within
 from autosample.core.tensors import State
 from autosample.data.dataset import Dataset, DatasetStats
+from autosample.data.interactions import Interactions
 from autosample.data.splits import Split, default_split
-from autosample.experiment.assess import Assessment, assess
+from autosample.experiment.assess import REFITTED, Assessment, assess
 from autosample.experiment.budget import Plan, plan_within_budget
-from autosample.experiment.prepare import prepare
+from autosample.experiment.prepare import fit_metrics, prepare
+from autosample.experiment.progress import count_epochs
+from autosample.experiment.refit import FinalRefit
 from autosample.experiment.report import Costs, Report, SplitSizes
-from autosample.experiment.winner import Winner, find_winner
+from autosample.experiment.winner import Winner, find_winner, refit_on_all
 from autosample.models import Model
 from autosample.samplers import Sampler
 from autosample.spec import SearchSpec
-from autosample.trials import Runners, Trial
+from autosample.trials import OnEpoch, Runners, Trial
 from autosample.trials.run import InProcessRunner
 
 
@@ -37,6 +40,12 @@ class Outcome:
     sampler_state: State
     """What the sampler itself has learned, such as gates; empty for most."""
 
+    @property
+    def known(self) -> Interactions:
+        """The pairs that the model was trained on."""
+        handed_over_all = self.report.final_refit is not None
+        return self.split.everything if handed_over_all else self.split.known
+
 
 def run(
     spec: SearchSpec,
@@ -52,27 +61,43 @@ def run(
     """
     began = time.perf_counter()
     tell(Progress(Stage.PREPARING, 0.0, StageBegan()))
+    spec = fit_metrics(spec, dataset)
     split = prepare(spec, dataset)
     runner = runners(split)
     plan = plan_within_budget(spec, split, runner.parallel)
     winner = find_winner(plan.spec, runner, tell, plan.spending)
     models = winner.models(split)
     assessment = assess(plan.spec, winner, models, split, runner, tell)
+    final = None
+    if spec.hands_over_all(test_file=split.test_file):
+        final = refit_on_all(winner, runner, _count_final(winner, tell))
     costs = Costs(
         search=winner.search.cost,
-        retraining=winner.final_cost,
+        retraining=winner.final_cost.plus([] if final is None else [final]),
         wall_seconds=time.perf_counter() - began,
     )
     sizes = _sizes(spec, dataset, split)
+    report = _report(dataset.stats, sizes, plan, winner, assessment, costs)
+    if final is not None:
+        pairs = split.everything.num_pairs
+        done = FinalRefit(epochs=len(final.history), pairs=pairs)
+        report = report.model_copy(update={"final_refit": done})
     return Outcome(
-        report=_report(dataset.stats, sizes, plan, winner, assessment, costs),
-        model=models.returned,
+        report=report,
+        model=models.returned if final is None else final.best_model(split),
         sampler=winner.search.chosen,
         trial=winner.final.trial,
         dataset=dataset,
         split=split,
-        sampler_state=winner.returned.best_sampler(),
+        sampler_state=(final or winner.returned).best_sampler(),
     )
+
+
+def _count_final(winner: Winner, listener: Listener) -> OnEpoch:
+    """Return a callback that reports the refit on all pairs."""
+    low, high = (within(Stage.EVALUATING, part) for part in (REFITTED, 1.0))
+    epochs = len(winner.returned.history)
+    return count_epochs(Stage.EVALUATING, (low, high), epochs, listener)
 
 
 def _sizes(spec: SearchSpec, dataset: Dataset, split: Split) -> SplitSizes:

@@ -149,6 +149,22 @@ def refit(
     return final if refitted.error else refitted
 
 
+def refit_on_all(
+    winner: Winner, runner: TrialRunner, on_epoch: OnEpoch
+) -> TrialResult | None:
+    """Do the refit anew over all pairs, test pairs included, for as many epochs.
+
+    Nothing may be measured on the result. Returns None where there was no refit, or
+    where this one fails.
+    """
+    if not winner.was_refitted:
+        return None
+    epochs = len(winner.returned.history)
+    request = refit_request(winner.final, epochs, with_test=True)
+    [refitted] = runner.run([request], on_epoch)
+    return None if refitted.error else refitted
+
+
 def _count(span: tuple[float, float], planned: int, listener: Listener) -> OnEpoch:
     """Return a callback that reports epochs in a span of the retraining stage."""
     low, high = (within(Stage.RETRAINING, fraction) for fraction in span)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hashlib import sha256
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AliasChoices,
@@ -79,6 +79,14 @@ class SearchSpec(Config):
     """Epochs over training and validation pairs with which the returned model ends,
     after every decision. Null: the model's default. 0: it never sees the validation
     pairs."""
+
+    final: Literal["all", "train"] | None = Field(
+        None, exclude_if=lambda final: final is None
+    )
+    """What the model that is handed over was trained on. `all`: every pair; once the
+    test metrics have been taken, the refit is done anew with the test pairs, and no
+    metric describes the result. `train`: training and validation pairs, for models that
+    are evaluated elsewhere. Null: `train` where there is a test file, else `all`."""
 
     training: Training = Training()
     """Settings of every training."""
@@ -196,6 +204,12 @@ class SearchSpec(Config):
     def resolved_refit(self) -> int:
         """The epochs of the refit, by default the model's."""
         return self.model.refit if self.refit is None else self.refit
+
+    def hands_over_all(self, *, test_file: bool) -> bool:
+        """Return whether the model that is handed over is trained on the test pairs
+        too, for data with or without a test file. Without a refit it never is."""
+        final = self.final or ("train" if test_file else "all")
+        return final == "all" and self.resolved_refit > 0
 
     @property
     def digest(self) -> str:

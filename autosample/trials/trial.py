@@ -58,6 +58,9 @@ class Trial(Config):
         False, validation_alias=AliasChoices("with_validation", "whole")
     )
     """Whether to train on the validation pairs too; the last epoch is then the best."""
+    # Left out of JSON where it is false: older trials keep their digests.
+    with_test: bool = Field(False, exclude_if=lambda with_test: not with_test)
+    """Whether to train on the test pairs too."""
 
     @cached_property
     def digest(self) -> str:
@@ -67,10 +70,10 @@ class Trial(Config):
 
     def training_split(self, split: Split) -> Split:
         """Return the split that this trial trains on: as it is, or with validation
-        pairs among the training pairs."""
+        pairs, and perhaps test pairs, among the training pairs."""
         if not self.with_validation:
             return split
-        refit = split.with_validation
+        refit = split.with_test if self.with_test else split.with_validation
         if self.model.reads_history:
             return refit
         # The order of a user's pairs means nothing to this model, but with the seed it

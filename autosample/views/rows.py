@@ -103,6 +103,10 @@ def remarks(report: Report) -> list[str]:
         else "Every item is ranked except those of the user that were known before.",
         "The test split was opened once, after every decision.",
     ]
+    if any(name.endswith(f"@{report.dataset.items}") for name in report.test):
+        sentences.append(
+            f"There are {report.dataset.items} items, which metrics are cut to."
+        )
     if protocol is not None and protocol.per == "interaction":
         sentences.append(
             "Metrics are means over held-out interactions, of which a user may have"
@@ -113,6 +117,13 @@ def remarks(report: Report) -> list[str]:
             f"The refit is {report.refit.epochs} more epochs, over training and"
             " validation pairs together; the validation metrics are of the model before"
             " it."
+        )
+    if report.final_refit is not None:
+        done = report.final_refit
+        sentences.append(
+            f"The model that is handed over was trained anew for these {done.epochs}"
+            f" epochs over all {done.pairs:,} pairs, those of the test included, once"
+            " the test metrics had been taken; they are of the model before."
         )
     if report.shortened is not None:
         sentences.append(

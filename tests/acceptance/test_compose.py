@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from autosample.cli.main import complete
@@ -17,6 +18,8 @@ from autosample.jobs.settings import Settings
 from autosample.jobs.store import SqlJobStore
 from migrations.upgrade import upgrade
 from tests.acceptance.service import Service
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())

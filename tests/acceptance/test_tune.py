@@ -41,7 +41,10 @@ from workers.ray_pool import RayPool
 from workers.ray_runner import RayRunner
 from workers.watchdog import PREFIX
 
-pytestmark = pytest.mark.filterwarnings("default")  # Ray's and Optuna's own
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("default"),  # Ray's and Optuna's own
+]
 
 DATA = Synthetic(users=300, items=200, pairs_per_user=15).build().dataset
 BAD, GOOD = PopularitySampler(alpha=4.0), UniformSampler()

@@ -102,7 +102,8 @@ def test_a_spec_file_is_followed_and_options_come_on_top(
         (["search", "nowhere.csv"], "cannot read nowhere.csv"),
         (["search", "mine.csv", "--user", "who"], "no column 'who' for user"),
         (["search", "mine.csv", "--metric", "ndcg@0"], "'ndcg@0' is not a metric"),
-        (["search", "mine.csv", "--metric", "ndcg@99"], "needs 99 ranks"),
+        (["search", "mine.csv", "--report", "x@1"], "report_metrics"),
+        (["search", "mine.csv", "--final", "some"], "final"),
         (
             ["search", "mine.csv", "--candidates", "dnx"],
             "candidates.0: Input tag 'dnx'",

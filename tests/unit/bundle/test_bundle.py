@@ -100,7 +100,7 @@ def test_it_recommends_what_the_model_ranks_highest_and_is_new(
     loaded = result.save(tmp_path / "bundle")
     outcome = result.outcome
     exported = outcome.model.export()
-    known = outcome.split.known
+    known = outcome.known
     for row in (0, 17, 40):
         scores = exported["items"] @ exported["users"][row]
         scores[torch.from_numpy(known.items_of(row).astype(np.int64))] = -torch.inf
@@ -114,7 +114,7 @@ def test_it_recommends_what_the_model_ranks_highest_and_is_new(
 def test_seen_items_return_only_when_asked_for(folder: Path, result: Result) -> None:
     loaded = autosample.load(folder)
     user = loaded.users[0].as_py()
-    known = set(result.outcome.split.known.items_of(0).tolist())
+    known = set(result.outcome.known.items_of(0).tolist())
     seen = {loaded.items[item].as_py() for item in known}
     every = loaded.recommend(user, 1000)
     assert not seen & {each.item for each in every}
@@ -249,7 +249,7 @@ def test_what_was_seen_keeps_its_order_and_its_repeats(tmp_path: Path) -> None:
     result = autosample.search(dataset, metric="ndcg@5", report_metrics=[], **SMALL)
     result.save(tmp_path / "bundle")
     seen = autosample.load(tmp_path / "bundle").seen
-    known = result.outcome.split.known
+    known = result.outcome.known
     assert seen is not None
     assert (seen.ordered, seen.repeats) == (True, True)
     assert seen.items_E.tolist() == known.items_E.tolist()

@@ -17,6 +17,8 @@ from autosample.data.options import ReadOptions
 from autosample.errors import DataError
 from benchmarks.fuzz import CSV, mutated, sound_files
 
+pytestmark = pytest.mark.slow
+
 ENOUGH = 2 << 30
 
 

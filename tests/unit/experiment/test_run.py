@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 import autosample
 from autosample.core.events import EpochEnded
 from autosample.core.progress import Progress, Stage
 from autosample.data.splits import RandomSplit
 from autosample.data.synthetic import Synthetic
-from autosample.errors import DataError, SpecError
+from autosample.errors import DataError
 from autosample.evaluation import ranking
 from autosample.evaluation.cases import Cases, make_cases
 from autosample.evaluation.metrics import Metric
@@ -40,10 +42,14 @@ def test_a_report_holds_what_was_found() -> None:
     assert report.best_epoch >= 1
 
 
-def test_the_reported_test_metric_is_that_of_the_returned_model() -> None:
-    result = autosample.search(DATA, **SMALL)
+def test_the_reported_test_metric_is_that_of_the_model_handed_over_for_evaluation() -> (
+    None
+):
+    result = autosample.search(DATA, final="train", **SMALL)
     outcome = result.outcome
+    assert result.report.final_refit is None
     split = RandomSplit().apply(DATA, seed=0)
+    assert outcome.known.fingerprint == split.known.fingerprint
     hits = Ranking(make_cases(split.test, split.known), k=20).hits(outcome.model())
     assert result.report.test["ndcg@20"] == pytest.approx(hits.mean(Metric("ndcg@20")))
 
@@ -66,9 +72,49 @@ def test_the_test_split_is_opened_once_at_the_end(
     autosample.search(DATA, tell=told.append, **SMALL)
     assert len(opened) == 1
     last_epoch = max(
-        at for at, each in enumerate(told) if isinstance(each.event, EpochEnded)
+        at
+        for at, each in enumerate(told)
+        if isinstance(each.event, EpochEnded) and each.stage is not Stage.EVALUATING
     )
     assert opened[0] > last_epoch
+
+
+def test_what_is_handed_over_has_learned_all_pairs_and_changes_no_figure() -> None:
+    """The refit on all pairs follows every decision and every measurement."""
+    all_pairs = autosample.search(DATA, **SMALL)
+    train = autosample.search(DATA, final="train", **SMALL)
+    report = all_pairs.report
+    assert report.final_refit is not None
+    assert report.final_refit.pairs == DATA.stats.pairs
+    assert report.refit is not None
+    assert report.final_refit.epochs == report.refit.epochs
+    for figure in ("valid", "test", "refit", "verdict", "candidates", "reach"):
+        assert getattr(report, figure) == getattr(train.report, figure)
+    known = all_pairs.outcome.known
+    assert known.fingerprint == DATA.train.fingerprint
+    theirs = train.outcome.model.state_dict()
+    ours = all_pairs.outcome.model.state_dict()
+    assert not all(torch.equal(ours[name], theirs[name]) for name in ours)
+    again = autosample.search(DATA, **SMALL).outcome.model.state_dict()
+    assert all(torch.equal(ours[name], again[name]) for name in ours)
+
+
+def test_a_test_file_is_not_learned_unless_that_is_asked_for() -> None:
+    held_E = np.arange(DATA.train.num_pairs) % 5 == 0
+    train, test = DATA.train.take(~held_E), DATA.train.take(held_E)
+    given = replace(DATA, train=train, test=test)
+    report = autosample.search(given, **SMALL).report
+    assert report.final_refit is None
+    asked = autosample.search(given, final="all", **SMALL).report
+    assert asked.final_refit is not None
+    assert asked.final_refit.pairs == DATA.stats.pairs
+    assert asked.test == report.test
+
+
+def test_without_a_refit_nothing_is_trained_after_the_test() -> None:
+    report = autosample.search(DATA, refit=0, **SMALL).report
+    assert report.final_refit is None
+    assert report.refit is None
 
 
 def test_verifying_trains_from_scratch_and_compares_by_user() -> None:
@@ -149,9 +195,16 @@ def test_progress_goes_through_the_stages_in_order() -> None:
     assert fractions == sorted(fractions)
 
 
-def test_a_metric_beyond_the_catalogue_is_refused() -> None:
-    with pytest.raises(SpecError, match=r"recall@500 needs 500 ranks.* 120 items"):
-        autosample.search(DATA, report_metrics=["recall@500"])
+def test_metrics_are_cut_to_the_items_that_there_are() -> None:
+    rng = np.random.default_rng(0)
+    users, items = rng.integers(0, 40, 300), rng.integers(0, 12, 300)
+    report = autosample.search(autosample.from_arrays(users, items), **SMALL).report
+    assert set(report.test) == {
+        "ndcg@12", "recall@12", "precision@12", "mrr@12", "hit@12"
+    }  # fmt: skip
+    assert "There are 12 items, which metrics are cut to." in remarks(report)
+    # A ranking of all items finds every one.
+    assert report.test["recall@12"] == 1.0
 
 
 def test_a_split_that_does_not_fit_is_refused() -> None:

@@ -26,6 +26,8 @@ from autosample.jobs.store import SqlJobStore
 from autosample.jobs.tables import jobs as jobs_table
 from autosample.jobs.tables import now
 
+pytestmark = pytest.mark.slow
+
 SPEC = {"dataset": "toy"}
 WHY = Failure(reason="data", detail="of no use")
 ATTEMPTS = 2
