@@ -24,4 +24,4 @@ def schema() -> str:
 
 
 if __name__ == "__main__":
-    Path(sys.argv[1]).write_text(schema())
+    Path(sys.argv[1]).write_text(schema(), "utf-8")

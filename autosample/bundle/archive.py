@@ -7,7 +7,10 @@ but `trace.json` and `environment.json`, which hold clocks and machines.
 from __future__ import annotations
 
 import json
+import lzma
+import struct
 import zipfile
+import zlib
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -28,16 +31,36 @@ REQUIRED = (
     "users.parquet",
     "items.parquet",
 )
+MEMBERS = 64
+"""Most files in a zip; a bundle has a dozen."""
+RATIO, SMALL = 50, 256 << 20
+"""A zip may unpack to RATIO times its size, and to SMALL bytes in any case."""
+STRAYS = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
+"""Files that desktops leave in folders, which do not count."""
+DAMAGED = (
+    OSError,
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    EOFError,
+    KeyError,
+    ValueError,
+    OverflowError,
+    RuntimeError,  # encrypted; NotImplementedError is one, too
+    MemoryError,
+)
+"""What reading a damaged zip raises, according to which byte was hit."""
 
 
 def verify(folder: Path) -> dict[str, Any]:
     """Return the manifest of a bundle; raises BundleError if any file was changed."""
     path = folder / MANIFEST
     try:
-        manifest: dict[str, Any] = json.loads(path.read_text())
-        files: dict[str, dict[str, Any]] = manifest["files"]
+        manifest: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        files: dict[str, dict[str, Any]] = dict(manifest["files"])
         schema, digest = manifest["schema"], manifest["digest"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise BundleError(
             f"{folder} is not a bundle: no readable {MANIFEST}"
         ) from error
@@ -51,7 +74,7 @@ def verify(folder: Path) -> dict[str, Any]:
 
 
 def _check_files(folder: Path, files: dict[str, dict[str, Any]]) -> None:
-    there = {each.name for each in folder.iterdir()} - {MANIFEST}
+    there = {each.name for each in folder.iterdir()} - {MANIFEST} - STRAYS
     for name in sorted(there ^ files.keys()):
         what = "is missing" if name in files else "does not belong to the bundle"
         raise BundleError(f"{name} {what}")
@@ -76,15 +99,50 @@ def pack(folder: Path, archive: Path) -> None:
 
 
 def unpack(archive: Path, folder: Path) -> None:
-    """Unzip a bundle; BundleError where it is no zip, or names reach outside."""
+    """Unzip a bundle; its files may lie in one folder, as when a folder was zipped.
+
+    Raises BundleError where it is no zip, is damaged, would unpack to far more than a
+    bundle does, or has names that reach outside; nothing is unpacked then.
+    """
     try:
         with zipfile.ZipFile(archive) as packed:
-            for entry in packed.infolist():
-                if Path(entry.filename).name != entry.filename:
-                    raise BundleError(f"{entry.filename!r} is no plain file name")
-                (folder / entry.filename).write_bytes(packed.read(entry))
-    except (OSError, zipfile.BadZipFile) as error:
+            entries = _entries(packed, archive)
+            for name, entry in entries.items():
+                (folder / name).write_bytes(packed.read(entry))
+    except DAMAGED as error:
         raise BundleError(f"{archive} is not a readable zip: {error}") from error
+
+
+def _entries(packed: zipfile.ZipFile, archive: Path) -> dict[str, zipfile.ZipInfo]:
+    """Return the files of a zip by their names without the folder that holds them."""
+    entries = [
+        entry
+        for entry in packed.infolist()
+        if not entry.is_dir() and not _is_stray(entry.filename)
+    ]
+    size, most = sum(entry.file_size for entry in entries), _most_bytes(archive)
+    if len(entries) > MEMBERS or size > most:
+        raise BundleError(
+            f"{archive} holds {len(entries)} files of {size >> 20} MiB, and a bundle of"
+            f" its size at most {MEMBERS} of {most >> 20} MiB"
+        )
+    manifests = [e.filename for e in entries if Path(e.filename).name == MANIFEST]
+    prefix = manifests[0].removesuffix(MANIFEST) if len(manifests) == 1 else ""
+    named = {entry.filename.removeprefix(prefix): entry for entry in entries}
+    for name in named:
+        if not name or Path(name).name != name or "\\" in name:
+            raise BundleError(f"{name!r} is no plain file name")
+    return named
+
+
+def _most_bytes(archive: Path) -> int:
+    """Return the most bytes that a zip of this size may unpack to."""
+    return max(SMALL, RATIO * archive.stat().st_size)
+
+
+def _is_stray(name: str) -> bool:
+    """Tell what desktops add to folders and zips from a bundle's files."""
+    return name.startswith("__MACOSX/") or Path(name).name in STRAYS
 
 
 def manifest_of(folder: Path) -> dict[str, Any]:

@@ -13,17 +13,25 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 from safetensors.numpy import load as parse
 
 from autosample.bundle import archive
 from autosample.data.dataset import read_pairs
 from autosample.data.interactions import Interactions
-from autosample.errors import BundleError, NotFound, SpecError
+from autosample.errors import BundleError, DataError, NotFound, SpecError
 
 # They load torch, which takes seconds and which recommending does not need.
 if TYPE_CHECKING:
     from autosample.bundle.negatives import Negatives
     from autosample.samplers import Sampler
+
+
+UNREADABLE = (
+    OSError, ValueError, KeyError, TypeError, pa.ArrowException, SafetensorError,
+    DataError,
+)  # fmt: skip
+"""What files raise whose digests fit and whose content does not."""
 
 
 class Recommendation(NamedTuple):
@@ -65,8 +73,10 @@ class Recommender:
     ) -> list[Recommendation]:
         """Return the k best items for a user, best first, none of them seen.
 
-        Raises NotFound on an unknown user; with `only_new` false seen items may return.
+        Fewer where fewer are new. Raises NotFound on an unknown user, and SpecError on
+        a k below 1; with `only_new` false seen items may return.
         """
+        _check(k)
         row = self._row(user)
         scores_I = self.item_embeddings @ self.user_embeddings[row]
         if only_new and self.seen is not None:
@@ -82,8 +92,10 @@ class Recommender:
     def similar_items(self, item: Any, k: int = 10) -> list[Recommendation]:
         """Return the k items closest to one by the cosine of their embeddings.
 
-        Raises NotFound on an unknown item.
+        Fewer where there are fewer. Raises NotFound on an unknown item, and SpecError
+        on a k below 1.
         """
+        _check(k)
         row = _row(self.items, item, "item")
         lengths_I = np.linalg.norm(self.item_embeddings, axis=1)
         scores_I = self.item_embeddings @ self.item_embeddings[row]
@@ -115,11 +127,16 @@ class Recommender:
         return _row(self.users, user, "user")
 
 
+def _check(k: int) -> None:
+    if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
+        raise SpecError(f"k must be an integer of at least 1, not {k!r}")
+
+
 def _row(ids: pa.Array, id: Any, noun: str) -> int:
     """Return where an id stands."""
     try:
         wanted = pa.scalar(id, ids.type)
-    except (pa.ArrowInvalid, pa.ArrowTypeError):
+    except (pa.ArrowException, OverflowError, TypeError, ValueError):
         wanted = None
     # Arrow would take 3.5 for 3.
     known = wanted is not None and wanted.as_py() == id
@@ -144,17 +161,29 @@ def load(path: Path | str) -> Recommender:
 
 def _read(folder: Path) -> Recommender:
     files = archive.verify(folder)["files"]
+    try:
+        return _parse(folder, has_seen="seen.parquet" in files)
+    except UNREADABLE as error:
+        raise BundleError(
+            f"{folder} does not hold what a bundle does: {error}"
+        ) from error
+
+
+def _parse(folder: Path, *, has_seen: bool) -> Recommender:
     weights = parse((folder / "model.safetensors").read_bytes())
     users, items = (
         pq.read_table(folder / f"{name}.parquet")["id"].combine_chunks()
         for name in ("users", "items")
     )
-    if len(weights["users"]) != len(users) or len(weights["items"]) != len(items):
+    embeddings = (weights["users"], weights["items"])
+    if [len(table) for table in embeddings] != [len(users), len(items)]:
         raise BundleError("ids and weights do not fit one another")
-    sampler_json = (folder / "sampler.json").read_text()
+    for name, table in weights.items():
+        if not np.isfinite(table).all():
+            raise BundleError(f"the weights of {name} are not all numbers")
+    sampler_json = (folder / "sampler.json").read_text("utf-8")
     seen = None
-    if "seen.parquet" in files:
+    if has_seen:
         shape = (len(users), len(items))
         seen = read_pairs(folder / "seen.parquet", shape, ordered=False)
-    embeddings = (weights["users"], weights["items"])
     return Recommender(users, items, *embeddings, seen, sampler_json)

@@ -63,8 +63,8 @@ def write(outcome: Outcome, folder: Path, *, seen: bool = True) -> None:
     if seen:
         known = replace(outcome.known, times_E=None)
         write_pairs(known, folder / "seen.parquet")
-    (folder / "README.md").write_text(model_card(outcome.report))
-    (folder / "report.html").write_text(report_page(outcome.report))
+    (folder / "README.md").write_text(model_card(outcome.report), "utf-8")
+    (folder / "report.html").write_text(report_page(outcome.report), "utf-8")
     _json(folder / MANIFEST, manifest_of(folder))
 
 
@@ -119,4 +119,6 @@ def _weights(outcome: Outcome) -> bytes:
 
 
 def _json(path: Path, value: object) -> None:
-    path.write_text(json.dumps(value, indent=1, sort_keys=True, allow_nan=False) + "\n")
+    path.write_text(
+        json.dumps(value, indent=1, sort_keys=True, allow_nan=False) + "\n", "utf-8"
+    )

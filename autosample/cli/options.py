@@ -206,7 +206,7 @@ def numbers(text: str | None) -> list[int] | None:
 def read_spec(path: Path) -> dict[str, Any]:
     """Read the fields of a spec from a JSON file; raises SpecError."""
     try:
-        fields = json.loads(path.read_text())
+        fields = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise SpecError(f"{path} is not readable as JSON: {error}") from error
     if not isinstance(fields, dict):

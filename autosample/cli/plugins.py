@@ -63,7 +63,7 @@ def _source(module: str) -> str:
     except ImportError:
         return ""
     source = spec and spec.origin and Path(spec.origin)
-    return source.read_text() if source and source.suffix == ".py" else ""
+    return source.read_text("utf-8") if source and source.suffix == ".py" else ""
 
 
 def _text(node: ast.expr) -> str:

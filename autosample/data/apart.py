@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import resource
 import subprocess
 import sys
@@ -68,7 +69,8 @@ def _run_child(request: Mapping[str, Any], memory: int, seconds: float) -> str:
             command,
             input=json.dumps({**request, "memory": memory}),
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            env=os.environ | {"PYTHONUTF8": "1"},
             timeout=seconds,
             check=False,
         )

@@ -98,7 +98,9 @@ class Dataset:
         write_pairs(self.train, folder / "train.parquet")
         if self.test is not None:
             write_pairs(self.test, folder / "test.parquet")
-        (folder / "stats.json").write_text(self.stats.model_dump_json(indent=1))
+        (folder / "stats.json").write_text(
+            self.stats.model_dump_json(indent=1), "utf-8"
+        )
 
     @classmethod
     def load(cls, folder: Path) -> Dataset:
@@ -107,7 +109,7 @@ class Dataset:
             pq.read_table(folder / f"{name}.parquet")["id"].combine_chunks()
             for name in ("users", "items")
         )
-        stats = DatasetStats(**json.loads((folder / "stats.json").read_text()))
+        stats = DatasetStats(**json.loads((folder / "stats.json").read_text("utf-8")))
         shape = (len(users), len(items))
         train = read_pairs(folder / "train.parquet", shape, ordered=stats.ordered)
         path, test = folder / "test.parquet", None

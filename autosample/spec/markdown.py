@@ -87,4 +87,4 @@ def _short(value: object) -> str:
 
 if __name__ == "__main__":
     page = Path(sys.argv[1])
-    page.write_text(within(page.read_text()))
+    page.write_text(within(page.read_text("utf-8")), "utf-8")

@@ -65,7 +65,7 @@ def drill(
     show(console, outcomes)
     counts = result(outcomes)
     if out is not None:
-        out.write_text(json.dumps(counts, indent=1) + "\n")
+        out.write_text(json.dumps(counts, indent=1) + "\n", "utf-8")
     console.print(summary(counts), highlight=False)
     if counts["passed"] < counts["cases"]:
         raise typer.Exit(1)

@@ -131,7 +131,9 @@ class OwnPostgres:
 
     def _postmaster(self) -> psutil.Process | None:
         try:
-            lines = (self._folder / "data" / "postmaster.pid").read_text().split()
+            lines = (
+                (self._folder / "data" / "postmaster.pid").read_text("utf-8").split()
+            )
             return psutil.Process(int(lines[0]))
         except (OSError, ValueError, IndexError, psutil.NoSuchProcess):
             return None

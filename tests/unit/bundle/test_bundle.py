@@ -6,21 +6,23 @@ import json
 import shutil
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save
 
 import autosample
 from autosample.bundle import archive
 from autosample.bundle.write import write
 from autosample.data.options import ReadOptions
 from autosample.data.synthetic import Synthetic
-from autosample.errors import BundleError, NotFound
+from autosample.errors import BundleError, NotFound, SpecError
 from autosample.library import Result
 from autosample.samplers import DNS, UniformSampler
 
@@ -122,7 +124,7 @@ def test_seen_items_return_only_when_asked_for(folder: Path, result: Result) -> 
     assert len(loaded.recommend(user, 1000, only_new=False)) == len(loaded.items)
 
 
-@pytest.mark.parametrize("user", [10**9, "no such user", None, 3.5])
+@pytest.mark.parametrize("user", [10**9, "no such user", None, 3.5, 2**70])
 def test_an_unknown_user_is_named(folder: Path, user: object) -> None:
     with pytest.raises(NotFound, match="is not among the 80"):
         autosample.load(folder).recommend(user)
@@ -182,10 +184,7 @@ def test_the_chosen_sampler_is_rebuilt(folder: Path) -> None:
 def test_without_its_plug_in_it_recommends_and_names_what_the_sampler_needs(
     folder: Path,
 ) -> None:
-    (folder / "manifest.json").unlink()
-    (folder / "sampler.json").write_text('{"kind": "elsewhere"}')
-    manifest = archive.manifest_of(folder)
-    (folder / "manifest.json").write_text(json.dumps(manifest))
+    _replace(folder, "sampler.json", b'{"kind": "elsewhere"}')
     loaded = autosample.load(folder)
     assert loaded.recommend(loaded.users[0].as_py(), 3)
     with pytest.raises(BundleError, match="install the plug-in that it comes from"):
@@ -200,6 +199,104 @@ def test_recommending_does_not_load_torch(folder: Path) -> None:
         "assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_zip_of_which_any_byte_is_hit_is_refused_and_nothing_else(
+    folder: Path, tmp_path: Path
+) -> None:
+    archive.pack(folder, tmp_path / "b.zip")
+    sound = (tmp_path / "b.zip").read_bytes()
+    ends = [*range(0, 64), *range(len(sound) - 1200, len(sound))]
+    for at in [*ends[::7], *range(64, len(sound), len(sound) // 60)]:
+        damaged = bytearray(sound)
+        damaged[at] ^= 0xFF
+        (tmp_path / "bad.zip").write_bytes(damaged)
+        # Dates and the like may be hit without harm.
+        with suppress(BundleError):
+            autosample.load(tmp_path / "bad.zip")
+
+
+def test_a_zipped_folder_loads_and_so_does_one_that_a_desktop_has_seen(
+    folder: Path, tmp_path: Path
+) -> None:
+    (folder / ".DS_Store").write_bytes(b"x")
+    with zipfile.ZipFile(tmp_path / "b.zip", "w") as packed:
+        for path in folder.iterdir():
+            packed.write(path, f"bundle/{path.name}")
+        packed.writestr("__MACOSX/bundle/._README.md", "x")
+    ours, theirs = autosample.load(folder), autosample.load(tmp_path / "b.zip")
+    assert (ours.item_embeddings == theirs.item_embeddings).all()
+
+
+def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "b.zip", "w", zipfile.ZIP_DEFLATED) as packed:
+        zeros = bytes(64 << 20)
+        for name in range(5):
+            packed.writestr(f"{name}", zeros)
+    with pytest.raises(BundleError, match="5 files of 320 MiB, and a bundle of its"):
+        archive.unpack(tmp_path / "b.zip", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("name", ["../x", "/etc/x", "a/b", "a\\b"])
+def test_names_that_reach_outside_are_refused(name: str, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "b.zip", "w") as packed:
+        packed.writestr(name, "x")
+    with pytest.raises(BundleError, match="no plain file name"):
+        archive.unpack(tmp_path / "b.zip", tmp_path)
+
+
+def test_weights_that_are_no_numbers_are_not_whole(folder: Path) -> None:
+    weights = load_file(folder / "model.safetensors")
+    weights["users"][3, 1] = torch.nan
+    _replace(folder, "model.safetensors", save(weights))
+    with pytest.raises(BundleError, match="weights of users are not all numbers"):
+        autosample.load(folder)
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "items.parquet", "seen.parquet"])
+def test_files_whose_digest_fits_and_whose_content_does_not_are_refused(
+    name: str, folder: Path
+) -> None:
+    _replace(folder, name, b"nonsense")
+    with pytest.raises(BundleError, match="does not hold what a bundle does"):
+        autosample.load(folder)
+
+
+def _replace(folder: Path, name: str, content: bytes) -> None:
+    """Replace a file of a bundle, and write the manifest that fits."""
+    (folder / "manifest.json").unlink()
+    (folder / name).write_bytes(content)
+    manifest = archive.manifest_of(folder)
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+
+
+@pytest.mark.parametrize("k", [0, -1, 2.5, True, None])
+def test_a_k_below_one_is_refused(k: Any, folder: Path) -> None:
+    loaded = autosample.load(folder)
+    with pytest.raises(SpecError, match="k must be an integer of at least 1"):
+        loaded.recommend(loaded.users[0].as_py(), k)
+    with pytest.raises(SpecError, match="k must be an integer of at least 1"):
+        loaded.similar_items(loaded.items[0].as_py(), k)
+
+
+def test_text_is_utf8_whatever_the_locale(folder: Path, tmp_path: Path) -> None:
+    code = f"""
+import autosample, io, pathlib
+plain = io.open
+def opened(file, mode="r", buffering=-1, encoding=None, *rest, **more):
+    if "b" not in mode and encoding in (None, "locale"):
+        encoding = "ascii"
+    return plain(file, mode, buffering, encoding, *rest, **more)
+io.open = pathlib.io.open = opened
+rows = [(u, i) for u in range(30) for i in range(20) if (u + i) % 3]
+data = autosample.from_arrays([f"ü{{u}}" for u, _ in rows], [i for _, i in rows])
+uniform = [{{"kind": "uniform"}}]
+found = autosample.search(data, candidates=uniform, training={{"epochs": 1}})
+found.save({str(tmp_path / "b")!r})
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+    assert "ü0" in autosample.load(tmp_path / "b").users.to_pylist()
 
 
 def test_a_copy_elsewhere_is_as_good(folder: Path, tmp_path: Path) -> None:
