@@ -103,7 +103,9 @@ def _reap(store: SqlJobStore, settings: Settings, stop: threading.Event) -> None
 
 
 def serve(
-    port: Annotated[int, typer.Option(help="Port; 0 uses a free one.")] = 8000,
+    port: Annotated[
+        int, typer.Option(help="Port; 0 uses a free one.", min=0, max=65535)
+    ] = 8000,
     host: Annotated[str, typer.Option(help="Address to bind to.")] = "127.0.0.1",
     worker: Annotated[bool, typer.Option(help="Run a worker beside the API.")] = True,
 ) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
+from ipaddress import ip_address
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import httpx2
@@ -33,6 +36,15 @@ LONGEST = 10.0  # seconds to wait because the service asks for it
 Json = dict[str, Any]
 
 
+def _is_here(url: str) -> bool:
+    """Tell whether a URL is on this machine, which no proxy can reach."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 class Client:
     """Talks to a service; every method raises ServiceError with its problem."""
 
@@ -44,9 +56,20 @@ class Client:
         transport: httpx2.BaseTransport | None = None,
     ) -> None:
         headers = {"Authorization": f"Bearer {key}"} if key else {}
-        self._http = httpx2.Client(
-            base_url=url, headers=headers, timeout=600.0, transport=transport
-        )
+        try:
+            self._http = httpx2.Client(
+                base_url=url,
+                headers=headers,
+                timeout=600.0,
+                transport=transport,
+                trust_env=not _is_here(url),
+            )
+        except (ValueError, ImportError, httpx2.InvalidURL) as error:
+            proxies = [name for name in os.environ if name.lower().endswith("_proxy")]
+            raise ServiceError(
+                f"{url} cannot be reached: {error}; it is a URL of the service or one"
+                f" of a proxy ({', '.join(proxies) or 'none'}) that cannot be used"
+            ) from error
 
     def __enter__(self) -> Self:
         return self

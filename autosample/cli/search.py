@@ -20,7 +20,6 @@ from autosample.cli.options import (
     given,
     open_search,
 )
-from autosample.errors import SpecError
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -139,21 +138,23 @@ def run(
     parallel: int | None,
 ) -> Report:
     """Search, write the bundle, print the report, and return it."""
+    from autosample.bundle.place import check_place, save_somewhere
     from autosample.library import run_search
     from autosample.trials.reuse import usual_folder
     from autosample.views.live import LiveProgress
     from autosample.views.terminal import show_report
 
     target = out or Path(f"{source.file.stem}-bundle")
-    if target.exists() and any(target.iterdir()):
-        raise SpecError(f"{target} is not empty; name a new folder with --out")
+    check_place(target)
     spec, dataset = open_search(source, options, console)
     folder = usual_folder() if reuse else None
     with LiveProgress(console) as live:
         tell = INTERRUPTS.heed(logs.add_to(live.tell))
         result = run_search(spec, dataset, tell=tell, reuse=folder, parallel=parallel)
         live.move("done", 1.0)
-    result.save(target)
+    place, reason = save_somewhere(result, target)
     show_report(console, result.report)
-    console.print(f"bundle: {target}", highlight=False)
+    if reason is not None:
+        console.print(f"{target} was not written: {reason}", markup=False)
+    console.print(f"bundle: {place}", highlight=False, markup=False)
     return result.report

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from platformdirs import user_data_path
 from pydantic import (
@@ -13,12 +13,18 @@ from pydantic import (
     PositiveFloat,
     PositiveInt,
     SecretStr,
+    ValidationError,
+    field_validator,
     model_validator,
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from autosample.core.progress import Stage
+from autosample.errors import SpecError
 from autosample.jobs.logs import Form
+
+SHORTEST = 16
+"""Fewest signs of a secret."""
 
 
 class Settings(BaseSettings):
@@ -90,6 +96,29 @@ class Settings(BaseSettings):
     """Seconds to wait at the start of a stage, for drills that kill a worker."""
     drill_stage: Stage | None = None
     """The stage in which to wait so; all of them if it is not set."""
+
+    def __init__(self, **values: Any) -> None:
+        """Read the variables; raises SpecError that names each one that is wrong."""
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            problems = (
+                f"AUTOSAMPLE_{str(problem['loc'][0]).upper()}: "
+                + problem["msg"].removeprefix("Value error, ")
+                for problem in error.errors()
+            )
+            raise SpecError("; ".join(problems)) from error
+
+    @field_validator("admin_key", "webhook_secret")
+    @classmethod
+    def _is_long(cls, secret: SecretStr | None) -> SecretStr | None:
+        """An empty key would make everybody an admin; a short one can be guessed."""
+        if secret is not None and len(secret.get_secret_value().strip()) < SHORTEST:
+            raise ValueError(
+                f"must have at least {SHORTEST} signs; `openssl rand -hex 32` makes"
+                " one; unset it to have none"
+            )
+        return secret
 
     @model_validator(mode="after")
     def _fill_in(self) -> Self:

@@ -251,17 +251,17 @@ def test_the_form_works_by_keyboard_alone(page: Page) -> None:
 def test_with_keys_a_browser_is_asked_for_one(
     browser: Browser, tmp_path: Path, ratings: Path
 ) -> None:
-    served = Service(tmp_path / "home", admin_key="let me in")
+    served = Service(tmp_path / "home", admin_key="let me in, please")
     context = browser.new_context(base_url=served.url)
     page = context.new_page()
     try:
-        served.client = Client(served.url, key="let me in")
+        served.client = Client(served.url, key="let me in, please")
         served.serve("--no-worker")
         page.goto("/new")
         page.get_by_label("Key").fill("wrong")
         page.get_by_role("button", name="Log in").click()
         expect(page.get_by_role("alert")).to_contain_text("not known here")
-        page.get_by_label("Key").fill("let me in")
+        page.get_by_label("Key").fill("let me in, please")
         page.get_by_role("button", name="Log in").click()
         page.wait_for_url("**/new")
         begin(page, ratings, epochs=5)

@@ -64,15 +64,15 @@ def test_the_root_leads_to_the_docs(client: TestClient) -> None:
 
 
 def test_with_a_key_nothing_works_without_it(tmp_path: Path) -> None:
-    settings = Settings(home=tmp_path, admin_key=SecretStr("s3cret"))
+    settings = Settings(home=tmp_path, admin_key=SecretStr("s3cret" * 3))
     with TestClient(create_app(settings)) as client:
         for path in ("/v1/jobs", "/v1/datasets", "/v1/samplers", f"/v1/jobs/{uuid4()}"):
             response = client.get(path)
             is_problem(response, 401, "not-allowed")
             assert response.headers["WWW-Authenticate"] == "Bearer"
-            wrong = client.get(path, headers={"Authorization": "Bearer s3cre"})
+            wrong = client.get(path, headers={"Authorization": "Bearer s3crets3cret"})
             is_problem(wrong, 401, "not-allowed")
-        right = {"Authorization": "Bearer s3cret"}
+        right = {"Authorization": "Bearer s3crets3crets3cret"}
         assert client.get("/v1/jobs", headers=right).status_code == 200
         assert client.get("/healthz").status_code == 200
 
@@ -83,7 +83,7 @@ def test_without_a_key_only_this_machine_is_served(client: TestClient) -> None:
     for host in ("127.0.0.1", "::1", "localhost"):
         check_bind(host, settings, keys)
     others = ("0.0.0.0", "::", "10.0.0.1", "example")
-    admin = settings.model_copy(update={"admin_key": SecretStr("s")})
+    admin = settings.model_copy(update={"admin_key": SecretStr("s" * 16)})
     for host in others:
         with pytest.raises(SpecError, match="AUTOSAMPLE_ADMIN_KEY"):
             check_bind(host, settings, keys)

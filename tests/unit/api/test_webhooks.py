@@ -28,7 +28,7 @@ from autosample.jobs.tables import jobs as jobs_table
 from autosample.jobs.tables import now
 from tests.unit.api.calls import claimed, dataset, is_problem, store
 
-SECRET = "very secret"
+SECRET = "a very secret word"
 
 
 class Heard(HTTPServer):
@@ -160,7 +160,7 @@ def test_without_hosts_or_secret_no_webhook_is_taken(tmp_path: Path) -> None:
 
 def test_names_that_lead_into_our_network_are_refused(tmp_path: Path) -> None:
     settings = Settings(
-        home=tmp_path, webhook_hosts="localhost", webhook_secret=SecretStr("s")
+        home=tmp_path, webhook_hosts="localhost", webhook_secret=SecretStr("s" * 16)
     )
     with pytest.raises(SpecError, match="https"):
         check_url("http://localhost/", settings)
