@@ -7,6 +7,7 @@ from uuid import UUID
 
 from fastapi import Depends, Request
 
+from api.cage import Cage
 from api.security import Reader
 from autosample.jobs.datasets import DatasetInfo, SqlDatasetStore
 from autosample.jobs.files import Files
@@ -35,6 +36,11 @@ def app_settings(request: Request) -> Settings:
     return settings
 
 
+def reading_cage(request: Request) -> Cage:
+    cage: Cage = request.app.state.cage
+    return cage
+
+
 def require_disk_space(request: Request) -> None:
     """Raise DiskFull if there is too little space for more files."""
     request.app.state.disk_space.check()
@@ -45,6 +51,7 @@ NeedsDiskSpace = Depends(require_disk_space)
 Jobs = Annotated[SqlJobStore, Depends(job_store)]
 Datasets = Annotated[SqlDatasetStore, Depends(dataset_store)]
 StoredFiles = Annotated[Files, Depends(file_store)]
+ReadingCage = Annotated[Cage, Depends(reading_cage)]
 AppSettings = Annotated[Settings, Depends(app_settings)]
 
 

@@ -33,6 +33,7 @@ STATUS: Mapping[type[Exception], tuple[int, str]] = {  # HTTP status, end of `ty
     errors.InUse: (409, "in-use"),
     errors.KeyReused: (422, "idempotency-key-reused"),
     errors.TooLarge: (413, "too-large"),
+    errors.SilentClient: (408, "request-timeout"),
     errors.NotAllowed: (401, "not-allowed"),
     errors.NotPermitted: (403, "not-permitted"),
     errors.LimitReached: (429, "limit-reached"),
@@ -96,14 +97,15 @@ def problem(
 
 def install(app: FastAPI) -> None:
     """Make the app answer every error with a problem."""
-    app.add_exception_handler(errors.AutoSampleError, _answer_own_error)
+    app.add_exception_handler(errors.AutoSampleError, answer_own_error)
     app.add_exception_handler(RequestValidationError, _answer_invalid_request)
     app.add_exception_handler(HTTPException, _answer_http_error)
     app.add_exception_handler(OperationalError, _answer_database_error)
     app.add_exception_handler(Exception, _answer_unexpected_error)
 
 
-def _answer_own_error(_: Request, error: Exception) -> JSONResponse:
+def answer_own_error(_: Request, error: Exception) -> JSONResponse:
+    """Answer an error of the service's own with its sentence."""
     status, kind = next(STATUS[cls] for cls in type(error).__mro__ if cls in STATUS)
     headers: dict[str, str] = {}
     if status == HTTPStatus.UNAUTHORIZED:
@@ -138,8 +140,10 @@ def _message(field: Mapping[str, Any]) -> str:
 
 def _answer_http_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
-    if isinstance(error.__cause__, errors.TooLarge):  # raised while the body was parsed
-        return _answer_own_error(request, error.__cause__)
+    if isinstance(
+        error.__cause__, errors.TooLarge | errors.SilentClient
+    ):  # raised while the body was parsed
+        return answer_own_error(request, error.__cause__)
     kind = HTTPStatus(error.status_code).phrase.lower().replace(" ", "-")
     return problem(error.status_code, kind, str(error.detail), headers=error.headers)
 

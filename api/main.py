@@ -16,7 +16,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from api import errors, pages
 from api.body_limit import BodyLimit
+from api.cage import Cage
 from api.disk_space import DiskSpace
+from api.door import Door
 from api.metrics import Metrics, RequestTimer
 from api.rate_limit import RateLimit
 from api.routes import artifacts, catalogue, datasets, events, health, jobs
@@ -81,6 +83,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.rate_limit = RateLimit(settings.rate, settings.burst)
     app.state.metrics = Metrics(engine, files.free)
     errors.install(app)
+    app.state.cage = Cage(settings)
+    app.add_middleware(Door, body_seconds=settings.body_seconds)
     app.add_middleware(BodyLimit, max_upload=settings.max_upload)
     app.add_middleware(RequestTimer, metrics=app.state.metrics)
     app.include_router(health.router)
@@ -119,7 +123,14 @@ def serve(
         if beside:
             beside.start()
         # None: uvicorn must not replace the format of the logs.
-        uvicorn.run(app, host=host, port=port, log_config=None, access_log=False)
+        uvicorn.run(
+            app,
+            host=host,
+            port=port,
+            log_config=None,
+            access_log=False,
+            limit_concurrency=settings.connections,
+        )
     finally:
         if beside:
             beside.stop()

@@ -37,15 +37,39 @@ def authenticate(
     Raises NotAllowed without a valid key, NotPermitted for a change from another site's
     page, and LimitReached after too many requests.
     """
-    _check_site(request)
-    key = sent.credentials if sent else request.cookies.get(COOKIE)
-    caller = caller_of(request.app.state.settings, request.app.state.keys, key)
+    check_site(request)
+    caller = admit(request, sent.credentials if sent else request.cookies.get(COOKIE))
     rate_limit: RateLimit = request.app.state.rate_limit
     rate_limit.take(caller.key)
     return caller
 
 
-def _check_site(request: Request) -> None:
+def admit(request: Request, key: str | None) -> Caller:
+    """Return the caller with a key, or without one.
+
+    Raises NotAllowed, and NotPermitted where a service without keys is asked under a
+    name that is not this machine's: a page of another site may have let its own name
+    point here (DNS rebinding).
+    """
+    state = request.app.state
+    caller = caller_of(state.settings, state.keys, key)
+    if caller is LOCAL and not _is_own_name(request.url.hostname, state.settings):
+        raise NotPermitted(
+            f"without keys, this service is asked as localhost and not as"
+            f" {request.url.hostname!r}; AUTOSAMPLE_HOSTS names others"
+        )
+    return caller
+
+
+def _is_own_name(host: str | None, settings: Settings) -> bool:
+    names = {"localhost", *filter(None, settings.hosts.split(","))}
+    try:
+        return host in names or ipaddress.ip_address(host or "").is_loopback
+    except ValueError:
+        return False
+
+
+def check_site(request: Request) -> None:
     """Raise NotPermitted if another site's page made the browser send a change."""
     site = request.headers.get("Sec-Fetch-Site", "none")
     if request.method not in ("GET", "HEAD") and site not in ("same-origin", "none"):

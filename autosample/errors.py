@@ -18,6 +18,7 @@ AutoSampleError
 ├── InUse                a data set cannot go while jobs need it
 ├── KeyReused            an idempotency key came back with another request
 ├── TooLarge             an upload is over the size limit
+├── SilentClient         a client fell silent in the middle of a request
 ├── NotAllowed           a key is missing or wrong
 ├── NotPermitted         a key's scope does not reach so far
 ├── DiskFull             too little room is left to take on more
@@ -113,6 +114,10 @@ class LimitReached(AutoSampleError):
     def __init__(self, message: str, after: float = 60.0) -> None:
         super().__init__(message)
         self.after = after
+
+
+class SilentClient(AutoSampleError):
+    """A client fell silent in the middle of a request."""
 
 
 class DiskFull(AutoSampleError):

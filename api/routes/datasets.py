@@ -10,10 +10,10 @@ from typing import Annotated
 from fastapi import APIRouter, File, Form, Response, UploadFile, status
 from pydantic import ValidationError
 
-from api.deps import AppSettings, Datasets, FoundDataset, NeedsDiskSpace
+from api.deps import Datasets, FoundDataset, NeedsDiskSpace, ReadingCage
 from api.security import Reader, Submitter
+from api.strict import check_json, check_text
 from autosample.core.config import Config, describe_errors
-from autosample.data.apart import preview_apart, read_apart
 from autosample.data.options import ReadOptions
 from autosample.data.preview import Preview
 from autosample.errors import DataError, SpecError
@@ -40,7 +40,7 @@ def upload(
     datasets: Datasets,
     response: Response,
     caller: Submitter,
-    settings: AppSettings,
+    cage: ReadingCage,
     file: Annotated[UploadFile, File(description="File of interactions")],
     test_file: Annotated[
         UploadFile | None,
@@ -57,13 +57,7 @@ def upload(
             for at, upload in enumerate([file, test_file])
             if upload is not None
         ]
-        dataset = read_apart(
-            paths,
-            read,
-            folder / "read",
-            memory=settings.upload_memory,
-            seconds=settings.upload_seconds,
-        )
+        dataset = cage.read(paths, read, folder / "read")
         id = dataset_id(paths, read, caller.owner)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -74,7 +68,7 @@ def upload(
 
 @router.post("/preview")
 def preview(
-    settings: AppSettings,
+    cage: ReadingCage,
     _: Submitter,
     file: Annotated[
         UploadFile, File(description="File of interactions, or its beginning")
@@ -87,7 +81,7 @@ def preview(
     folder = make_scratch(UPLOADS)
     try:
         path = _save(file, folder, 0)
-        return preview_apart(path, memory=settings.upload_memory, seconds=60.0)
+        return cage.preview(path)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -112,6 +106,7 @@ def delete(dataset: FoundDataset, datasets: Datasets, _: Submitter) -> None:
 
 def parse_options(text: str) -> ReadOptions:
     """Parse options; raises SpecError that names what is wrong."""
+    check_json(text.encode(errors="surrogatepass"), "options")
     try:
         return ReadOptions.model_validate_json(text)
     except ValidationError as error:
@@ -124,6 +119,7 @@ def _save(upload: UploadFile, folder: Path, at: int) -> Path:
     The name may tell the format, and messages about the file quote it. Raises DataError
     if the upload is empty.
     """
+    check_text(upload.filename or "", "the name of the file")
     plain = UNSAFE.sub("_", upload.filename or "")[-100:]
     path = folder / ("train" if at == 0 else "test") / (plain.strip(". ") or "file")
     path.parent.mkdir()

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Header
 from fastapi.responses import JSONResponse, StreamingResponse
-from pydantic import NonNegativeInt
+from pydantic import Field, NonNegativeInt
 from starlette.concurrency import run_in_threadpool
 
 from api.deps import AppSettings, FoundJob, Jobs
@@ -21,7 +21,9 @@ router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
 QUIET = 15.0  # seconds without an event before a comment keeps the connection open
 
-Last = Annotated[NonNegativeInt | None, Header(alias="Last-Event-ID")]
+Last = Annotated[
+    Annotated[NonNegativeInt, Field(lt=2**63)] | None, Header(alias="Last-Event-ID")
+]
 
 
 class EventList(Config):
@@ -49,7 +51,7 @@ async def events(
     job: FoundJob,
     jobs: Jobs,
     settings: AppSettings,
-    after: NonNegativeInt | None = None,
+    after: Annotated[NonNegativeInt, Field(lt=2**63)] | None = None,
     last_event_id: Last = None,
 ) -> StreamingResponse | JSONResponse:
     """Stream what happens until the job ends; with `after`, return what there is."""

@@ -9,13 +9,21 @@ from uuid import UUID
 from fastapi import APIRouter, Header, Query, Request, Response, status
 from pydantic import PositiveInt
 
-from api.deps import AppSettings, Datasets, FoundJob, Jobs, NeedsDiskSpace, StoredFiles
+from api.deps import (
+    AppSettings,
+    Datasets,
+    FoundJob,
+    Jobs,
+    NeedsDiskSpace,
+    ReadingCage,
+    StoredFiles,
+)
 from api.security import Reader, Submitter
 from api.webhooks import check_url
 from autosample.core.config import Config
 from autosample.errors import SpecError
-from autosample.experiment.forecast import Forecast, forecast
-from autosample.experiment.prepare import prepare
+from autosample.experiment.forecast import Forecast
+from autosample.experiment.prepare import check_fit
 from autosample.experiment.report import Report
 from autosample.jobs.events import EventRow
 from autosample.jobs.state import Job, JobState
@@ -68,6 +76,7 @@ def submit(
     response: Response,
     caller: Submitter,
     settings: AppSettings,
+    cage: ReadingCage,
     validate_only: bool = False,
     webhook: Webhook = None,
     idempotency_key: Key = None,
@@ -79,11 +88,11 @@ def submit(
     """
     if webhook is not None:
         webhook = check_url(webhook, settings)
-    datasets.get(spec.dataset, only_owner=caller.only_owner)
-    split = prepare(spec, datasets.load(spec.dataset))
+    stats = datasets.get(spec.dataset, only_owner=caller.only_owner).stats
+    check_fit(spec, stats, settings.training_memory)
     if validate_only:
         response.status_code = status.HTTP_200_OK
-        return Checked(spec=spec, forecast=forecast(spec, split))
+        return Checked(spec=spec, forecast=cage.forecast(spec))
     job = jobs.add(
         spec.model_dump(mode="json"),
         key=idempotency_key,

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import TYPE_CHECKING
 
 from autosample.errors import BundleError
-
-if TYPE_CHECKING:
-    from autosample.library import Result
 
 
 def check_place(folder: Path) -> None:
@@ -41,15 +38,17 @@ def _make(folder: Path) -> list[Path]:
     return missing
 
 
-def save_somewhere(result: Result, folder: Path) -> tuple[Path, str | None]:
-    """Write a result where it was asked for, or else into a temporary folder.
+def save_somewhere(
+    save: Callable[[Path], object], folder: Path
+) -> tuple[Path, str | None]:
+    """Write a bundle where it was asked for, or else into a temporary folder.
 
     Returns where it lies, and why it does not lie where it was asked for.
     """
     try:
-        result.save(folder)
+        save(folder)
     except (OSError, BundleError) as error:
         elsewhere = Path(mkdtemp(prefix="autosample-bundle-")) / "bundle"
-        result.save(elsewhere)
+        save(elsewhere)
         return elsewhere, str(error)
     return folder, None

@@ -152,7 +152,7 @@ def run(
         tell = INTERRUPTS.heed(logs.add_to(live.tell))
         result = run_search(spec, dataset, tell=tell, reuse=folder, parallel=parallel)
         live.move("done", 1.0)
-    place, reason = save_somewhere(result, target)
+    place, reason = save_somewhere(result.save, target)
     show_report(console, result.report)
     if reason is not None:
         console.print(f"{target} was not written: {reason}", markup=False)

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from autosample.core.config import Config
 from autosample.core.seeds import numpy_generator
-from autosample.data.dataset import Dataset
+from autosample.data.dataset import Dataset, DatasetStats
 from autosample.data.interactions import Interactions, Ints
 from autosample.errors import DataError
 
@@ -81,8 +81,22 @@ class SplitConfig(Config, ABC):
     def parts(self, dataset: Dataset, seed: int) -> Split:
         """Return the split; raises DataError if the data lacks what the rule needs."""
 
+    def check(self, stats: DatasetStats) -> None:
+        """Raise DataError if the data lacks what the rule needs."""
+        if stats.test_pairs:
+            raise DataError(
+                f"split {self.label} would ignore the test file; use split 'given'"
+            )
+
     def apply(self, dataset: Dataset, seed: int) -> Split:
         """Return the split; raises DataError also if a part is empty."""
+        pairs, test = dataset.train, dataset.test
+        held = {
+            "test_pairs": test.num_pairs if test is not None else 0,
+            "ordered": pairs.ordered,
+            "timestamps": pairs.times_E is not None,
+        }
+        self.check(dataset.stats.model_copy(update=held))
         split = self.parts(dataset, seed)
         for name, part in (("validation", split.valid), ("test", split.test)):
             if part.num_pairs == 0:
@@ -106,7 +120,6 @@ class RandomSplit(SplitConfig):
     """Share of each user's pairs for the test."""
 
     def parts(self, dataset: Dataset, seed: int) -> Split:
-        _refuse_test_file(dataset, self)
         pairs, rng = dataset.train, numpy_generator(seed, "split")
         rank_E = _ranks(pairs, rng.random(pairs.num_pairs))
         test_U = _share_of_each(pairs.degrees_U, self.test, rng)
@@ -123,14 +136,16 @@ class LeaveLastOut(SplitConfig):
 
     kind: Literal["leave_last_out"] = "leave_last_out"
 
-    def parts(self, dataset: Dataset, seed: int) -> Split:
-        _refuse_test_file(dataset, self)
-        pairs = dataset.train
-        if not pairs.ordered:
+    def check(self, stats: DatasetStats) -> None:
+        super().check(stats)
+        if not stats.ordered:
             raise DataError(
                 "leave_last_out needs time order: map a `timestamp` column, or say"
                 " `ordered` if the rows stand in time order"
             )
+
+    def parts(self, dataset: Dataset, seed: int) -> Split:
+        pairs = dataset.train
         last_E = pairs.starts_U1[1:][pairs.users_E] - 1 - np.arange(pairs.num_pairs)
         one_U = (pairs.degrees_U >= 3).astype(np.int64)
         return _by_rank(pairs, last_E, one_U, one_U)
@@ -145,11 +160,14 @@ class GlobalTime(SplitConfig):
     test: Share = 0.2
     """Share of all pairs for the test."""
 
-    def parts(self, dataset: Dataset, seed: int) -> Split:
-        _refuse_test_file(dataset, self)
-        pairs = dataset.train
-        if pairs.times_E is None:
+    def check(self, stats: DatasetStats) -> None:
+        super().check(stats)
+        if not stats.timestamps:
             raise DataError("global_time needs a `timestamp` column, and none was read")
+
+    def parts(self, dataset: Dataset, seed: int) -> Split:
+        pairs = dataset.train
+        assert pairs.times_E is not None  # as `check` has found
         cuts = np.quantile(pairs.times_E, [1 - self.test - self.valid, 1 - self.test])
         place_E = np.searchsorted(cuts, pairs.times_E, side="left")
         train, valid, test = (pairs.take(place_E == place) for place in range(3))
@@ -166,9 +184,12 @@ class GivenTest(SplitConfig):
     valid: Share = 0.1
     """Share of each user's training pairs for validation."""
 
-    def parts(self, dataset: Dataset, seed: int) -> Split:
-        if dataset.test is None:
+    def check(self, stats: DatasetStats) -> None:
+        if not stats.test_pairs:
             raise DataError("split 'given' needs a test file beside the training file")
+
+    def parts(self, dataset: Dataset, seed: int) -> Split:
+        assert dataset.test is not None  # as `check` has found
         pairs, rng = dataset.train, numpy_generator(seed, "split")
         key_E = rng.random(pairs.num_pairs)
         if pairs.ordered:
@@ -187,13 +208,6 @@ SplitSpec = Annotated[
 def default_split(dataset: Dataset) -> SplitConfig:
     """Return the split by test file where there is one, else a random split."""
     return RandomSplit() if dataset.test is None else GivenTest()
-
-
-def _refuse_test_file(dataset: Dataset, split: SplitConfig) -> None:
-    if dataset.test is not None:
-        raise DataError(
-            f"split {split.label} would ignore the test file; use split 'given'"
-        )
 
 
 def _ranks(

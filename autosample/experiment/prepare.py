@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from autosample.data.dataset import Dataset
-from autosample.data.splits import Split, default_split
+from autosample.data.dataset import Dataset, DatasetStats
+from autosample.data.splits import GivenTest, RandomSplit, Split, default_split
 from autosample.errors import SpecError
 from autosample.evaluation.cases import cases_of
 from autosample.evaluation.metrics import Metric
 from autosample.evaluation.ranking import Ranking
 from autosample.spec import SearchSpec
+
+FLOAT, INDEX = 4, 8
+"""Bytes of a parameter, and of an item that was drawn with its score."""
+COPIES = 5
+"""Tables of a training: parameters, gradients, two moments, and the best epoch's."""
 
 
 def prepare(spec: SearchSpec, dataset: Dataset) -> Split:
@@ -25,6 +30,36 @@ def prepare(spec: SearchSpec, dataset: Dataset) -> Split:
                 f" {split.train.num_items} items"
             )
     return split
+
+
+def check_fit(spec: SearchSpec, stats: DatasetStats, memory: int) -> None:
+    """Check by the counts of a data set alone whether a spec fits it.
+
+    `memory` is how many bytes one training may take. Raises DataError where the data
+    cannot be split as the spec says, and SpecError where a training would not fit.
+    """
+    split = spec.split or (GivenTest() if stats.test_pairs else RandomSplit())
+    split.check(stats)
+    needed = _bytes_of_training(spec, stats)
+    if needed > memory:
+        raise SpecError(
+            f"a training would take about {needed >> 20} MiB, and {memory >> 20} MiB is"
+            " the limit; choose a smaller width, batch_size or pool"
+        )
+
+
+def _bytes_of_training(spec: SearchSpec, stats: DatasetStats) -> int:
+    """Estimate the bytes of the tables, with what an optimiser keeps beside them, and
+    of the scores of one batch."""
+    width = getattr(spec.model, "width", 1)
+    tables = (stats.users + stats.items) * width * FLOAT * COPIES
+    batch = min(spec.training.batch_size, stats.pairs)
+    drawn = max(
+        max(getattr(sampler, "pool", 1), getattr(sampler, "negatives", 1))
+        for sampler in spec.samplers
+    )
+    columns = sum(max(getattr(sampler, "negatives", 1), 1) for sampler in spec.samplers)
+    return tables + batch * (drawn * INDEX + columns * width * FLOAT)
 
 
 def fit_metrics(spec: SearchSpec, dataset: Dataset) -> SearchSpec:

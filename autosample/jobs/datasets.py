@@ -68,7 +68,7 @@ class SqlDatasetStore:
             dataset.save(Path(folder))
             size = sum(path.stat().st_size for path in Path(folder).iterdir())
             self._check_quota(owner, size)
-            self.files.put(Path(folder), _place(id))
+            self.files.put(Path(folder), place_of(id))
         # Files before their row: a row never names files that are not complete.
         row: Mapping[str, Any] = {
             "id": id,
@@ -119,7 +119,7 @@ class SqlDatasetStore:
     def load(self, id: str) -> Dataset:
         """Read a data set from its files; raises UnknownDataset."""
         self.get(id)
-        with self.files.local(_place(id)) as folder:
+        with self.files.local(place_of(id)) as folder:
             return Dataset.load(folder)
 
     def delete(self, id: str) -> None:
@@ -138,7 +138,7 @@ class SqlDatasetStore:
             if count := db.scalar(active):
                 raise InUse(f"data set {id!r} is needed by {count} unfinished jobs")
             db.execute(delete(datasets).where(datasets.c.id == id))
-        self.files.delete(_place(id))
+        self.files.delete(place_of(id))
 
 
 def dataset_id(files: list[Path], options: ReadOptions, owner: str = "") -> str:
@@ -150,7 +150,7 @@ def dataset_id(files: list[Path], options: ReadOptions, owner: str = "") -> str:
     return digest.hexdigest()[:ID_LENGTH]
 
 
-def _place(id: str) -> str:
+def place_of(id: str) -> str:
     return f"datasets/{id}"
 
 

@@ -63,6 +63,18 @@ class Settings(BaseSettings):
     """Bytes of address space that the process that reads an upload may take."""
     upload_seconds: PositiveFloat = 600.0
     """Seconds that the process that reads an upload may take."""
+    readers: PositiveInt = 2
+    """Files that one API process reads, and costs that it estimates, at one time."""
+    training_memory: PositiveInt = 16 << 30
+    """Bytes that one training may take by an estimate; specs that need more are
+    refused."""
+    connections: PositiveInt = 512
+    """Connections that one API process serves at one time; more are answered 503."""
+    body_seconds: PositiveFloat = 60.0
+    """Seconds that a client may be silent in the middle of a request."""
+    hosts: str = ""
+    """Names of this machine, separated by commas, by which a service without keys may
+    be asked, beside localhost and its loopback addresses."""
     ray_address: str | None = None
     """Address of a Ray cluster to run trials on; none: the worker starts a Ray."""
     trials: PositiveInt | None = None

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 import torch
-from pydantic import PositiveFloat
 from torch import Tensor
 from torch.nn.functional import softplus
 
+from autosample.core.bounds import Positive
 from autosample.losses.base import Listwise
 
 FLOOR = 1e-6
@@ -36,7 +36,7 @@ class SampledSoftmax(Listwise):
     paper: ClassVar[str] = "Wu et al., TOIS 2024, arXiv:2201.02327"
     default_negatives: ClassVar[int] = 8
     kind: Literal["sampled_softmax"] = "sampled_softmax"
-    temperature: PositiveFloat = 1.0
+    temperature: Positive = 1.0
     """The t that every score is divided by."""
     log_q: bool = False
     """Divide each term by the probability of drawing that negative, which makes the sum
@@ -59,7 +59,7 @@ class _Cosines(Listwise):
     cosine: ClassVar[bool] = True
     default_negatives: ClassVar[int] = 64
     least_negatives: ClassVar[int] = 8
-    temperature: PositiveFloat = 0.1
+    temperature: Positive = 0.1
     """Divides every cosine; the smaller, the more the hardest negatives count."""
 
     def terms(self, positive_B1: Tensor, negative_BN: Tensor) -> Tensor:
@@ -91,7 +91,7 @@ class BSL(_Cosines):
 
     paper: ClassVar[str] = "Wu et al., ICDE 2024, arXiv:2312.12882"
     kind: Literal["bsl"] = "bsl"
-    power: PositiveFloat = 1.1
+    power: Positive = 1.1
     """Exponent of the negatives' sum, t2 in the official code; 1 is SL. Published
     values are 1.06 to 1.32 for MF and .8 to 1.12 for LightGCN."""
 

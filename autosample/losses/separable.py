@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from pydantic import Field, PositiveFloat
+from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import relu, softplus
 
+from autosample.core.bounds import Positive
 from autosample.losses.base import Separable
 
 
@@ -42,7 +43,7 @@ class Hinge(Separable):
 
     paper: ClassVar[str] = "Weston, Bengio and Usunier, IJCAI 2011"
     kind: Literal["hinge"] = "hinge"
-    margin: PositiveFloat = 1.0
+    margin: Positive = 1.0
     """Least distance of the positive above a negative, in units of a score."""
 
     def pair(self, positive_B1: Tensor, negative_BN: Tensor) -> Tensor:
@@ -60,7 +61,7 @@ class CCL(Separable):
     kind: Literal["ccl"] = "ccl"
     margin: float = Field(0.4, ge=-1, lt=1)
     """Cosine below which a negative costs nothing; the paper's best are .2 to .9."""
-    negative_weight: PositiveFloat = 150.0
+    negative_weight: Positive = 150.0
     """The weight w of the negatives' mean against the positive's part."""
 
     def positive(self, positive_B: Tensor) -> Tensor:

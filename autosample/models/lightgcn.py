@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 import torch
-from pydantic import PositiveFloat, PositiveInt
 from torch import Generator, Tensor, nn, optim
 
+from autosample.core.bounds import Layers, Positive, Width
 from autosample.data.interactions import Interactions
 from autosample.kernels.memory import empty
 from autosample.models.base import Model, ModelConfig
@@ -21,11 +21,11 @@ class LightGCN(ModelConfig):
     """Embeddings averaged over the layers of a linear graph convolution."""
 
     kind: Literal["lightgcn"] = "lightgcn"
-    width: PositiveInt = 64
+    width: Width = 64
     """Dimensions of an embedding."""
-    layers: PositiveInt = 3
+    layers: Layers = 3
     """Number of propagation steps."""
-    init_std: PositiveFloat = 0.1
+    init_std: Positive = 0.1
     """Standard deviation of the initial embeddings."""
 
     paper: ClassVar[str] = "He et al., SIGIR 2020, arXiv:2002.02126"

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import torch
-from pydantic import PositiveFloat, PositiveInt
 from torch import Generator, Tensor, nn, optim
 from torch.nn.functional import embedding
 
+from autosample.core.bounds import Positive, Width
 from autosample.core.types import Queries, Rows
 from autosample.data.interactions import Interactions
 from autosample.kernels.memory import empty
@@ -25,11 +25,11 @@ class MF(ModelConfig):
     """Inner products of a user's and an item's embedding."""
 
     kind: Literal["mf"] = "mf"
-    width: PositiveInt = 64
+    width: Width = 64
     """Dimensions of an embedding."""
     biases: bool = False
     """Whether to add a learned number per user and per item, initially zero."""
-    init_std: PositiveFloat = 0.1
+    init_std: Positive = 0.1
     """Standard deviation of the initial embeddings."""
 
     paper: ClassVar[str] = "Koren, Bell and Volinsky, 2009, doi:10.1109/MC.2009.263"

@@ -10,10 +10,10 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 import torch
-from pydantic import PositiveFloat, PositiveInt
 from torch import Generator, Tensor, nn, optim
 from torch.nn.functional import leaky_relu, normalize
 
+from autosample.core.bounds import Layers, Positive, Width
 from autosample.core.types import Queries, Rows
 from autosample.data.interactions import Interactions
 from autosample.models.base import Model, ModelConfig
@@ -26,11 +26,11 @@ class NGCF(ModelConfig):
     """A graph convolution that also multiplies a node with its neighbours."""
 
     kind: Literal["ngcf"] = "ngcf"
-    width: PositiveInt = 64
+    width: Width = 64
     """Dimensions of an embedding, and of each layer."""
-    layers: PositiveInt = 3
+    layers: Layers = 3
     """Number of propagation steps."""
-    init_std: PositiveFloat = 0.1
+    init_std: Positive = 0.1
     """Standard deviation of the initial embeddings."""
 
     paper: ClassVar[str] = "Wang et al., SIGIR 2019, arXiv:1905.08108"

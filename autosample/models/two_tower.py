@@ -10,10 +10,10 @@ from functools import cached_property
 from typing import ClassVar, Literal
 
 import torch
-from pydantic import PositiveFloat, PositiveInt
 from torch import Generator, Tensor, nn, optim
 from torch.nn.functional import embedding
 
+from autosample.core.bounds import Positive, Width
 from autosample.core.types import Queries, Rows
 from autosample.data.interactions import Interactions
 from autosample.models.base import Model, ModelConfig
@@ -24,11 +24,11 @@ class TwoTower(ModelConfig):
     """Inner products of users' and items' embeddings after a small network each."""
 
     kind: Literal["two_tower"] = "two_tower"
-    width: PositiveInt = 64
+    width: Width = 64
     """Dimensions of an embedding, and of a tower's output."""
-    hidden: PositiveInt = 128
+    hidden: Width = 128
     """Units of a tower's hidden layer."""
-    init_std: PositiveFloat = 0.1
+    init_std: Positive = 0.1
     """Standard deviation of the initial embeddings."""
 
     paper: ClassVar[str] = "Yi et al., RecSys 2019, doi:10.1145/3298689.3346996"

@@ -6,8 +6,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import ClassVar, NamedTuple, Self
 
-from pydantic import PositiveInt, model_validator
+from pydantic import model_validator
 
+from autosample.core.bounds import DrawCount
 from autosample.core.config import Config
 from autosample.core.types import Moment
 from autosample.samplers.choices.base import Choice
@@ -84,7 +85,7 @@ class Sampler(Config, ABC):
 class Preset(Sampler, ABC):
     """A named combination of proposal, choice and synthesis."""
 
-    negatives: PositiveInt = 1
+    negatives: DrawCount = 1
     """Number of negatives for each pair."""
 
     @property

@@ -7,13 +7,12 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
     Field,
-    PositiveFloat,
-    PositiveInt,
     TypeAdapter,
     ValidationError,
     model_validator,
 )
 
+from autosample.core.bounds import DrawCount, EpochCount, Positive
 from autosample.core.config import Config, describe_errors
 from autosample.core.plugins import Registry
 from autosample.core.types import Moment
@@ -43,10 +42,10 @@ class CustomSampler(Preset):
 
     helps: ClassVar[str] = "Combinations that no other sampler offers."
     kind: Literal["custom"] = "custom"
-    negatives: PositiveInt = 1
+    negatives: DrawCount = 1
     """Always 1; `choice.keep` sets the number of negatives for each pair."""
     proposal: ProposalSpec = UniformProposal()
-    pool: PositiveInt = Field(32, json_schema_extra=PoolRange)
+    pool: DrawCount = Field(32, json_schema_extra=PoolRange)
     """Number of items proposed for each pair."""
     choice: ChoiceSpec = Hardest()
     synthesis: SynthesisSpec | None = None
@@ -89,7 +88,7 @@ class MixtureSampler(Composed):
         DNS(),
     )
     """The samplers that are mixed, at least two."""
-    weights: tuple[PositiveFloat, ...] | None = None
+    weights: tuple[Positive, ...] | None = None
     """One positive weight per sampler, in any unit; null for equal weights."""
 
     @model_validator(mode="after")
@@ -118,7 +117,7 @@ class ScheduleStage(Config):
 
     sampler: SamplerSpec = UniformSampler()
     """The sampler of this stage."""
-    epochs: PositiveInt = 10
+    epochs: EpochCount = 10
     """Number of epochs of this stage; the last stage lasts until training ends."""
 
 

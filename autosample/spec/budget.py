@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from pydantic import PositiveFloat, PositiveInt
-
+from autosample.core.bounds import Count, Positive
 from autosample.core.config import Config
 
 
 class Budget(Config):
     """Most that a search with its final training may cost; `verify` is not included."""
 
-    seconds: PositiveFloat | None = None
+    seconds: Positive | None = None
     """Most seconds on the clock, from the start of the job's work; None: no limit."""
-    pair_updates: PositiveInt | None = None
+    pair_updates: Count | None = None
     """Most pair updates, which are training pairs times epochs, over all trainings;
     None: no limit."""
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from math import ceil, floor, log
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
-from pydantic import AliasChoices, Field, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import AliasChoices, Field, NonNegativeInt
 
+from autosample.core.bounds import DrawCount, EpochCount, Positive
 from autosample.core.config import Config
 from autosample.core.plugins import Registry
 from autosample.models import ModelConfig
@@ -22,9 +23,9 @@ if TYPE_CHECKING:
 class Rung(Config):
     """One round of a race."""
 
-    epochs: PositiveInt
+    epochs: EpochCount
     """Epochs that each candidate still in the race trains further."""
-    keep: PositiveInt
+    keep: DrawCount
     """Most candidates that stay in the race."""
 
 
@@ -109,7 +110,7 @@ class Mixture(WeightLearning, Strategy):
         "Lyu et al., 2023, arXiv:2311.03526; gradient: Liu et al., arXiv:1806.09055"
     )
     kind: Literal["mixture"] = "mixture"
-    epochs: PositiveInt = 20
+    epochs: EpochCount = 20
     """Epochs of the mixture's training."""
 
     def planned_epochs(self, spec: SearchSpec) -> list[PlannedEpochs]:
@@ -163,16 +164,16 @@ class Asha(Strategy):
     tunes: ClassVar[bool] = True
     needs_ray: ClassVar[bool] = True
     kind: Literal["asha"] = "asha"
-    grace: PositiveInt = 4
+    grace: EpochCount = 4
     """Epochs before the first milestone."""
     reduction: int = Field(3, ge=2, le=16)
     """At each milestone one training in `reduction` goes on, to the next milestone,
     which is `reduction` times as many epochs from the start."""
-    total_epochs: PositiveInt | None = Field(
+    total_epochs: EpochCount | None = Field(
         None, validation_alias=AliasChoices("total_epochs", "passes")
     )
     """Most epochs of all trainings together; None: no limit."""
-    seconds: PositiveFloat | None = None
+    seconds: Positive | None = None
     """Most seconds on the clock; None: no limit."""
 
     def planned_epochs(self, spec: SearchSpec) -> list[PlannedEpochs]:

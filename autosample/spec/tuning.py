@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import Self
 
-from pydantic import Field, PositiveFloat, model_validator
+from pydantic import Field, model_validator
 
+from autosample.core.bounds import Positive
 from autosample.core.config import Config
 
 
 class RateRange(Config):
     """Range in which a rate is searched, on a logarithmic scale; equal ends fix it."""
 
-    low: PositiveFloat
+    low: Positive
     """Lower end of the range."""
-    high: PositiveFloat
+    high: Positive
     """Upper end of the range."""
 
     @model_validator(mode="after")

@@ -6,30 +6,28 @@ from typing import Literal, Self
 
 from pydantic import (
     Field,
-    NonNegativeFloat,
-    PositiveFloat,
-    PositiveInt,
     model_validator,
 )
 
+from autosample.core.bounds import BatchSize, Count, EpochCount, NonNegative, Positive
 from autosample.core.config import Config
 
 
 class Training(Config):
     """Settings of one training."""
 
-    epochs: PositiveInt = 200
+    epochs: EpochCount = 200
     """Largest number of epochs."""
-    batch_size: PositiveInt = 1024
+    batch_size: BatchSize = 1024
     """Training pairs per step."""
-    learning_rate: PositiveFloat | None = None
+    learning_rate: Positive | None = None
     """Learning rate of the model's optimiser. None: the model's default."""
-    l2: NonNegativeFloat | None = None
+    l2: NonNegative | None = None
     """Weight of the l2 penalty: half the squared norm of the embeddings that a pair
     uses is added to its loss, times this. None: the model's default."""
-    patience: PositiveInt = 20
+    patience: EpochCount = 20
     """Epochs without a better validation metric after which training stops."""
-    valid_users: PositiveInt | None = 5000
+    valid_users: Count | None = 5000
     """Number of validation users that are ranked after each epoch, a fixed random
     sample. None: all of them."""
     device: Literal["cpu", "cuda"] = "cpu"
@@ -41,13 +39,13 @@ class Training(Config):
 class WeightLearning(Config):
     """How a supernet's mixture weights are learned."""
 
-    learning_rate: PositiveFloat = 0.1
+    learning_rate: Positive = 0.1
     """Learning rate of Adam for the logits of the weights."""
-    every: PositiveInt = 4
+    every: EpochCount = 4
     """Steps of the model between two steps of the weights."""
-    temperature: PositiveFloat = 1.0
+    temperature: Positive = 1.0
     """Temperature of the softmax over the logits at the start."""
-    final_temperature: PositiveFloat = 0.2
+    final_temperature: Positive = 0.2
     """Temperature of the softmax over the logits at the end, reached geometrically."""
 
     @model_validator(mode="after")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from pydantic import Field, PositiveFloat
+from pydantic import Field
 from torch import Generator
 
+from autosample.core.bounds import Positive, Real
 from autosample.samplers.choices.base import Choice, Chosen, best
 from autosample.samplers.pool import ScoredPool
 from autosample.samplers.ranges import Between
@@ -21,9 +22,9 @@ class AdaptiveHardness(Choice):
 
     paper: ClassVar[str] = "Lai et al., AAAI 2024, arXiv:2401.05191"
     kind: Literal["adaptive"] = "adaptive"
-    alpha: float = Field(1.0, json_schema_extra=Between(0.1, 2))
+    alpha: Real = Field(1.0, json_schema_extra=Between(0.1, 2))
     """Added to the positive's score."""
-    beta: PositiveFloat = Field(0.1, json_schema_extra=Between(0.05, 1, log=True))
+    beta: Positive = Field(0.1, json_schema_extra=Between(0.05, 1, log=True))
     """Factor of the target score, in units of a score."""
     p: float = Field(-2.0, lt=-1, ge=-8)
     """Exponent minus one. The paper's best is -2: target = beta / (s_ui + alpha)."""

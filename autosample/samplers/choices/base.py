@@ -6,9 +6,9 @@ from abc import ABC, abstractmethod
 from typing import ClassVar, NamedTuple
 
 import torch
-from pydantic import PositiveInt
 from torch import Generator, Tensor
 
+from autosample.core.bounds import DrawCount
 from autosample.core.config import Config
 from autosample.samplers.pool import ScoredPool
 
@@ -39,7 +39,7 @@ class Choice(Config, ABC):
 
     kind: str
 
-    keep: PositiveInt = 1
+    keep: DrawCount = 1
     """Negatives kept for each pair."""
 
     @property

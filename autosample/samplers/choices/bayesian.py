@@ -11,9 +11,10 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 import torch
-from pydantic import Field, PositiveFloat
+from pydantic import Field
 from torch import Generator, Tensor
 
+from autosample.core.bounds import Positive
 from autosample.samplers.choices.base import Choice, Chosen, best
 from autosample.samplers.pool import ScoredPool
 from autosample.samplers.ranges import Between
@@ -27,10 +28,10 @@ class Bayesian(Choice):
 
     paper: ClassVar[str] = "Liu and Wang, ICDE 2023, arXiv:2204.06520"
     kind: Literal["bayesian"] = "bayesian"
-    weight: PositiveFloat = Field(5.0, json_schema_extra=Between(0.5, 20, log=True))
+    weight: Positive = Field(5.0, json_schema_extra=Between(0.5, 20, log=True))
     """The paper's lambda: value of a true negative's information against the risk of a
     false one."""
-    prior: PositiveFloat = Field(1.0, json_schema_extra=Between(0.1, 20, log=True))
+    prior: Positive = Field(1.0, json_schema_extra=Between(0.1, 20, log=True))
     """Factor of the prior: times the share of users who have an item, it is the prior
     probability that the user likes it."""
 

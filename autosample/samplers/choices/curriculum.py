@@ -11,9 +11,10 @@ from abc import ABC, abstractmethod
 from typing import ClassVar, Literal
 
 import torch
-from pydantic import Field, PositiveInt
+from pydantic import Field
 from torch import Generator
 
+from autosample.core.bounds import EpochCount
 from autosample.samplers.choices.base import Choice, Chosen, best
 from autosample.samplers.pool import ScoredPool
 from autosample.samplers.ranges import Between
@@ -22,7 +23,7 @@ from autosample.samplers.ranges import Between
 class Curriculum(Choice, ABC):
     """The hardest items among the first columns of the pool, whose number changes."""
 
-    course: PositiveInt = Field(50, json_schema_extra=Between(5, 200, log=True))
+    course: EpochCount = Field(50, json_schema_extra=Between(5, 200, log=True))
     """Epochs that the change takes; all planned epochs where those are fewer."""
 
     @abstractmethod

@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 import torch
-from pydantic import Field, NonNegativeFloat, PositiveInt
+from pydantic import Field
 from torch import Generator
 
+from autosample.core.bounds import EpochCount, NonNegative
 from autosample.samplers.choices.base import Choice, Chosen, best
 from autosample.samplers.pool import ScoredPool
 from autosample.samplers.ranges import Between
@@ -25,9 +26,9 @@ class HighVariance(Choice):
 
     paper: ClassVar[str] = "Ding et al., NeurIPS 2020, arXiv:2009.03376"
     kind: Literal["high_variance"] = "high_variance"
-    alpha: NonNegativeFloat = Field(5.0, json_schema_extra=Between(0, 20))
+    alpha: NonNegative = Field(5.0, json_schema_extra=Between(0, 20))
     """Weight of the spread once the warm-up is over."""
-    warmup: PositiveInt = 50
+    warmup: EpochCount = 50
     """Epochs over which the weight of the spread grows from 0 to alpha."""
 
     def choose(self, pool: ScoredPool, rng: Generator) -> Chosen:

@@ -11,10 +11,11 @@ from abc import ABC, abstractmethod
 from typing import ClassVar, Literal
 
 import torch
-from pydantic import Field, PositiveFloat
+from pydantic import Field
 from torch import Generator, Tensor
 from torch.nn.functional import softplus
 
+from autosample.core.bounds import Positive
 from autosample.samplers.choices.base import Choice, Chosen, softmax
 from autosample.samplers.multinomial import draw_columns
 from autosample.samplers.pool import ScoredPool
@@ -54,7 +55,7 @@ class SoftmaxV(LawChoice):
 
     paper: ClassVar[str] = "Shi et al., WWW 2023, arXiv:2302.03472"
     kind: Literal["softmax_v"] = "softmax_v"
-    rho: PositiveFloat = Field(1.0, json_schema_extra=Between(0.01, 100, log=True))
+    rho: Positive = Field(1.0, json_schema_extra=Between(0.01, 100, log=True))
     """Hardness: tau = sqrt(Var(l) / (2 rho)), computed for each pair."""
 
     def law(self, pool: ScoredPool) -> Tensor:
@@ -78,7 +79,7 @@ class Importance(LawChoice):
 
     paper: ClassVar[str] = "Chen et al., WWW 2022, doi:10.1145/3485447.3512075"
     kind: Literal["importance"] = "importance"
-    tau: PositiveFloat = Field(1.0, json_schema_extra=Between(0.1, 10, log=True))
+    tau: Positive = Field(1.0, json_schema_extra=Between(0.1, 10, log=True))
     """Temperature, in units of a score; the smaller, the harder."""
 
     def law(self, pool: ScoredPool) -> Tensor:

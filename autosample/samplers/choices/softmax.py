@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 import torch
-from pydantic import Field, PositiveFloat
+from pydantic import Field
 from torch import Generator
 
+from autosample.core.bounds import Positive
 from autosample.samplers.choices.base import Choice, Chosen, softmax
 from autosample.samplers.multinomial import draw_columns
 from autosample.samplers.pool import ScoredPool
@@ -24,7 +25,7 @@ class Softmax(Choice):
 
     paper: ClassVar[str] = "Sun et al., ICLR 2019, arXiv:1902.10197"
     kind: Literal["softmax"] = "softmax"
-    tau: PositiveFloat = Field(1.0, json_schema_extra=Between(0.1, 10, log=True))
+    tau: Positive = Field(1.0, json_schema_extra=Between(0.1, 10, log=True))
     """Temperature, in units of a score: near 0 the hardest item is drawn, and a large
     value draws uniformly."""
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 from typing import ClassVar, Literal, Self
 
 import torch
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import Field, model_validator
 from torch import Generator
 
+from autosample.core.bounds import DrawCount
 from autosample.samplers.choices.base import Choice, Chosen
 from autosample.samplers.pool import ScoredPool
 from autosample.samplers.ranges import Between
@@ -22,7 +23,7 @@ class Top(Choice):
 
     paper: ClassVar[str] = "Shi et al., WWW 2023, arXiv:2302.03472"
     kind: Literal["top"] = "top"
-    top: PositiveInt = Field(4, json_schema_extra=Between(1, 64, log=True))
+    top: DrawCount = Field(4, json_schema_extra=Between(1, 64, log=True))
     """Number of highest-scored items that may be drawn."""
 
     @model_validator(mode="after")

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 import torch
-from pydantic import Field, PositiveFloat
+from pydantic import Field
 from torch import Generator, Tensor
 
+from autosample.core.bounds import Positive
 from autosample.samplers.choices.base import Choice, Chosen
 from autosample.samplers.pool import ScoredPool
 from autosample.samplers.ranges import Between
@@ -27,7 +28,7 @@ class FirstViolator(Choice):
     kind: Literal["first_violator"] = "first_violator"
     keep: Literal[1] = 1
     """Always 1: there is one first violator."""
-    margin: PositiveFloat = Field(1.0, json_schema_extra=Between(0.1, 4, log=True))
+    margin: Positive = Field(1.0, json_schema_extra=Between(0.1, 4, log=True))
     """An item violates if it scores above the positive's score minus this margin."""
 
     def choose(self, pool: ScoredPool, rng: Generator) -> Chosen:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from pydantic import Field, NonNegativeFloat, PositiveInt
+from pydantic import Field
 
+from autosample.core.bounds import DrawCount, EpochCount, NonNegative
 from autosample.samplers.base import Parts
 from autosample.samplers.choices import Hardest
 from autosample.samplers.presets.pooled import Pooled, PoolRange
@@ -32,11 +33,11 @@ class DENSSampler(Pooled):
     paper: ClassVar[str] = "Lai et al., WSDM 2023, doi:10.1145/3539597.3570419"
     helps: ClassVar[str] = "Graph models on sparse shopping data, in long trainings."
     kind: Literal["dens"] = "dens"
-    pool: PositiveInt = Field(6, json_schema_extra=PoolRange)
+    pool: DrawCount = Field(6, json_schema_extra=PoolRange)
     """Number of items proposed for each pair."""
-    gamma: NonNegativeFloat = Field(0.3, json_schema_extra=Between(0.05, 1, log=True))
+    gamma: NonNegative = Field(0.3, json_schema_extra=Between(0.05, 1, log=True))
     """Weight of the loss that trains the gates."""
-    warmup: PositiveInt = 100
+    warmup: EpochCount = 100
     """Epochs over which the scores change from early to late."""
 
     @property
@@ -54,11 +55,11 @@ class ANSSampler(Pooled):
         "Where negatives soon become too easy; its steps are expensive."
     )
     kind: Literal["ans"] = "ans"
-    pool: PositiveInt = Field(8, json_schema_extra=PoolRange)
+    pool: DrawCount = Field(8, json_schema_extra=PoolRange)
     """Number of items proposed for each pair."""
-    gamma: NonNegativeFloat = Field(0.1, json_schema_extra=Between(0.01, 1, log=True))
+    gamma: NonNegative = Field(0.1, json_schema_extra=Between(0.01, 1, log=True))
     """Weight of the loss that trains the gates."""
-    gain: NonNegativeFloat = Field(0.5, json_schema_extra=Between(0, 1))
+    gain: NonNegative = Field(0.5, json_schema_extra=Between(0, 1))
     """Weight in the choice of the score that the move adds."""
 
     @property

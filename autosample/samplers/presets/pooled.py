@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import Field
 
+from autosample.core.bounds import DrawCount, EpochCount, NonNegative, Positive, Real
 from autosample.samplers.base import Parts, Preset
 from autosample.samplers.choices import (
     AdaptiveHardness,
@@ -35,7 +36,7 @@ PoolRange = Between(2, 256, log=True)
 class Pooled(Preset):
     """Settings that samplers with a scored pool share."""
 
-    pool: PositiveInt = Field(32, json_schema_extra=PoolRange)
+    pool: DrawCount = Field(32, json_schema_extra=PoolRange)
     """Number of items proposed for each pair."""
     guard: float = Field(0.0, ge=0, lt=1, json_schema_extra=Between(0, 0.4))
     """Share of the pool, its highest-scored items, left out as likely false
@@ -69,9 +70,9 @@ class DNSMN(Pooled):
         " of the metric, or lower for harder negatives."
     )
     kind: Literal["dns_mn"] = "dns_mn"
-    pool: PositiveInt = Field(200, json_schema_extra=Between(8, 512, log=True))
+    pool: DrawCount = Field(200, json_schema_extra=Between(8, 512, log=True))
     """Number of items proposed for each pair; the paper's N."""
-    top: PositiveInt = Field(5, json_schema_extra=Between(1, 64, log=True))
+    top: DrawCount = Field(5, json_schema_extra=Between(1, 64, log=True))
     """Number of highest-scored items that may be drawn; the paper's M."""
 
     @property
@@ -87,7 +88,7 @@ class SoftmaxSampler(Pooled):
         "Hardness can be tuned, and no single hardest item decides alone."
     )
     kind: Literal["softmax"] = "softmax"
-    tau: PositiveFloat = Field(1.0, json_schema_extra=Between(0.1, 10, log=True))
+    tau: Positive = Field(1.0, json_schema_extra=Between(0.1, 10, log=True))
     """Temperature, in units of a score: near 0 the hardest item is drawn, and a large
     value draws uniformly."""
 
@@ -105,9 +106,9 @@ class SoftmaxVSampler(Pooled):
         "Same cases as softmax; nothing has to be tuned to the scale of scores."
     )
     kind: Literal["softmax_v"] = "softmax_v"
-    pool: PositiveInt = Field(200, json_schema_extra=Between(8, 512, log=True))
+    pool: DrawCount = Field(200, json_schema_extra=Between(8, 512, log=True))
     """Number of items proposed for each pair."""
-    rho: PositiveFloat = Field(1.0, json_schema_extra=Between(0.01, 100, log=True))
+    rho: Positive = Field(1.0, json_schema_extra=Between(0.01, 100, log=True))
     """Hardness: tau = sqrt(Var(loss) / (2 rho)), computed for each pair."""
     whole: bool = False
     """Use all items of the pool as weighted negatives, as the paper does, instead of
@@ -128,11 +129,11 @@ class SIR(Pooled):
         "Same cases as adasir; scores are always current, but steps cost more."
     )
     kind: Literal["sir"] = "sir"
-    negatives: PositiveInt = 5
+    negatives: DrawCount = 5
     """Number of negatives for each pair."""
-    pool: PositiveInt = Field(200, json_schema_extra=Between(8, 512, log=True))
+    pool: DrawCount = Field(200, json_schema_extra=Between(8, 512, log=True))
     """Number of items proposed for each pair."""
-    tau: PositiveFloat = Field(1.0, json_schema_extra=Between(0.1, 10, log=True))
+    tau: Positive = Field(1.0, json_schema_extra=Between(0.1, 10, log=True))
     """Temperature, in units of a score; the smaller, the harder."""
 
     @property
@@ -150,9 +151,9 @@ class PRIS(Pooled):
     kind: Literal["pris"] = "pris"
     negatives: Literal[1] = 1
     """Always 1; all items of the pool are weighted negatives."""
-    pool: PositiveInt = Field(5, json_schema_extra=Between(2, 64, log=True))
+    pool: DrawCount = Field(5, json_schema_extra=Between(2, 64, log=True))
     """Number of items proposed for each pair, all of which become negatives."""
-    tau: PositiveFloat = Field(1.0, json_schema_extra=Between(0.1, 10, log=True))
+    tau: Positive = Field(1.0, json_schema_extra=Between(0.1, 10, log=True))
     """Temperature, in units of a score; the smaller, the harder."""
 
     @property
@@ -170,9 +171,9 @@ class AHNS(Pooled):
         " easy negative. Defaults are for inner products; cosines need other values."
     )
     kind: Literal["ahns"] = "ahns"
-    alpha: float = Field(1.0, json_schema_extra=Between(0.1, 2))
+    alpha: Real = Field(1.0, json_schema_extra=Between(0.1, 2))
     """Added to the positive's score."""
-    beta: PositiveFloat = Field(0.1, json_schema_extra=Between(0.05, 1, log=True))
+    beta: Positive = Field(0.1, json_schema_extra=Between(0.05, 1, log=True))
     """Factor of the target score, in units of a score."""
 
     @property
@@ -187,7 +188,7 @@ class CNS(Pooled):
     paper: ClassVar[str] = "a baseline of Lai et al., AAAI 2024, arXiv:2401.05191"
     helps: ClassVar[str] = "Where hard negatives help early and over-fit late."
     kind: Literal["cns"] = "cns"
-    course: PositiveInt = Field(50, json_schema_extra=Between(5, 200, log=True))
+    course: EpochCount = Field(50, json_schema_extra=Between(5, 200, log=True))
     """Epochs until one item is left; all planned epochs where those are fewer."""
 
     @property
@@ -203,7 +204,7 @@ class ReverseCNS(Pooled):
         "Where hard negatives from the start keep a model from learning."
     )
     kind: Literal["reverse_cns"] = "reverse_cns"
-    course: PositiveInt = Field(50, json_schema_extra=Between(5, 200, log=True))
+    course: EpochCount = Field(50, json_schema_extra=Between(5, 200, log=True))
     """Epochs until the whole pool is used; all planned epochs where those are fewer."""
 
     @property
@@ -220,12 +221,12 @@ class BNS(Pooled):
         "Dense data, where an item that many users have is likely a false negative."
     )
     kind: Literal["bns"] = "bns"
-    pool: PositiveInt = Field(5, json_schema_extra=PoolRange)
+    pool: DrawCount = Field(5, json_schema_extra=PoolRange)
     """Number of items proposed for each pair."""
-    weight: PositiveFloat = Field(5.0, json_schema_extra=Between(0.5, 20, log=True))
+    weight: Positive = Field(5.0, json_schema_extra=Between(0.5, 20, log=True))
     """The paper's lambda: value of a true negative's information against the risk of a
     false one."""
-    prior: PositiveFloat = Field(1.0, json_schema_extra=Between(0.1, 20, log=True))
+    prior: Positive = Field(1.0, json_schema_extra=Between(0.1, 20, log=True))
     """Factor of the prior: times the share of users who have an item, it is the prior
     probability that the user likes it."""
 
@@ -246,9 +247,9 @@ class WARP(Pooled):
     kind: Literal["warp"] = "warp"
     negatives: Literal[1] = 1
     """Always 1: there is one first violator."""
-    pool: PositiveInt = Field(10, json_schema_extra=PoolRange)
+    pool: DrawCount = Field(10, json_schema_extra=PoolRange)
     """Most items tried for each pair."""
-    margin: PositiveFloat = Field(1.0, json_schema_extra=Between(0.1, 4, log=True))
+    margin: Positive = Field(1.0, json_schema_extra=Between(0.1, 4, log=True))
     """An item violates if it scores above the positive's score minus this margin."""
 
     @property
@@ -264,14 +265,14 @@ class SRNS(Preset):
         "Many false negatives and long trainings: scores of false ones hardly vary."
     )
     kind: Literal["srns"] = "srns"
-    memory: PositiveInt = Field(8, json_schema_extra=Between(4, 64, log=True))
+    memory: DrawCount = Field(8, json_schema_extra=Between(4, 64, log=True))
     """Number of items kept per user, which form the pool; the paper's S1."""
-    renewed: PositiveInt = 64
+    renewed: DrawCount = 64
     """Number of random items per user that compete for a place before each epoch; the
     paper's S2."""
-    alpha: NonNegativeFloat = Field(5.0, json_schema_extra=Between(0, 20))
+    alpha: NonNegative = Field(5.0, json_schema_extra=Between(0, 20))
     """Weight of the variation of an item's scores, once the warm-up is over."""
-    warmup: PositiveInt = 50
+    warmup: EpochCount = 50
     """Epochs over which the weight of the variation grows from 0 to alpha."""
 
     @property
@@ -290,7 +291,7 @@ class AMNS(Pooled):
         "Popular and hard negatives at the cost of one matrix product."
     )
     kind: Literal["amns"] = "amns"
-    pool: PositiveInt = Field(100, json_schema_extra=Between(16, 1024, log=True))
+    pool: DrawCount = Field(100, json_schema_extra=Between(16, 1024, log=True))
     """Number of items drawn for the batch."""
     uniform: float = Field(0.5, ge=0, le=1, json_schema_extra=Between(0.1, 0.9))
     """Share of the items that is drawn uniformly instead of from the batch."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import Field
 
+from autosample.core.bounds import DrawCount
 from autosample.samplers.base import Parts, Preset
 from autosample.samplers.choices import First
 from autosample.samplers.proposals import (
@@ -70,7 +71,7 @@ class InBatchSampler(Preset):
         "Many cheap negatives, for large catalogues and softmax losses with log q."
     )
     kind: Literal["in_batch"] = "in_batch"
-    negatives: PositiveInt = Field(64, json_schema_extra=Columns)
+    negatives: DrawCount = Field(64, json_schema_extra=Columns)
     """Number of items of the batch that every pair uses as negatives; the whole batch
     would be expensive on a CPU."""
 
@@ -87,7 +88,7 @@ class MixedSampler(Preset):
         "Same cases as in_batch, where rare items matter: every item can be drawn."
     )
     kind: Literal["mixed"] = "mixed"
-    negatives: PositiveInt = Field(64, json_schema_extra=Columns)
+    negatives: DrawCount = Field(64, json_schema_extra=Columns)
     """Number of items that every pair of the batch uses as negatives."""
     uniform: float = Field(0.5, ge=0, le=1, json_schema_extra=Between(0.1, 0.9))
     """Share of the items that is drawn uniformly instead of from the batch."""
@@ -164,11 +165,11 @@ class AdaSIR(Preset):
         " scores a little old."
     )
     kind: Literal["adasir"] = "adasir"
-    negatives: PositiveInt = 5
+    negatives: DrawCount = 5
     """Number of negatives for each pair."""
-    draws: PositiveInt = Field(200, json_schema_extra=Between(50, 1000, log=True))
+    draws: DrawCount = Field(200, json_schema_extra=Between(50, 1000, log=True))
     """Number of items drawn per user before each epoch."""
-    memory: PositiveInt = 50
+    memory: DrawCount = 50
     """Number of items kept per user, from which negatives are drawn."""
     tau: float = Field(1.0, gt=0, json_schema_extra=Between(0.1, 10, log=True))
     """Temperature, in units of a score; the smaller, the harder."""

@@ -13,9 +13,10 @@ import warnings
 from typing import ClassVar, Literal, Self
 
 import torch
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import Field, model_validator
 from torch import Generator, Tensor
 
+from autosample.core.bounds import DrawCount
 from autosample.samplers.context import QueryContext
 from autosample.samplers.observed import Observed
 from autosample.samplers.pool import Pool
@@ -39,7 +40,7 @@ class PageRankProposal(ProposalConfig):
     """First rank of the window, as a share of all items."""
     stop: float = Field(0.1, gt=0, le=1, json_schema_extra=Between(0.05, 0.5))
     """Last rank of the window, as a share of all items; must be above `start`."""
-    selection: PositiveInt = 128
+    selection: DrawCount = 128
     """Most items of a window that may be drawn, evenly spread over it."""
 
     @model_validator(mode="after")

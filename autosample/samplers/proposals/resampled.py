@@ -10,9 +10,10 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 import torch
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field
 from torch import Generator, Tensor
 
+from autosample.core.bounds import DrawCount, Positive
 from autosample.core.types import Scorer
 from autosample.samplers.context import QueryContext, of_users
 from autosample.samplers.multinomial import draw_columns
@@ -37,11 +38,11 @@ class ResampledProposal(ProposalConfig):
         UniformProposal(), discriminator="kind"
     )
     """What the resampled items are drawn from first."""
-    draws: PositiveInt = 200
+    draws: DrawCount = 200
     """Items drawn for each user before each epoch."""
-    memory: PositiveInt = 50
+    memory: DrawCount = 50
     """Items kept of them."""
-    tau: PositiveFloat = Field(1.0, json_schema_extra=Between(0.1, 10, log=True))
+    tau: Positive = Field(1.0, json_schema_extra=Between(0.1, 10, log=True))
     """Temperature in units of a score."""
 
     def build(self, observed: Observed) -> Resampled:

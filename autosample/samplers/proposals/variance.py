@@ -10,9 +10,10 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 import torch
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field
 from torch import Generator, Tensor
 
+from autosample.core.bounds import DrawCount, Positive
 from autosample.core.types import Scorer
 from autosample.samplers.context import QueryContext, of_users
 from autosample.samplers.observed import Observed
@@ -35,11 +36,11 @@ class VarianceProposal(ProposalConfig):
 
     paper: ClassVar[str] = "Ding et al., NeurIPS 2020, arXiv:2009.03376"
     kind: Literal["variance"] = "variance"
-    memory: PositiveInt = 16
+    memory: DrawCount = 16
     """Items kept for a user."""
-    renewed: PositiveInt = 64
+    renewed: DrawCount = 64
     """Random items that compete for a place before each epoch."""
-    tau: PositiveFloat = Field(10.0, json_schema_extra=Between(0.5, 20, log=True))
+    tau: Positive = Field(10.0, json_schema_extra=Between(0.5, 20, log=True))
     """Temperature of keeping an item, in units of a score."""
 
     @property

@@ -11,10 +11,11 @@ from __future__ import annotations
 from typing import ClassVar, Literal, NamedTuple
 
 import torch
-from pydantic import Field, NonNegativeFloat
+from pydantic import Field
 from torch import Generator, Tensor, nn
 from torch.nn.functional import normalize, softplus
 
+from autosample.core.bounds import NonNegative
 from autosample.core.links import Ingredients
 from autosample.samplers.context import QueryContext
 from autosample.samplers.ranges import Between
@@ -37,9 +38,9 @@ class ANS(Synthesis):
 
     paper: ClassVar[str] = "Zhao et al., RecSys 2023, arXiv:2308.05972"
     kind: Literal["ans"] = "ans"
-    gamma: NonNegativeFloat = Field(0.1, json_schema_extra=Between(0.01, 1, log=True))
+    gamma: NonNegative = Field(0.1, json_schema_extra=Between(0.01, 1, log=True))
     """Weight of the loss that trains the gates."""
-    gain: NonNegativeFloat = Field(0.5, json_schema_extra=Between(0, 1))
+    gain: NonNegative = Field(0.5, json_schema_extra=Between(0, 1))
     """The paper's epsilon: weight in the choice of the score that the move adds."""
 
     def build(self, like: Tensor, rng: Generator) -> ANSGates:

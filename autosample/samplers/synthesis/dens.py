@@ -10,10 +10,11 @@ from __future__ import annotations
 from typing import ClassVar, Literal, NamedTuple
 
 import torch
-from pydantic import Field, NonNegativeFloat, PositiveInt
+from pydantic import Field
 from torch import Generator, Tensor
 from torch.nn.functional import softplus
 
+from autosample.core.bounds import EpochCount, NonNegative
 from autosample.core.links import Ingredients
 from autosample.samplers.context import QueryContext
 from autosample.samplers.ranges import Between
@@ -33,9 +34,9 @@ class DENS(Synthesis):
 
     paper: ClassVar[str] = "Lai et al., WSDM 2023, doi:10.1145/3539597.3570419"
     kind: Literal["dens"] = "dens"
-    gamma: NonNegativeFloat = Field(0.3, json_schema_extra=Between(0.05, 1, log=True))
+    gamma: NonNegative = Field(0.3, json_schema_extra=Between(0.05, 1, log=True))
     """Weight of the loss that trains the gates."""
-    warmup: PositiveInt = 100
+    warmup: EpochCount = 100
     """Epochs over which the scores change from early to late."""
 
     def build(self, like: Tensor, rng: Generator) -> DENSGates:

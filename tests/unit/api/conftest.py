@@ -28,6 +28,12 @@ def client(settings: Settings) -> Iterator[TestClient]:
 
 
 @pytest.fixture(autouse=True)
+def own_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The test client asks under this name."""
+    monkeypatch.setenv("AUTOSAMPLE_HOSTS", "testserver")
+
+
+@pytest.fixture(autouse=True)
 def read_here(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Read uploads in this process: another takes a second, and has its own tests."""
     if request.node.get_closest_marker("apart"):
@@ -36,4 +42,4 @@ def read_here(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
     def read(paths: list[Path], options: ReadOptions, *_: Any, **__: Any) -> Dataset:
         return load_dataset(paths[0], options, test=paths[1] if paths[1:] else None)
 
-    monkeypatch.setattr("api.routes.datasets.read_apart", read)
+    monkeypatch.setattr("api.cage.read_apart", read)

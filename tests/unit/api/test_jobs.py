@@ -75,11 +75,19 @@ def test_a_body_that_is_no_json_is_a_problem(client: TestClient) -> None:
 def test_what_data_and_spec_cannot_do_together_is_refused_at_once(
     client: TestClient,
 ) -> None:
-    is_problem(submit(client, metric="ndcg@100"), 422, "spec")
-    is_problem(submit(client, split={"kind": "leave_last_out"}), 422, "data")
-    tiny = {"kind": "random", "valid": 1e-9, "test": 0.5}
-    body = is_problem(submit(client, split=tiny), 422, "data")
-    assert "no validation pairs" in body["detail"]
+    """By the counts alone: the data are loaded by the worker, not by the API."""
+    for split in ("leave_last_out", "global_time", "given"):
+        is_problem(submit(client, split={"kind": split}), 422, "data")
+
+
+def test_a_training_that_would_not_fit_is_refused_at_once(client: TestClient) -> None:
+    app: Any = client.app
+    small = app.state.settings.model_copy(update={"training_memory": 1 << 20})
+    app.state.settings = small
+    body = is_problem(submit(client, model={"kind": "mf", "width": 4096}), 422, "spec")
+    assert "and 1 MiB is the limit" in body["detail"]
+    wide = submit(client, model={"kind": "mf", "width": 2_000_000})
+    is_problem(wide, 422, "validation")
 
 
 def test_an_unknown_data_set_or_job_is_404(client: TestClient) -> None:

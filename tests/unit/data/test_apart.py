@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from autosample.core.apart import Limits
 from autosample.data.apart import read_apart
 from autosample.data.dataset import Dataset, load_dataset
 from autosample.data.options import ReadOptions
@@ -24,7 +25,7 @@ ENOUGH = 2 << 30
 
 def read(path: Path, *, memory: int = ENOUGH, seconds: float = 60.0) -> Dataset:
     folder = path.parent / "read"
-    return read_apart([path], ReadOptions(), folder, memory=memory, seconds=seconds)
+    return read_apart([path], ReadOptions(), folder, Limits(memory, seconds))
 
 
 def test_what_is_read_apart_is_what_is_read_here(tmp_path: Path) -> None:

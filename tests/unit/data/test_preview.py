@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from autosample.core.apart import Limits
 from autosample.data.apart import preview_apart
 from autosample.data.options import Format
 from autosample.data.preview import HEAD, Preview, preview
@@ -75,4 +76,4 @@ def test_what_is_no_table_is_refused_with_a_reason(tmp_path: Path, raw: bytes) -
     path = tmp_path / "a.bin"
     path.write_bytes(raw)
     with pytest.raises(DataError, match=r"a\.bin"):
-        preview_apart(path, memory=4 << 30, seconds=60)
+        preview_apart(path, Limits(4 << 30, 60))
