@@ -14,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import answer_own_error
-from api.security import COOKIE, admit, check_site
+from api.security import admit, check_site, key_of
 from api.strict import check_json, check_text
 from autosample.errors import AutoSampleError, SilentClient
 
@@ -51,9 +51,7 @@ class Door:
         """Raise NotAllowed without a valid key, where one is needed."""
         if request.url.path in OPEN:
             return
-        kind, _, key = request.headers.get("authorization", "").partition(" ")
-        sent = key.strip() if kind.lower() == "bearer" and key.strip() else None
-        await run_in_threadpool(admit, request, sent or request.cookies.get(COOKIE))
+        await run_in_threadpool(admit, request, key_of(request))
 
     def _patient(self, receive: Receive) -> Receive:
         """Return a `receive` that gives up on a client which falls silent."""

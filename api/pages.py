@@ -67,7 +67,7 @@ MOST_COMPARED = 8
 def viewer(request: Request) -> Caller:
     """Return the caller whose browser asks; one without a key is sent to the login."""
     try:
-        return authenticate(request, None)
+        return authenticate(request)
     except NotAllowed as error:
         path = quote(request.url.path, safe="/")
         headers = {"Location": f"/login?next={path}"}
@@ -185,6 +185,21 @@ def _chart(
         for number, (_, report) in enumerate(done, start=1)
     }
     return of_comparison(reports, [names[job.id] for job, _ in done]).json()
+
+
+@router.get("/docs")
+def docs_page(request: Request) -> HTMLResponse:
+    """Describe the API; everything comes from this installation."""
+    document = request.app.openapi()
+    verbs = ("get", "post", "put", "patch", "delete")
+    operations = [
+        {"verb": verb.upper(), "path": path, **operation}
+        for path, item in document["paths"].items()
+        for verb, operation in item.items()
+        if verb in verbs
+    ]
+    schemas = document["components"]["schemas"]
+    return page("docs.html", None, operations=operations, schemas=schemas, here="docs")
 
 
 @router.get("/login")

@@ -30,18 +30,25 @@ ADMIN = Caller("admin", Scope.ADMIN, "admin")
 
 def authenticate(
     request: Request,
-    sent: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
+    _: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)] = None,
 ) -> Caller:
-    """Return who makes a request.
+    """Return who makes a request; the second parameter is for the schema alone.
 
     Raises NotAllowed without a valid key, NotPermitted for a change from another site's
     page, and LimitReached after too many requests.
     """
     check_site(request)
-    caller = admit(request, sent.credentials if sent else request.cookies.get(COOKIE))
+    caller = admit(request, key_of(request))
     rate_limit: RateLimit = request.app.state.rate_limit
     rate_limit.take(caller.key)
     return caller
+
+
+def key_of(request: Request) -> str | None:
+    """Return the key of a request, from its header or from its cookie."""
+    kind, _, key = request.headers.get("authorization", "").partition(" ")
+    sent = key.strip() if kind.lower() == "bearer" else ""
+    return sent or request.cookies.get(COOKIE)
 
 
 def admit(request: Request, key: str | None) -> Caller:

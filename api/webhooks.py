@@ -13,7 +13,7 @@ import logging
 import socket
 import threading
 import time
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from datetime import UTC, datetime
 from hashlib import sha256
 from hmac import new as hmac
@@ -30,6 +30,17 @@ _log = logging.getLogger(__name__)
 
 PATIENCE = 10.0
 """Seconds to wait for an answer."""
+
+
+CARRIERS = tuple(
+    map(
+        ipaddress.IPv6Network,
+        ("::ffff:0:0/96", "64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32"),
+    )
+)
+"""Networks of IPv6 whose addresses carry one of IPv4."""
+PREFIX = "whsec_"
+"""Prefix of secrets that are in base64."""
 
 
 class Refused(Exception):
@@ -67,9 +78,21 @@ def address_of(parts: SplitResult, settings: Settings) -> str:
         raise Refused(f"{parts.hostname} has no address: {error}") from error
     addresses = [str(sockaddr[0]) for *_, sockaddr in results]
     for address in addresses:
-        if not (settings.webhook_private or ipaddress.ip_address(address).is_global):
+        if not (settings.webhook_private or is_public(address)):
             raise Refused(f"{parts.hostname} is at {address}, which is not public")
     return addresses[0]
+
+
+def is_public(address: str) -> bool:
+    """Tell whether an address is one of the public internet.
+
+    Addresses that carry an IPv4 address within (mapped, NAT64, 6to4, Teredo) lead
+    wherever that one does, so none of them is.
+    """
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    if ip.is_multicast or not ip.is_global:
+        return False
+    return ip.version == 4 or not any(ip in network for network in CARRIERS)
 
 
 def body_of(call: Call) -> bytes:
@@ -84,9 +107,15 @@ def body_of(call: Call) -> bytes:
 
 
 def signature(secret: str, id: str, at: int, body: bytes) -> str:
-    """Return the signature, which the receiver computes as well and compares."""
+    """Return the signature, which the receiver computes as well and compares.
+
+    A secret that begins with `whsec_` is in base64, as the libraries of the standard
+    have it; of any other the bytes count, and libraries take `whsec_` with its base64.
+    """
+    coded = secret.startswith(PREFIX)
+    key = b64decode(secret.removeprefix(PREFIX)) if coded else secret.encode()
     signed = f"{id}.{at}.".encode() + body
-    return "v1," + b64encode(hmac(secret.encode(), signed, sha256).digest()).decode()
+    return "v1," + b64encode(hmac(key, signed, sha256).digest()).decode()
 
 
 def deliver(call: Call, settings: Settings) -> str:

@@ -33,6 +33,7 @@ def worker(
     settings = Settings()
     if check:
         raise typer.Exit(0 if _is_alive(settings) else 1)
+    settings.check_home()
     configure(settings.log)
     # Containers check their worker every few seconds; only it loads torch and Ray.
     from migrations.upgrade import upgrade  # noqa: PLC0415

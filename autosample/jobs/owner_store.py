@@ -149,6 +149,11 @@ class OwnerStore:
                 for row in rows
             ]
 
+    def newest_event(self) -> int:
+        """Return the largest id of all events; 0 where there is none."""
+        with self.reader.begin() as db:
+            return int(db.scalar(select(func.max(events.c.id))) or 0)
+
     def result(self, id: UUID) -> dict[str, Any]:
         """Return the report of a succeeded job; raises NotFinished."""
         with self.reader.begin() as db:

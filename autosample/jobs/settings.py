@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any, Self
 
@@ -70,6 +71,8 @@ class Settings(BaseSettings):
     refused."""
     connections: PositiveInt = 512
     """Connections that one API process serves at one time; more are answered 503."""
+    streams_per_key: PositiveInt = 50
+    """Streams of events that one key may have open at one API process."""
     body_seconds: PositiveFloat = 60.0
     """Seconds that a client may be silent in the middle of a request."""
     hosts: str = ""
@@ -120,6 +123,19 @@ class Settings(BaseSettings):
                 for problem in error.errors()
             )
             raise SpecError("; ".join(problems)) from error
+
+    def check_home(self) -> None:
+        """Raise SpecError where files cannot be written into the home folder."""
+        try:
+            self.home.mkdir(parents=True, exist_ok=True)
+            probe = self.home / f".probe-{os.getpid()}"
+            probe.write_bytes(b"x")
+            probe.unlink()
+        except OSError as error:
+            raise SpecError(
+                f"{self.home} cannot be written ({error.strerror}); set AUTOSAMPLE_HOME"
+                " to a folder that can"
+            ) from error
 
     @field_validator("admin_key", "webhook_secret")
     @classmethod

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from hashlib import sha256
 from hmac import new as hmac
@@ -18,9 +18,10 @@ import pytest
 from fastapi.testclient import TestClient
 from pydantic import SecretStr
 from sqlalchemy import update
+from standardwebhooks import Webhook
 
 from api.main import create_app
-from api.webhooks import Refused, address_of, check_url, signature
+from api.webhooks import Refused, address_of, check_url, is_public, signature
 from autosample.errors import SpecError
 from autosample.jobs.settings import Settings
 from autosample.jobs.state import Failure
@@ -173,3 +174,35 @@ def test_the_signature_is_that_of_the_standard() -> None:
     """Computed with openssl: printf 'i.5.b' | openssl dgst -sha256 -hmac k -binary."""
     want = hmac(b"k", b"i.5.b", sha256).digest()
     assert b64decode(signature("k", "i", 5, b"b").partition(",")[2]) == want
+
+
+@pytest.mark.parametrize("coded", [True, False])
+def test_the_library_of_the_standard_verifies_the_signature(coded: bool) -> None:
+    plain = b64encode(b"a secret of many bytes").decode()
+    secret = f"whsec_{plain}" if coded else "a secret of many bytes"
+    at, body = int(time.time()), b'{"id": "x"}'
+    headers = {
+        "webhook-id": "msg_1",
+        "webhook-timestamp": str(at),
+        "webhook-signature": signature(secret, "msg_1", at, body),
+    }
+    Webhook(f"whsec_{plain}").verify(body.decode(), headers)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "127.0.0.1", "10.1.2.3", "169.254.169.254", "100.64.0.1", "0.0.0.0",
+        "224.0.0.1",
+        "255.255.255.255", "::1", "fe80::1", "fe80::1%eth0", "fc00::1", "ff02::1",
+        "::ffff:10.0.0.1", "64:ff9b::a00:1", "64:ff9b:1::1", "2002:a00:1::",
+        "2001:0:a00:1::", "192.0.2.1", "198.18.0.1", "240.0.0.1",
+    ],
+)  # fmt: skip
+def test_special_addresses_are_not_public(address: str) -> None:
+    assert not is_public(address)
+
+
+@pytest.mark.parametrize("address", ["8.8.8.8", "2606:4700::1111"])
+def test_addresses_of_the_internet_are_public(address: str) -> None:
+    assert is_public(address)
