@@ -14,8 +14,9 @@ Ints = NDArray[np.int64]
 
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 _ONE = np.uint64(1)
-MOST_TRIES = 1024
-"""Rejected draws after which the user's exact distribution is computed."""
+MOST_TRIES, FEWEST_TRIES = 1024, 64
+"""Rejected draws after which the user's exact distribution is computed: a quarter of
+the number of items, between these."""
 
 
 class Seen(NamedTuple):
@@ -88,14 +89,39 @@ def seen(pairs: Seen, user: int, item: int) -> bool:
 def uniform_item(pairs: Seen, user: int, seed: np.uint64, number: np.uint64) -> int:
     """Draw an unobserved item with equal probability.
 
-    Ends only because no user has observed every item, which `Observed` checks.
+    A user who has observed more than half of the items draws a rank among the others,
+    which costs one binary search; for everybody else a draw is rejected less than once
+    on average. No user has observed every item, which `Observed` checks.
     """
+    first = pairs.starts[user]
+    observed = pairs.starts[user + 1] - first
+    if 2 * observed > pairs.num_items:
+        rank = below(word(seed, number), pairs.num_items - observed)
+        return _item_of_rank(pairs.items, first, observed, rank)
     tries = 0
     while True:
         item = below(word(seed, again(number, tries)), pairs.num_items)
         if not seen(pairs, user, item):
             return item
         tries += 1
+
+
+@inlined
+def _item_of_rank(
+    items: NDArray[np.int32], first: int, observed: int, rank: int
+) -> int:
+    """Return the unobserved item before which `rank` others lie.
+
+    Before the k-th observed item lie as many unobserved ones as it has places less k.
+    """
+    low, high = 0, observed
+    while low < high:
+        middle = (low + high) >> 1
+        if items[first + middle] - middle > rank:
+            high = middle
+        else:
+            low = middle + 1
+    return rank + low
 
 
 @inlined
@@ -116,11 +142,26 @@ def weighted_item(
 
     If the user has observed all items of positive probability, draw uniformly.
     """
-    for tries in range(MOST_TRIES):
+    item = _tried_item(pairs, law, user, seed, number)
+    if item >= 0:
+        return item
+    return _left_item(pairs, law, user, seed, again(number, MOST_TRIES))
+
+
+@inlined
+def _tried_item(
+    pairs: Seen, law: Alias, user: int, seed: np.uint64, number: np.uint64
+) -> int:
+    """Draw an item, -1 if so many are observed that the exact distribution costs less.
+
+    It takes a loop over all items, so a share of their number of tries is about as
+    dear.
+    """
+    for tries in range(min(MOST_TRIES, max(FEWEST_TRIES, pairs.num_items >> 2))):
         item = alias_item(law, seed, again(number, tries))
         if not seen(pairs, user, item):
             return item
-    return _left_item(pairs, law, user, seed, again(number, MOST_TRIES))
+    return -1
 
 
 @compiled
@@ -160,13 +201,60 @@ def uniform(pairs: Seen, users: Ints, size: int, seed: np.uint64) -> Ints:
 
 @compiled
 def weighted(pairs: Seen, law: Alias, users: Ints, size: int, seed: np.uint64) -> Ints:
-    """Draw `size` unobserved items for each user from a distribution: (B, M)."""
+    """Draw `size` unobserved items for each user from a distribution: (B, M).
+
+    Where a user's exact distribution is needed once, the rest of the row is drawn from
+    it too: it is computed once per row.
+    """
     items = np.empty((len(users), size), np.int64)
     for row in range(len(users)):
+        left = np.empty(0, np.float64)
         for column in range(size):
             number = np.uint64(row * size + column)
-            items[row, column] = weighted_item(pairs, law, users[row], seed, number)
+            item = -1
+            if len(left) == 0:
+                item = _tried_item(pairs, law, users[row], seed, number)
+            if item < 0:
+                if len(left) == 0:
+                    left = _left_law(pairs, law, users[row])
+                number = again(number, MOST_TRIES)
+                item = _inverted(pairs, left, users[row], seed, number)
+            items[row, column] = item
     return items
+
+
+@compiled
+def _left_law(pairs: Seen, law: Alias, user: int) -> NDArray[np.float64]:
+    """Return the running sum of a distribution over the user's unobserved items."""
+    sums = np.empty(pairs.num_items, np.float64)
+    total = 0.0
+    for item in range(pairs.num_items):
+        if law.law[item] > 0 and not seen(pairs, user, item):
+            total += law.law[item]
+        sums[item] = total
+    return sums
+
+
+@compiled
+def _inverted(
+    pairs: Seen,
+    sums: NDArray[np.float64],
+    user: int,
+    seed: np.uint64,
+    number: np.uint64,
+) -> int:
+    """Draw an item by inverting a running sum; uniformly where nothing is in it."""
+    if sums[-1] <= 0:
+        return uniform_item(pairs, user, seed, number)
+    aim = unit(word(seed, number)) * sums[-1]
+    low, high = 0, len(sums) - 1
+    while low < high:
+        middle = (low + high) >> 1
+        if sums[middle] > aim:
+            high = middle
+        else:
+            low = middle + 1
+    return low
 
 
 @compiled
