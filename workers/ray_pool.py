@@ -12,11 +12,15 @@ import ray
 import torch
 
 from autosample.data.splits import Split
+from autosample.errors import SpecError
 from autosample.jobs.settings import Settings
 from autosample.training import Epoch
 from autosample.trials import Request, Trial, load_stored
 from autosample.trials.checkpoints import Checkpoints
 from autosample.trials.run import run_trial
+
+STARTING = 90.0
+"""Seconds after which a process for trials must have started."""
 
 
 class TrialActor:
@@ -50,27 +54,17 @@ class RayPool:
     """A connection to Ray, and actors that stay warm from job to job."""
 
     def __init__(self, settings: Settings, folder: Path | None = None) -> None:
-        """Connect to the settings' cluster, or start Ray with its files in a folder."""
+        """Connect to the settings' cluster, or start Ray with its files in a folder.
+
+        A Ray that this process is connected to already is used as it is. Raises
+        SpecError where Ray cannot be reached, or has no room for as many trials.
+        """
         self.size = settings.trials or os.cpu_count() or 1
+        self.is_own = not ray.is_initialized()
+        if self.is_own:
+            _start(settings, self.size, folder)
+        self.size = _size_within(self.size, settings)
         self.stall = settings.stall
-        os.environ.setdefault(
-            "RAY_USAGE_STATS_ENABLED", "0"
-        )  # no reports to Ray's makers
-        start: dict[str, Any] = {"address": settings.ray_address or "local"}
-        if settings.ray_address is None:
-            start |= {
-                "num_cpus": self.size,
-                "object_store_memory": settings.object_store,
-                "include_dashboard": False,
-            }
-            if folder is not None:
-                start["_temp_dir"] = str(folder)
-        ray.init(
-            **start,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-            runtime_env={"env_vars": {"OMP_NUM_THREADS": "1"}},
-        )
         # Trials share the machine's GPUs evenly; without a share Ray hides them.
         self.gpus = min(1.0, torch.cuda.device_count() / self.size)
         actor: Any = ray.remote(TrialActor)
@@ -78,7 +72,22 @@ class RayPool:
         options = {"num_cpus": 1, "num_gpus": self.gpus, "max_concurrency": 2}
         self._make = actor.options(**options).remote
         self._idle = [self._make() for _ in range(self.size)]
-        ray.get([actor.ready.remote() for actor in self._idle])
+        self._await_actors()
+
+    def _await_actors(self) -> None:
+        """Wait until all actors run; raises SpecError where one does not start."""
+        asked = [actor.ready.remote() for actor in self._idle]
+        ready, late = ray.wait(asked, num_returns=len(asked), timeout=STARTING)
+        try:
+            ray.get(ready)
+        except ray.exceptions.RayError as error:
+            raise SpecError(f"a process for trials did not start: {error}") from error
+        if late:
+            raise SpecError(
+                f"{len(late)} of {self.size} processes for trials did not start in"
+                f" {STARTING:.0f} s: Ray has no free CPU for them; run fewer trials at"
+                " a time, or free some"
+            )
 
     def take(self) -> Any:
         """Return a warm actor, or a new one, which may wait for a free core."""
@@ -103,5 +112,54 @@ class RayPool:
             ray.kill(self._idle.pop())
 
     def shutdown(self) -> None:
-        """End Ray, or leave the cluster."""
-        ray.shutdown()
+        """End Ray, or leave the cluster; a Ray that is not ours stays as it was."""
+        if self.is_own:
+            ray.shutdown()
+        else:
+            self.kill_idle()
+
+
+def _start(settings: Settings, size: int, folder: Path | None) -> None:
+    """Start a Ray of this machine, or connect to a cluster."""
+    # No reports to Ray's makers.
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    start: dict[str, Any] = {"address": settings.ray_address or "local"}
+    if settings.ray_address is None:
+        start |= {
+            "num_cpus": size,
+            "object_store_memory": settings.object_store,
+            "include_dashboard": False,
+        }
+        if folder is not None:
+            start["_temp_dir"] = str(folder)
+    try:
+        ray.init(
+            **start,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            runtime_env={"env_vars": {"OMP_NUM_THREADS": "1"}},
+        )
+    except (ConnectionError, RuntimeError, OSError, ValueError) as error:
+        where = settings.ray_address or "a Ray of this machine"
+        first = str(error).strip().partition("\n")[0]
+        raise SpecError(
+            f"{where} cannot be used ({first}); check AUTOSAMPLE_RAY_ADDRESS, the"
+            " cluster's RAY_AUTH_TOKEN if it asks for one, and the free disk space"
+        ) from error
+
+
+def _size_within(size: int, settings: Settings) -> int:
+    """Return how many trials run at a time: those that were asked for, or as many as a
+    Ray of this process has CPUs. Raises SpecError where a cluster has fewer."""
+    resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+    cpus = int(resources.get("CPU", 0))
+    if size <= cpus:
+        return size
+    if settings.ray_address is not None and settings.trials is not None:
+        raise SpecError(
+            f"the cluster has {cpus} CPUs, and AUTOSAMPLE_TRIALS asks for {size} trials"
+            " at a time; ask for fewer, or add nodes"
+        )
+    if cpus < 1:
+        raise SpecError("Ray has no CPU for trials; start it with at least one")
+    return cpus

@@ -29,6 +29,8 @@ from autosample.jobs.scratch import clear_scratch, make_scratch
 
 TOKEN = "AUTOSAMPLE_WORKER_TOKEN"
 PREFIX = "as-ray-"
+LONGEST = 40
+"""Most bytes of the folder's path: a socket's path has 107, and Ray adds 62."""
 ROUNDS = 20
 """Most sweeps, a quarter of a second apart: children may still start others."""
 LOOK = 1.0
@@ -56,6 +58,9 @@ def start() -> Guard:
     clear_scratch(PREFIX)
     # The name is short because the paths of Ray's sockets in it have a limit.
     folder = make_scratch(PREFIX)
+    if len(os.fsencode(folder)) > LONGEST:
+        folder.rmdir()
+        folder = make_scratch(PREFIX, Path("/tmp"))
     process = subprocess.Popen(
         [sys.executable, "-P", "-m", "workers.watchdog", token, str(folder)],
         stdin=subprocess.PIPE,

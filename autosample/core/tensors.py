@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -40,3 +42,22 @@ def load_optimizer(optimizer: torch.optim.Optimizer, state: State) -> None:
             values.setdefault(int(index), {})[key] = tensor.clone()
     groups: list[dict[str, Any]] = optimizer.state_dict()["param_groups"]
     optimizer.load_state_dict({"state": values, "param_groups": groups})
+
+
+@contextmanager
+def usual_torch() -> Iterator[None]:
+    """Compute with torch's usual settings, whatever the caller has set: floats of 32
+    bits on the CPU by default, and gradients where they are asked for."""
+    dtype, device = torch.get_default_dtype(), torch.get_default_device()
+    torch.set_default_dtype(torch.float32)
+    # Any default device, the CPU as well, costs every call.
+    is_elsewhere = device.type != "cpu"
+    if is_elsewhere:
+        torch.set_default_device(None)
+    try:
+        with torch.inference_mode(mode=False), torch.enable_grad():
+            yield
+    finally:
+        torch.set_default_dtype(dtype)
+        if is_elsewhere:
+            torch.set_default_device(device)

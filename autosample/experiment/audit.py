@@ -17,6 +17,7 @@ from pydantic import NonNegativeFloat
 from autosample.core.config import Config
 from autosample.core.progress import Listener, Stage, silent
 from autosample.core.seeds import numpy_generator
+from autosample.core.tensors import usual_torch
 from autosample.data.dataset import Dataset
 from autosample.data.interactions import Ints
 from autosample.errors import SearchFailed
@@ -95,6 +96,7 @@ class Audit(Config):
     """Share of the seconds of exhaustive search with one seed that the search saved."""
 
 
+@usual_torch()
 def audit(
     spec: SearchSpec,
     dataset: Dataset,

@@ -11,6 +11,7 @@ import torch
 from pydantic import AliasChoices, Field, NonNegativeFloat, NonNegativeInt, PositiveInt
 
 from autosample.core.config import Config
+from autosample.core.tensors import usual_torch
 from autosample.data.splits import Split
 from autosample.experiment.strategies import recipe
 from autosample.spec import SearchSpec
@@ -59,6 +60,7 @@ class Forecast(Config):
     """Number of trainings that run at a time."""
 
 
+@usual_torch()
 def forecast(spec: SearchSpec, split: Split, parallel: int = 1) -> Forecast:
     """Time some steps of everything that the search will train.
 

@@ -8,7 +8,7 @@ from importlib.metadata import version
 
 from autosample.core.events import StageBegan
 from autosample.core.progress import Listener, Progress, Stage, silent, within
-from autosample.core.tensors import State
+from autosample.core.tensors import State, usual_torch
 from autosample.data.dataset import Dataset, DatasetStats
 from autosample.data.interactions import Interactions
 from autosample.data.splits import Split, default_split
@@ -47,6 +47,7 @@ class Outcome:
         return self.split.everything if handed_over_all else self.split.known
 
 
+@usual_torch()
 def run(
     spec: SearchSpec,
     dataset: Dataset,

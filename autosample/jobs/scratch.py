@@ -13,9 +13,9 @@ import tempfile
 from pathlib import Path
 
 
-def make_scratch(prefix: str) -> Path:
-    """Make an empty temporary folder of this process."""
-    return Path(tempfile.mkdtemp(prefix=f"{prefix}{os.getpid()}-"))
+def make_scratch(prefix: str, parent: Path | None = None) -> Path:
+    """Make an empty temporary folder of this process, in the usual place or another."""
+    return Path(tempfile.mkdtemp(prefix=f"{prefix}{os.getpid()}-", dir=parent))
 
 
 def clear_scratch(prefix: str) -> int:

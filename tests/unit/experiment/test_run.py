@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import replace
+from multiprocessing import get_context
 from typing import Any
 
 import numpy as np
@@ -245,3 +247,30 @@ def test_what_is_left_out_of_rankings_is_said_as_it_was() -> None:
     everything = SMALL | {"split": RandomSplit(mask="none")}
     report = autosample.search(DATA, **everything).report
     assert "that were known before too" in remarks(report)[0]
+
+
+@pytest.mark.parametrize("change", ["dtype", "grad", "inference", "device", "fork"])
+def test_what_the_caller_has_set_in_torch_changes_nothing(change: str) -> None:
+    plain = autosample.search(DATA, **SMALL).report
+    with ExitStack() as stack:
+        if change == "dtype":
+            torch.set_default_dtype(torch.float64)
+            stack.callback(torch.set_default_dtype, torch.float32)
+        elif change == "grad":
+            stack.enter_context(torch.no_grad())
+        elif change == "inference":
+            stack.enter_context(torch.inference_mode())
+        elif change == "device":
+            torch.set_default_device("meta")
+            stack.callback(torch.set_default_device, None)
+        elif change == "fork":
+            pool = stack.enter_context(get_context("fork").Pool(1))
+            assert pool.apply(search_in_fork) == plain.test
+            return
+        before = torch.get_default_dtype(), torch.get_default_device()
+        assert autosample.search(DATA, **SMALL).report.test == plain.test
+        assert (torch.get_default_dtype(), torch.get_default_device()) == before
+
+
+def search_in_fork() -> dict[str, float]:
+    return autosample.search(DATA, **SMALL).report.test
