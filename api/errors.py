@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 
 from autosample import errors
 from autosample.core.config import Config
+from autosample.jobs.trouble import is_disk_full
 
 _log = logging.getLogger(__name__)
 
@@ -148,15 +149,20 @@ def _answer_http_error(request: Request, error: Exception) -> JSONResponse:
     return problem(error.status_code, kind, str(error.detail), headers=error.headers)
 
 
-def _answer_database_error(_: Request, error: Exception) -> JSONResponse:
+def _answer_database_error(request: Request, error: Exception) -> JSONResponse:
     """Answer that the database is unavailable or locked; nothing was written."""
+    if is_disk_full(error):
+        return _answer_unexpected_error(request, error)
     _log.warning("the database is unavailable: %s", error)
     detail = "the database is unavailable at the moment; try again"
     return problem(503, "database", detail, headers={"Retry-After": "2"})
 
 
-def _answer_unexpected_error(_: Request, error: Exception) -> JSONResponse:
+def _answer_unexpected_error(request: Request, error: Exception) -> JSONResponse:
     """Answer without the traceback, which the server logs and a client must not see."""
+    if is_disk_full(error):
+        full = errors.DiskFull("no room is left where the service keeps files")
+        return answer_own_error(request, full)
     return problem(
         500, "internal", "an unexpected error occurred; the service has logged it"
     )

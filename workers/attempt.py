@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 import tempfile
 import threading
@@ -35,6 +34,7 @@ from autosample.jobs.files import Files
 from autosample.jobs.settings import Settings
 from autosample.jobs.state import Claim, Failure, JobState
 from autosample.jobs.store import SqlJobStore
+from autosample.jobs.trouble import is_disk_full, sentence_of
 from autosample.spec import SearchSpec
 from autosample.trials import TrialRunner
 from autosample.trials.checkpoints import FolderCheckpoints
@@ -266,10 +266,11 @@ class Attempt:
 
 def failure_of(error: Exception) -> Failure:
     """Return an error as the failure that the job's owner reads."""
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if is_disk_full(error):
         detail = "no room is left where the service keeps files; retry when there is"
         return Failure(reason="disk", detail=detail)
     for kind in type(error).__mro__:
         if kind in REASONS:
-            return Failure(reason=REASONS[kind], detail=str(error))
-    return Failure(reason="internal", detail=f"{type(error).__name__}: {error}")
+            return Failure(reason=REASONS[kind], detail=sentence_of(error))
+    detail = f"an unexpected error ({type(error).__name__}); the worker's log has it"
+    return Failure(reason="internal", detail=detail)

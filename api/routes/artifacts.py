@@ -56,6 +56,12 @@ def download(
         size = {"Content-Range": f"bytes */{artifact.size}"}
         detail = f"{range!r} is outside the {artifact.size} bytes of {name}"
         return problem(416, "range", detail, headers=size)
+    if not files.holds(f"{folder}/{name}", artifact):
+        detail = (
+            f"{name} of job {job.id} was changed or deleted where the service keeps it;"
+            " run the search again"
+        )
+        return problem(410, "gone", detail)
     start, end = span
     headers["Content-Length"] = str(end - start)
     partial = (start, end) != (0, artifact.size)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
+from hashlib import file_digest
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,10 @@ from autosample.data.readers import read
 from autosample.data.reading import Reading
 from autosample.data.table import Table
 from autosample.errors import DataError
+
+DIGESTS = "digests.json"
+"""File of a stored data set with the SHA-256 of each other one."""
+DAMAGED = "the stored data set is damaged; upload its file again, which heals it"
 
 
 class DatasetStats(Config):
@@ -98,13 +103,15 @@ class Dataset:
         write_pairs(self.train, folder / "train.parquet")
         if self.test is not None:
             write_pairs(self.test, folder / "test.parquet")
-        (folder / "stats.json").write_text(
-            self.stats.model_dump_json(indent=1), "utf-8"
-        )
+        stats = self.stats.model_dump_json(indent=1)
+        (folder / "stats.json").write_text(stats, "utf-8")
+        digests = {path.name: _digest(path) for path in sorted(folder.iterdir())}
+        (folder / DIGESTS).write_text(json.dumps(digests, indent=1), "utf-8")
 
     @classmethod
     def load(cls, folder: Path) -> Dataset:
-        """Read what `save` wrote."""
+        """Read what `save` wrote; raises DataError where any of it was changed."""
+        check_files(folder)
         users, items = (
             pq.read_table(folder / f"{name}.parquet")["id"].combine_chunks()
             for name in ("users", "items")
@@ -116,6 +123,29 @@ class Dataset:
         if path.exists():
             test = read_pairs(path, shape, ordered=False)
         return cls(train, test, users, items, stats)
+
+
+def check_files(folder: Path) -> None:
+    """Raise DataError where a stored data set lacks a file, or one was changed.
+
+    Those that an earlier version stored have no digests, and pass.
+    """
+    if not folder.is_dir():
+        raise DataError("the files of the data set are gone; upload its file again")
+    if not (folder / DIGESTS).exists():
+        return
+    try:
+        digests = json.loads((folder / DIGESTS).read_text("utf-8"))
+        bad = [name for name, each in digests.items() if _digest(folder / name) != each]
+    except (OSError, ValueError, AttributeError) as error:
+        raise DataError(f"{DAMAGED} ({error})") from error
+    if bad:
+        raise DataError(f"{DAMAGED} ({', '.join(bad)} was changed)")
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()
 
 
 def load_dataset(

@@ -14,9 +14,9 @@ from sqlalchemy import Engine, RowMapping, delete, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from autosample.core.config import Config
-from autosample.data.dataset import Dataset, DatasetStats
+from autosample.data.dataset import DIGESTS, Dataset, DatasetStats, check_files
 from autosample.data.options import ReadOptions
-from autosample.errors import InUse, LimitReached, UnknownDataset
+from autosample.errors import DataError, InUse, LimitReached, UnknownDataset
 from autosample.jobs.engine import reader
 from autosample.jobs.files import Files
 from autosample.jobs.rows import fetch_optional
@@ -60,15 +60,18 @@ class SqlDatasetStore:
         options: ReadOptions,
         owner: str = "",
     ) -> DatasetInfo:
-        """Store a data set; one with this id that exists already stays as it is.
+        """Store a data set; one with this id that is whole already stays as it is, and
+        one that is damaged is replaced.
 
         Raises LimitReached if the owner's data sets would take too many bytes.
         """
         with tempfile.TemporaryDirectory() as folder:
             dataset.save(Path(folder))
             size = sum(path.stat().st_size for path in Path(folder).iterdir())
+            if self._is_whole(id):
+                return self.get(id)
             self._check_quota(owner, size)
-            self.files.put(Path(folder), place_of(id))
+            self.files.replace(Path(folder), place_of(id))
         # Files before their row: a row never names files that are not complete.
         row: Mapping[str, Any] = {
             "id": id,
@@ -84,6 +87,17 @@ class SqlDatasetStore:
         except IntegrityError:
             pass  # it was uploaded before, or by another request meanwhile
         return self.get(id)
+
+    def _is_whole(self, id: str) -> bool:
+        """Tell whether a data set is stored, with files that are as they were."""
+        try:
+            self.get(id)
+            with self.files.local(place_of(id)) as folder:
+                check_files(folder)
+                # Those of an earlier version cannot be checked.
+                return (folder / DIGESTS).exists()
+        except (UnknownDataset, DataError, OSError):
+            return False
 
     def _check_quota(self, owner: str, size: int) -> None:
         if self.quota is None:
@@ -117,7 +131,8 @@ class SqlDatasetStore:
             return [_info(row) for row in db.execute(query).mappings()]
 
     def load(self, id: str) -> Dataset:
-        """Read a data set from its files; raises UnknownDataset."""
+        """Read a data set from its files; raises UnknownDataset, and DataError where
+        its files are damaged."""
         self.get(id)
         with self.files.local(place_of(id)) as folder:
             return Dataset.load(folder)

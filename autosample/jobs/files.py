@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 import time
@@ -9,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
+from uuid import uuid4
 
 import fsspec
 
@@ -23,6 +25,7 @@ class Files:
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/")
         self.system, self.root = fsspec.core.url_to_fs(self.url)
+        self._checked: dict[str, tuple[int, str]] = {}
 
     def put(self, folder: Path, place: str) -> list[Artifact]:
         """Copy a folder's files to a place and return them with sizes and digests.
@@ -35,9 +38,37 @@ class Files:
         for path in sorted(folder.iterdir()):
             raw = path.read_bytes()
             self.system.pipe_file(f"{target}/{path.name}", raw)
+            self._sync(f"{target}/{path.name}")
             digest = sha256(raw).hexdigest()
             stored.append(Artifact(name=path.name, size=len(raw), sha256=digest))
         return stored
+
+    def _sync(self, path: str) -> None:
+        """Make sure that a file outlives a power cut, as object stores do."""
+        if "file" not in self.system.protocol:
+            return
+        with open(path, "rb") as file:
+            os.fsync(file.fileno())
+
+    def replace(self, folder: Path, place: str) -> None:
+        """Copy a folder's files to a place, instead of what may be there.
+
+        They are written beside it and renamed, so that readers see all or nothing.
+        """
+        aside = f"{place}.{uuid4().hex}"
+        old = f"{aside}.old"
+        try:
+            self.put(folder, aside)
+        except OSError:  # of a full disk: nothing half-written stays
+            self.delete(aside)
+            raise
+        if self.system.exists(f"{self.root}/{place}"):
+            self._rename(place, old)
+        self._rename(aside, place)
+        self.delete(old)
+
+    def _rename(self, place: str, to: str) -> None:
+        self.system.mv(f"{self.root}/{place}", f"{self.root}/{to}", recursive=True)
 
     @contextmanager
     def local(self, place: str) -> Iterator[Path]:
@@ -56,6 +87,28 @@ class Files:
             while start < end and (chunk := file.read(min(CHUNK, end - start))):
                 start += len(chunk)
                 yield chunk
+
+    def holds(self, place: str, artifact: Artifact) -> bool:
+        """Tell whether a file is the one that was stored.
+
+        The digest of a file is computed once, and again when the file has changed.
+        """
+        path = f"{self.root}/{place}"
+        try:
+            facts = self.system.info(path)
+        except FileNotFoundError:
+            return False
+        if facts["size"] != artifact.size:
+            return False
+        version = (facts["size"], str(facts.get("mtime") or facts.get("ETag")))
+        if self._checked.get(path) != version:
+            digest = sha256()
+            for chunk in self.read(place, 0, artifact.size):
+                digest.update(chunk)
+            if digest.hexdigest() != artifact.sha256:
+                return False
+            self._checked[path] = version
+        return True
 
     def free(self) -> int | None:
         """Return the free bytes of the files' disk; None for an object store."""

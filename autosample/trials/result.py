@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import save
 
 from autosample.core.tensors import State, from_bytes
@@ -159,13 +161,23 @@ class TrialResult:
         )
 
 
+DAMAGED = (ValueError, KeyError, SafetensorError)
+"""What reading a truncated checkpoint of an earlier version raises."""
+
+_log = logging.getLogger(__name__)
+
+
 def load_result(
     trial: Trial, checkpoints: Checkpoints
 ) -> tuple[TrialResult, bool] | None:
     """Return a trial's stored result, and whether the trial has ended; None: nothing
     is stored."""
     raw = checkpoints.load(trial.digest)
-    return None if raw is None else TrialResult.from_bytes(raw)
+    try:
+        return None if raw is None else TrialResult.from_bytes(raw)
+    except DAMAGED:
+        _log.warning("a checkpoint of %s is damaged, and it starts anew", trial.name)
+        return None
 
 
 def load_stored(digest: str, checkpoints: Checkpoints) -> TrialResult:
@@ -173,4 +185,9 @@ def load_stored(digest: str, checkpoints: Checkpoints) -> TrialResult:
     raw = checkpoints.load(digest)
     if raw is None:
         raise SearchFailed(f"checkpoint {digest} is gone; retry the search")
-    return TrialResult.from_bytes(raw)[0]
+    try:
+        return TrialResult.from_bytes(raw)[0]
+    except DAMAGED as error:
+        raise SearchFailed(
+            f"checkpoint {digest} is damaged ({error}); retry the search"
+        ) from error

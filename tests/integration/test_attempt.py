@@ -160,7 +160,9 @@ def test_an_unforeseen_error_fails_the_job_and_not_the_worker(rig: Rig) -> None:
     rig.attempt(held).run(broken)
     failure = rig.jobs.get(held.job.id).failure
     assert failure is not None
-    assert (failure.reason, failure.detail) == ("internal", "RuntimeError: boom")
+    assert failure.reason == "internal"
+    assert "RuntimeError" in failure.detail
+    assert "boom" not in failure.detail  # the log has it, and whatever it names
 
 
 def test_a_database_that_is_away_costs_an_attempt_and_not_the_job(

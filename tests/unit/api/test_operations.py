@@ -9,6 +9,7 @@ import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
@@ -21,7 +22,16 @@ from autosample.jobs.logs import Form, JsonLine, TextLine, configure, log_contex
 from autosample.jobs.scratch import clear_scratch, make_scratch
 from autosample.jobs.settings import Settings
 from autosample.jobs.state import Failure
-from tests.unit.api.calls import CSV, claimed, dataset, is_problem, store, submit
+from tests.unit.api.calls import (
+    CSV,
+    claimed,
+    dataset,
+    is_problem,
+    publish,
+    store,
+    submit,
+    upload,
+)
 from workers.attempt import failure_of
 
 
@@ -166,3 +176,33 @@ def test_folders_of_dead_processes_are_deleted_and_of_living_ones_not() -> None:
     assert mine.exists()
     assert not left.exists()
     mine.rmdir()
+
+
+@pytest.mark.parametrize("harm", ["deleted", "cut off", "changed"])
+def test_a_file_of_a_bundle_that_was_harmed_is_never_sent(
+    client: TestClient, tmp_path: Path, harm: str
+) -> None:
+    id, raw = publish(client, tmp_path)
+    url = f"/v1/jobs/{id}/artifacts/model.safetensors"
+    assert client.get(url).content == raw
+    files = client.app.state.files  # type: ignore[attr-defined]
+    path = Path(f"{files.root}/jobs/{id}/1/model.safetensors")
+    if harm == "deleted":
+        path.unlink()
+    else:
+        path.write_bytes(raw[:-1] if harm == "cut off" else raw[:-1] + b"?")
+    body = is_problem(client.get(url), 410, "gone")
+    assert "run the search again" in body["detail"]
+
+
+def test_a_disk_that_fills_up_while_an_upload_is_stored_is_507(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    files = client.app.state.files  # type: ignore[attr-defined]
+    monkeypatch.setattr(files, "_sync", full)
+    is_problem(upload(client), 507, "disk-full")
+    assert client.get("/v1/datasets").json() == {"datasets": []}
+    assert not list(Path(f"{files.root}/datasets").iterdir())
