@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Annotated, Any
-from uuid import UUID
 
 from fastapi import APIRouter, Header, Query, Request, Response, status
 from pydantic import PositiveInt
@@ -25,9 +23,7 @@ from autosample.errors import SpecError
 from autosample.experiment.forecast import Forecast
 from autosample.experiment.prepare import check_fit
 from autosample.experiment.report import Report
-from autosample.jobs.events import EventRow
 from autosample.jobs.state import Job, JobState
-from autosample.jobs.store import SqlJobStore
 from autosample.jobs.sweep import delete_job_files
 from autosample.spec import SearchSpec
 from autosample.spec.search import build_schema
@@ -37,6 +33,9 @@ from autosample.views.story import Story
 build_schema()  # FastAPI reads it when the routes below are declared.
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+
+MOST_DRAWN = 4000
+"""Epochs that charts of a running job are drawn from; more are thinned out evenly."""
 
 Key = Annotated[str | None, Header(min_length=1, max_length=255)]
 
@@ -162,17 +161,10 @@ def charts(job: FoundJob, jobs: Jobs) -> ChartList:
         drawn = of_report(Report.model_validate(jobs.result(job.id)))
     else:
         metric = SearchSpec.model_validate(job.spec).metric
-        happened = ((row.stage, row.event) for row in _all_events(jobs, job.id))
+        rows = jobs.sampled_events(job.id, MOST_DRAWN)
+        happened = ((row.stage, row.event) for row in rows)
         drawn = of_story(Story.of_events(metric, happened))
     return ChartList(charts=[chart.json() for chart in drawn])
-
-
-def _all_events(jobs: SqlJobStore, id: UUID) -> Iterator[EventRow]:
-    """Yield a job's events page by page, oldest first."""
-    last = 0
-    while page := jobs.events(id, after=last):
-        yield from page
-        last = page[-1].id
 
 
 @router.get("/{id}/result")

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from hashlib import sha256
+from math import ceil
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
     Connection,
     Engine,
+    RowMapping,
     Update,
     case,
     delete,
@@ -23,6 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError
 
+from autosample.core.events import EpochEnded
 from autosample.errors import IllegalMove, LimitReached, UnknownJob
 from autosample.jobs.engine import reader
 from autosample.jobs.events import EventRow, StateChanged, with_new_names
@@ -42,6 +45,8 @@ from autosample.jobs.rows import (
 )
 from autosample.jobs.state import ACTIVE, Artifact, Job, JobState, Page
 from autosample.jobs.tables import attempts, events, jobs, now
+
+EPOCH = EpochEnded.model_fields["kind"].default
 
 
 class OwnerStore:
@@ -139,15 +144,23 @@ class OwnerStore:
         with self.reader.begin() as db:
             find_row(db, id)
             rows = db.execute(query.order_by(events.c.id).limit(limit)).mappings()
-            return [
-                EventRow(
-                    id=row["id"],
-                    kind=row["kind"],
-                    time=datetime_of(row["time"]),
-                    data=with_new_names(row["kind"], row["data"]),
-                )
-                for row in rows
-            ]
+            return [_event_row(row) for row in rows]
+
+    def sampled_events(self, id: UUID, most: int) -> list[EventRow]:
+        """Return the events of a job, oldest first, with at most about `most` epochs:
+        every n-th of them, if there are more."""
+        mine = events.c.job == id
+        is_epoch = events.c.kind == EPOCH
+        count = select(func.count()).where(mine, is_epoch)
+        with self.reader.begin() as db:
+            find_row(db, id)
+            step = max(1, ceil(int(db.scalar(count) or 0) / most))
+            # Another remainder in each block of ids: with the same one, trainings that
+            # take turns could lose all of their epochs.
+            is_nth = (events.c.id + events.c.id // step) % step == 0
+            kept = select(events).where(mine, ~is_epoch | is_nth)
+            rows = db.execute(kept.order_by(events.c.id)).mappings()
+            return [_event_row(row) for row in rows]
 
     def newest_event(self) -> int:
         """Return the largest id of all events; 0 where there is none."""
@@ -234,3 +247,12 @@ class OwnerStore:
         changed = StateChanged(state=row["state"])
         log_events(db, id, row["epoch"], [(None, changed)])
         return job_of(row)
+
+
+def _event_row(row: RowMapping) -> EventRow:
+    return EventRow(
+        id=row["id"],
+        kind=row["kind"],
+        time=datetime_of(row["time"]),
+        data=with_new_names(row["kind"], row["data"]),
+    )

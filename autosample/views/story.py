@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+import numpy as np
+
 from autosample.core.events import (
     EpochEnded,
     Event,
@@ -64,7 +66,7 @@ class Story:
 
         Where an epoch or a rung was reached twice, as after a lost attempt, the later
         event counts. None stands for an event that this version does not understand,
-        and is skipped.
+        and is skipped. Of a long story some epochs may be left out.
         """
         progress = _Progress()
         for stage, event in events:
@@ -72,10 +74,10 @@ class Story:
         return cls(
             metric=metric,
             candidates=progress.candidates,
-            curves={name: _in_order(curve) for name, curve in progress.curves.items()},
+            curves={name: _filled(curve) for name, curve in progress.curves.items()},
             rungs=_in_order(progress.rungs),
             weights=_in_order(progress.weights),
-            training=_in_order(progress.training),
+            training=_filled(progress.training),
             chosen=progress.chosen,
         )
 
@@ -105,6 +107,17 @@ class _Progress:
                     self.weights[event.epoch] = event.weights
             case EpochEnded() if stage is Stage.RETRAINING:
                 self.training[event.epoch] = event.metric
+
+
+def _filled(by_epoch: Mapping[int, float]) -> list[float]:
+    """Return values by epoch from the first one, with a straight line over epochs that
+    were left out of a long story."""
+    if not by_epoch:
+        return []
+    known = sorted(by_epoch)
+    epochs = np.arange(known[0], known[-1] + 1)
+    values = np.interp(epochs, known, [by_epoch[epoch] for epoch in known])
+    return [float(value) for value in values]
 
 
 def _in_order(by_number: Mapping[int, Value]) -> list[Value]:

@@ -14,8 +14,11 @@ from fastapi.testclient import TestClient
 
 from api.notifier import Notifier
 from api.routes import events
+from api.routes import jobs as job_routes
 from api.routes.events import Stream
 from api.streams import Streams
+from autosample.core.events import EpochEnded
+from autosample.core.progress import Stage
 from autosample.errors import LimitReached, NotAllowed
 from tests.unit.api.calls import claimed, store, submit
 
@@ -111,3 +114,26 @@ def test_the_api_is_described_without_any_other_host(client: TestClient) -> None
     for known in ("POST /v1/jobs", "ReadOptions", "leave_last_out", "page_token"):
         assert known in page.text
     assert client.get("/redoc").status_code == 404
+
+
+def test_charts_of_very_many_epochs_are_thinned_out(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job_routes, "MOST_DRAWN", 1000)
+    id = submit(client).json()["id"]
+    held = claimed(client)
+    epoch = EpochEnded(trial="x", epoch=1, loss=0.5, metric=0.1, best=0.1)
+    rows = [
+        (Stage.SEARCHING, epoch.model_copy(update={"trial": name, "epoch": number}))
+        for number in range(1, 1001)
+        for name in "abcd"
+    ]
+    for at in range(0, len(rows), 2000):
+        store(client).record_progress(held, Stage.SEARCHING, 0.5, rows[at : at + 2000])
+    read = store(client).sampled_events(UUID(id), 1000)
+    epochs = [row for row in read if row.kind == "epoch"]
+    assert 950 <= len(epochs) <= 1050
+    assert {row.kind for row in read} >= {"state", "epoch"}
+    assert {row.data["trial"] for row in epochs} == set("abcd")
+    [chart, *_] = client.get(f"/v1/jobs/{id}/charts").json()["charts"]
+    assert all(len(line["x"]) > 900 for line in chart["data"])
