@@ -19,7 +19,7 @@ from autosample.trials import Request, Trial, load_stored
 from autosample.trials.checkpoints import Checkpoints
 from autosample.trials.run import run_trial
 
-STARTING = 90.0
+STARTING = 180.0
 """Seconds after which a process for trials must have started."""
 
 

@@ -22,7 +22,7 @@ class Service:
     def __init__(self, home: Path, **settings: object) -> None:
         self.home, self.port = home, _free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        wanted = {"home": home, "poll": 0.1, "lease": 2, "attempts": 20} | settings
+        wanted = {"home": home, "poll": 0.1, "lease": 4, "attempts": 20} | settings
         self.env = os.environ | _environment(wanted)
         self.client = Client(self.url)
         self.started: list[subprocess.Popen[bytes]] = []
@@ -42,7 +42,7 @@ class Service:
 
     def serve(self, *words: str) -> subprocess.Popen[bytes]:
         process = self.start("autosample", "serve", "--port", str(self.port), *words)
-        wait_for(lambda: self._answers(process), 60, "the service to answer")
+        wait_for(lambda: self._answers(process), "the service to answer")
         return process
 
     def worker(self, **settings: object) -> subprocess.Popen[bytes]:
@@ -87,8 +87,12 @@ def _environment(settings: dict[str, object]) -> dict[str, str]:
     return {f"AUTOSAMPLE_{name.upper()}": str(settings[name]) for name in settings}
 
 
-def wait_for(ready: Callable[[], bool], seconds: float, what: str) -> None:
-    """Wait until something holds; fails naming it if it does not in time."""
+def wait_for(ready: Callable[[], bool], what: str, seconds: float = 300) -> None:
+    """Wait until something holds; fails naming it if it does not in time.
+
+    A worker starts in 13 seconds on two idle cores, and in 100 where four other
+    processes compute, so the time is ample: only a failure waits for all of it.
+    """
     until = time.monotonic() + seconds
     while not ready():
         assert time.monotonic() < until, f"waited {seconds} s for {what}"

@@ -72,8 +72,8 @@ def test_one_command_serves_jobs_from_upload_to_bundle(
     assert taken.sampler.model_dump(mode="json") == after.result()["chosen"]
     _shows(service, after, wild)
     server.send_signal(signal.SIGINT)
-    server.wait(30)
-    wait_for(lambda: not service.processes(), 10, "all processes to end")
+    server.wait(90)
+    wait_for(lambda: not service.processes(), "all processes to end", 30)
 
 
 def _succeeds(service: Service, dataset: str, tmp_path: Path) -> None:
@@ -112,11 +112,11 @@ def _shows(service: Service, done: Job, failed: Job) -> None:
 
 def _cancels(service: Service, dataset: str) -> None:
     endless = service.client.submit(dataset, **SPEC | LONG)
-    wait_for(lambda: endless.status()["stage"] == "retraining", 60, "retraining")
+    wait_for(lambda: endless.status()["stage"] == "retraining", "retraining")
     began = time.monotonic()
     endless.cancel()
-    wait_for(lambda: endless.status()["state"] == "cancelled", 30, "the cancel")
-    assert time.monotonic() - began < 5
+    wait_for(lambda: endless.status()["state"] == "cancelled", "the cancel", 90)
+    assert time.monotonic() - began < 15
 
 
 def _tunes(service: Service, dataset: str) -> None:
@@ -127,9 +127,9 @@ def _tunes(service: Service, dataset: str) -> None:
     trace = job.result()["trace"]
     assert [event["kind"] for event in trace] == ["rung", "tuned"]
     endless = service.client.submit(dataset, **fields | LONG)
-    wait_for(lambda: endless.status()["progress"] > 0.02, 60, "the study")
+    wait_for(lambda: endless.status()["progress"] > 0.02, "the study")
     endless.cancel()
-    wait_for(lambda: endless.status()["state"] == "cancelled", 30, "the cancel")
+    wait_for(lambda: endless.status()["state"] == "cancelled", "the cancel", 90)
 
 
 def _streamed(service: Service, id: str) -> Iterator[dict[str, Any]]:
@@ -148,7 +148,7 @@ def test_workers_that_are_killed_or_stopped_cost_nothing_but_time(
     home = tmp_path / "home"
     service = Service(home, database_url=postgres_url, trials=1)
     try:
-        assert service.start("migrations").wait(60) == 0, service.log()
+        assert service.start("migrations").wait(180) == 0, service.log()
         service.serve("--no-worker")
         client = service.client
         dataset = client.upload(made)["id"]
@@ -174,21 +174,21 @@ def test_workers_that_are_killed_or_stopped_cost_nothing_but_time(
 
 def _kill_in(service: Service, job: Job, stage: str) -> None:
     """Kill a new worker in a stage; the job is queued again after its lease."""
-    worker = service.worker(drill_pause=90, drill_stage=stage)
-    wait_for(lambda: job.status()["stage"] == stage, 90, stage)
+    worker = service.worker(drill_pause=600, drill_stage=stage)
+    wait_for(lambda: job.status()["stage"] == stage, stage)
     worker.kill()
     worker.wait()
-    wait_for(lambda: job.status()["state"] == "queued", 15, "the reaper")
-    wait_for(lambda: len(service.processes()) == 1, 10, "orphans to end")
+    wait_for(lambda: job.status()["state"] == "queued", "the reaper", 45)
+    wait_for(lambda: len(service.processes()) == 1, "orphans to end", 30)
 
 
 def _stop_in(service: Service, job: Job, stage: str) -> None:
     """Stop a new worker in a stage; the job is queued at once, and no attempt lost."""
     attempts = job.status()["attempts"]
-    worker = service.worker(drill_pause=90, drill_stage=stage)
-    wait_for(lambda: job.status()["stage"] == stage, 90, stage)
+    worker = service.worker(drill_pause=600, drill_stage=stage)
+    wait_for(lambda: job.status()["stage"] == stage, stage)
     worker.terminate()
-    assert worker.wait(20) == 0
+    assert worker.wait(60) == 0
     left = job.status()
     assert (left["state"], left["attempts"]) == ("queued", attempts)
 

@@ -143,8 +143,8 @@ def test_a_limit_of_passes_ends_a_study_and_the_winner_goes_on(
 def test_a_frozen_trial_goes_on_in_another_process(
     pool: RayPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Seconds; the first epoch of a process takes one or two.
-    monkeypatch.setattr(pool, "stall", 6.0)
+    # Seconds; the first epoch of a process takes one or two, or ten on busy cores.
+    monkeypatch.setattr(pool, "stall", 20.0)
     frozen: list[int] = []
 
     def freeze(_: Trial, __: Epoch) -> None:
@@ -218,16 +218,16 @@ class Session:
         return list(self.folder.glob(f"{PREFIX}*"))
 
     def ends(self, process: subprocess.Popen[str]) -> None:
-        """Assert that nothing of the command is left within 20 seconds."""
-        wait_for(lambda: not self.ray_processes(process), 20, "Ray to end")
-        wait_for(lambda: not self.ray_folders(), 20, "Ray's folder to be deleted")
+        """Assert that nothing of the command is left within a minute."""
+        wait_for(lambda: not self.ray_processes(process), "Ray to end", 60)
+        wait_for(lambda: not self.ray_folders(), "Ray's folder to be deleted", 60)
 
 
 def test_the_command_line_starts_ray_and_leaves_nothing_behind(
     session: Session,
 ) -> None:
     process = session.start("--epochs", "8", "--candidates", "uniform,dns", "--json")
-    wait_for(lambda: bool(session.ray_processes(process)), 60, "Ray")
+    wait_for(lambda: bool(session.ray_processes(process)), "Ray")
     assert session.ray_folders()
     out, told = process.communicate(timeout=180)
     assert process.returncode == 0, told
@@ -242,8 +242,8 @@ def test_ctrl_c_ends_a_local_study_with_all_its_processes(
     (tmp_path / "endless.json").write_text(json.dumps(endless))
     process = session.start("--spec", "endless.json")
     trial = "ray::StudyTrial"
-    wait_for(lambda: any(trial in t for t in session.ray_processes(process)), 60, trial)
+    wait_for(lambda: any(trial in t for t in session.ray_processes(process)), trial)
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=60)
+    process.communicate(timeout=180)
     assert process.returncode != 0
     session.ends(process)
