@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from sqlalchemy import Connection, Engine, Table, func, insert, select, text
+from sqlalchemy import (
+    Connection,
+    Engine,
+    Table,
+    func,
+    insert,
+    inspect,
+    select,
+    text,
+)
 
 from autosample.errors import SpecError
 from autosample.jobs.engine import connect, reader
@@ -16,6 +27,7 @@ from autosample.jobs.files import Files
 from autosample.jobs.settings import Settings
 from autosample.jobs.state import JobState
 from autosample.jobs.tables import events, jobs, metadata
+from migrations.fit import fit
 from migrations.upgrade import upgrade
 
 AT_ONCE = 500
@@ -28,32 +40,58 @@ def migrate(
     """Copy this installation's database to an empty one; files stay where they are.
 
     Stop API and workers first. Start them again with AUTOSAMPLE_DATABASE_URL set to the
-    new database. The old database is not changed.
+    new database. The rows of the old database are not changed.
     """
     settings = Settings()
     upgrade(settings.database_url)
-    upgrade(to)
     source, target = connect(settings.database_url), connect(to)
     try:
-        counts = move(source, target)
+        check(source, target)
+        upgrade(to)
+        moved = move(source, target)
     finally:
         source.dispose()
         target.dispose()
-    rows = ", ".join(f"{count} {name}" for name, count in counts.items())
-    typer.echo(f"copied {rows}")
+    for line in moved.lines:
+        typer.echo(line)
     typer.echo(f"from now on, set AUTOSAMPLE_DATABASE_URL={_without_password(to)}")
 
 
-def move(source: Engine, target: Engine) -> dict[str, int]:
-    """Copy all rows in one transaction of the target; returns their number by table.
+@dataclass
+class Moved:
+    """What a move copied, changed and left."""
+
+    copied: Counter[str] = field(default_factory=Counter)
+    """Number of rows by table."""
+    changed: Counter[str] = field(default_factory=Counter)
+    """Number of values by column that had to be cut or cleaned to fit."""
+    left: Counter[str] = field(default_factory=Counter)
+    """Number of rows by table that belong to a job that is gone."""
+
+    @property
+    def lines(self) -> list[str]:
+        """What to tell the operator."""
+        rows = ", ".join(f"{count} {name}" for name, count in self.copied.items())
+        lines = [f"copied {rows}"]
+        if self.changed:
+            values = ", ".join(f"{n} of {name}" for name, n in self.changed.items())
+            lines.append(f"cut or cleaned values that would not fit: {values}")
+        if self.left:
+            rows = ", ".join(f"{count} {name}" for name, count in self.left.items())
+            lines.append(f"left rows of jobs that are gone: {rows}")
+        return lines
+
+
+def move(source: Engine, target: Engine) -> Moved:
+    """Copy all rows in one transaction of the target.
 
     Raises SpecError if jobs are running or the target has rows already.
     """
+    check(source, target)
+    moved = Moved()
     with reader(source).begin() as old, target.begin() as new:
-        _check(old, new)
-        counts = {
-            table.name: _copy(old, new, table) for table in metadata.sorted_tables
-        }
+        for table in metadata.sorted_tables:
+            _copy(old, new, table, moved)
         if target.dialect.name == "postgresql":
             # Ids were copied, so the sequence that makes new ones has not moved.
             new.execute(
@@ -62,29 +100,46 @@ def move(source: Engine, target: Engine) -> dict[str, int]:
                     " GREATEST((SELECT MAX(id) FROM events), 1))"
                 )
             )
-    return counts
+    return moved
 
 
-def _check(old: Connection, new: Connection) -> None:
-    """Raise SpecError unless the new database is empty and no job is running."""
-    for table in metadata.sorted_tables:
-        if new.scalar(select(func.count()).select_from(table)):
-            raise SpecError(
-                f"the new database has rows in {table.name}; name an empty one"
-            )
+def check(source: Engine, target: Engine) -> None:
+    """Raise SpecError unless the new database is empty and no job is running.
+
+    Nothing is written, and the new database need not have the tables yet.
+    """
+    with target.connect() as new:
+        there = set(inspect(new).get_table_names())
+        for table in metadata.sorted_tables:
+            rows = select(func.count()).select_from(table)
+            if table.name in there and new.scalar(rows):
+                raise SpecError(
+                    f"the new database has rows in {table.name}; name an empty one"
+                )
     active = jobs.c.state.in_((JobState.RUNNING, JobState.CANCELLING))
-    if count := old.scalar(select(func.count()).where(active)):
+    with reader(source).connect() as old:
+        count = old.scalar(select(func.count()).where(active))
+    if count:
         raise SpecError(
             f"{count} jobs are running; stop the workers, and they are queued again"
         )
 
 
-def _copy(old: Connection, new: Connection, table: Table) -> int:
-    count = 0
+def _copy(old: Connection, new: Connection, table: Table, moved: Moved) -> None:
+    """Copy the rows of a table whose job exists, as the new database takes them."""
+    ids = set(old.scalars(select(jobs.c.id))) if table.foreign_keys else set()
     for rows in _pages(old, table):
-        new.execute(insert(table), rows)
-        count += len(rows)
-    return count
+        kept = []
+        for row in rows:
+            if table.foreign_keys and row["job"] not in ids:
+                moved.left[table.name] += 1
+                continue
+            fitted, changed = fit(table, row)
+            moved.changed.update(f"{table.name}.{name}" for name in changed)
+            kept.append(fitted)
+        if kept:
+            new.execute(insert(table), kept)
+        moved.copied[table.name] += len(kept)
 
 
 def _pages(old: Connection, table: Table) -> Iterator[list[Mapping[str, Any]]]:

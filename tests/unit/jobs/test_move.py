@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
-from sqlalchemy import Engine, delete, func, select
+from sqlalchemy import Engine, create_engine, delete, func, inspect, select
 
 from autosample.cli.main import main
 from autosample.data.options import ReadOptions
@@ -71,7 +74,7 @@ def test_everything_is_there_after_the_move_and_work_goes_on(
     home: tuple[Settings, Engine], empty: Engine
 ) -> None:
     old, new = SqlJobStore(home[1]), SqlJobStore(empty)
-    counts = move(home[1], empty)
+    counts = move(home[1], empty).copied
     assert (counts["jobs"], counts["datasets"], counts["keys"]) == (3, 1, 1)
     assert new.page().jobs == old.page().jobs
     for job in old.page().jobs:
@@ -100,6 +103,66 @@ def test_a_move_needs_quiet_and_an_empty_place(
     with empty.connect() as db:
         rows = select(func.count()).select_from(metadata.tables["jobs"])
         assert db.scalar(rows) == 3
+
+
+@pytest.mark.postgres
+def test_whatever_sqlite_accepted_is_moved_and_what_changed_is_told(
+    home: tuple[Settings, Engine], empty: Engine
+) -> None:
+    """Long and null-ridden strings, NaN in JSON, events of a job that is gone."""
+    jobs, datasets = metadata.tables["jobs"], metadata.tables["datasets"]
+    first = SqlJobStore(home[1]).page().jobs[0].id
+    with home[1].begin() as db:
+        db.execute(datasets.update().values(name="a\0" + "b" * 300))
+        db.execute(
+            jobs.update()
+            .where(jobs.c.id == first)
+            .values(idempotency_key="k" * 300, result={"ndcg": [math.nan, 0.5]})
+        )
+    raw = sqlite3.connect(home[0].home / "autosample.db")  # checks no foreign keys
+    lost = (
+        "INSERT INTO events (job, epoch, kind, time, data) VALUES (?, 1, 'x', 0, '{}')"
+    )
+    raw.execute(lost, [uuid4().hex])
+    raw.commit()
+    raw.close()
+    moved = move(home[1], empty)
+    assert moved.changed == {
+        "datasets.name": 1,
+        "jobs.idempotency_key": 1,
+        "jobs.result": 1,
+    }
+    assert moved.left == {"events": 1}
+    assert len(moved.lines) == 3
+    with empty.connect() as new:
+        assert new.scalar(select(datasets.c.name)) == "a\ufffd" + "b" * 253
+        row = new.execute(select(jobs).where(jobs.c.id == first)).one()
+    assert (row.idempotency_key, row.result) == (None, {"ndcg": [None, 0.5]})
+
+
+@pytest.mark.postgres
+def test_a_place_that_is_not_empty_is_refused_before_anything_is_written(
+    home: tuple[Settings, Engine], postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Someone else's `jobs` of another shape stay as they were."""
+    run = cli(monkeypatch, home[0].home)
+    server = create_engine(postgres_url, isolation_level="AUTOCOMMIT")
+    url = server.url.set(database="plumbers")
+    with server.connect() as db:
+        db.exec_driver_sql("CREATE DATABASE plumbers")
+    theirs = create_engine(url)
+    try:
+        with theirs.begin() as db:
+            db.exec_driver_sql("CREATE TABLE jobs (title text)")
+            db.exec_driver_sql("INSERT INTO jobs VALUES ('plumber')")
+        assert run("migrate", url.render_as_string(hide_password=False)) == 2
+        with theirs.connect() as db:
+            assert inspect(db).get_table_names() == ["jobs"]
+    finally:
+        theirs.dispose()
+        with server.connect() as db:
+            db.exec_driver_sql("DROP DATABASE plumbers")
+        server.dispose()
 
 
 def cli(monkeypatch: pytest.MonkeyPatch, home: Path) -> Callable[..., int]:
