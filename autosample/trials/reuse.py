@@ -7,9 +7,11 @@ under a digest of all three.
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cache
 from hashlib import sha256
 from importlib.metadata import version
@@ -33,6 +35,8 @@ from autosample.trials.study import (
     run_study,
 )
 from autosample.trials.trial import Trial
+
+_log = logging.getLogger(__name__)
 
 MOST = 4 << 30
 """Size limit in bytes; the least recently used trainings are deleted first."""
@@ -84,13 +88,19 @@ class TrainingStore:
     def save(self, name: str, result: TrialResult) -> None:
         """Keep a result, and delete others where the store is over its limit.
 
-        Readers see all of the file or none of it.
+        Readers see all of the file or none of it. Where nothing can be written, the
+        result is not kept: the search that has it goes on.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
         aside = self.folder / f".{uuid4().hex}"
-        aside.write_bytes(result.to_bytes(done=True))
-        aside.rename(self._path(name))
-        self._make_room()
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            write_synced(aside, result.to_bytes(done=True))
+            aside.rename(self._path(name))
+            self._make_room()
+        except OSError as error:
+            with suppress(OSError):
+                aside.unlink(missing_ok=True)
+            _log.warning("trainings are not kept in %s: %s", self.folder, error)
 
     def _path(self, name: str) -> Path:
         return self.folder / f"{name}{SUFFIX}"
@@ -103,6 +113,14 @@ class TrainingStore:
                 return
             path.unlink(missing_ok=True)
             total -= stat.st_size
+
+
+def write_synced(path: Path, raw: bytes) -> None:
+    """Write a file that outlives a power cut."""
+    with path.open("wb") as file:
+        file.write(raw)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 class ReusingRunner:

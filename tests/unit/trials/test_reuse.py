@@ -29,6 +29,20 @@ def seeded(seed: int = 0, name: str | None = None, **changes: object) -> Trial:
     return trial(name or f"seed {seed}", epochs=4, seed=seed, **fields)
 
 
+def test_a_store_that_cannot_be_written_costs_no_result(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its place is a file here, since root may write into every folder."""
+    (tmp_path / "file").write_text("")
+    store = TrainingStore(tmp_path / "file" / "trainings")
+    inner = Counting(SPLIT, 1)
+    for _ in range(2):
+        [result] = ReusingRunner(inner, SPLIT, store).run([Request(seeded())], quiet)
+        assert result.error is None
+    assert inner.ran == ["seed 0", "seed 0"]
+    assert "trainings are not kept" in caplog.text
+
+
 @pytest.mark.parametrize("parallel", [1, 2])
 def test_a_training_is_run_once_and_comes_back_as_it_was(
     tmp_path: Path, parallel: int
