@@ -38,6 +38,7 @@ from autosample.jobs.trouble import is_disk_full, sentence_of
 from autosample.spec import SearchSpec
 from autosample.trials import TrialRunner
 from autosample.trials.checkpoints import FolderCheckpoints
+from workers.ray_watch import RayLost
 
 _log = logging.getLogger(__name__)
 
@@ -123,24 +124,30 @@ class Attempt:
             return self._publish(run(spec, dataset, runners=runners, tell=self.record))
         except Fenced:
             raise
-        except Cancelled:
-            self._flush()
-            self._clear()
-            return lambda: self.store.confirm_cancel(self.claim)
-        except Draining:
-            self._flush()
-            return lambda: self.store.release(self.claim)
-        except OperationalError:
+        except Exception as error:  # the boundary where any error ends the job
+            return self._ended_by(error)
+
+    def _ended_by(self, error: Exception) -> Callable[[], None]:
+        """Return the function that writes what an error means for the job."""
+        if isinstance(error, OperationalError):
             # The database cannot be reached, which the job did not cause. Nothing is
             # written: the lease runs out, and the next attempt continues from the
             # checkpoints.
-            _log.exception("left job %s to its next attempt", self._id)
+            _log.error("left the job to its next attempt", exc_info=error)
             return lambda: None
-        except Exception as error:  # the boundary where any error fails the job
-            _log.exception("job %s failed", self._id)
-            self._flush()
-            failure = failure_of(error)
-            return lambda: self.store.fail(self.claim, failure)
+        self._flush()
+        if isinstance(error, Cancelled):
+            self._clear()
+            return lambda: self.store.confirm_cancel(self.claim)
+        if isinstance(error, Draining):
+            return lambda: self.store.release(self.claim)
+        if isinstance(error, RayLost):
+            # The attempt counts, in case that the job itself is what ends Ray.
+            _log.error("returned the job to the queue: %s", error)
+            return lambda: self.store.release(self.claim, counts=True)
+        _log.error("the job failed", exc_info=error)
+        failure = failure_of(error)
+        return lambda: self.store.fail(self.claim, failure)
 
     def _publish(self, outcome: Outcome) -> Callable[[], None]:
         """Store the bundle's files and return the function that makes them visible."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from autosample.training import Epoch
 from autosample.trials import Request, Trial, load_stored
 from autosample.trials.checkpoints import Checkpoints
 from autosample.trials.run import run_trial
+from workers.ray_watch import RayWatch, addresses_of_ray
 
 STARTING = 180.0
 """Seconds after which a process for trials must have started."""
@@ -53,8 +55,15 @@ class TrialActor:
 class RayPool:
     """A connection to Ray, and actors that stay warm from job to job."""
 
-    def __init__(self, settings: Settings, folder: Path | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        folder: Path | None = None,
+        on_lost: Callable[[], None] | None = None,
+    ) -> None:
         """Connect to the settings' cluster, or start Ray with its files in a folder.
+
+        `on_lost` is called, in a thread of its own, if Ray is lost later.
 
         A Ray that this process is connected to already is used as it is. Raises
         SpecError where Ray cannot be reached, or has no room for as many trials.
@@ -73,6 +82,7 @@ class RayPool:
         self._make = actor.options(**options).remote
         self._idle = [self._make() for _ in range(self.size)]
         self._await_actors()
+        self.watch = RayWatch(addresses_of_ray(), on_lost)
 
     def _await_actors(self) -> None:
         """Wait until all actors run; raises SpecError where one does not start."""
@@ -113,6 +123,7 @@ class RayPool:
 
     def shutdown(self) -> None:
         """End Ray, or leave the cluster; a Ray that is not ours stays as it was."""
+        self.watch.stop()
         if self.is_own:
             ray.shutdown()
         else:

@@ -72,6 +72,7 @@ class RayRunner:
             while batch.is_unfinished:
                 batch.fill()
                 ended = batch.wait()
+                self.pool.watch.check()
                 self.tick()
                 batch.collect(ended)
         finally:
@@ -183,6 +184,7 @@ class _Batch:
             self.results[at] = outcome
             self.pool.give_back(running.actor)
             return
+        self.pool.watch.check(now=True)  # all its processes die with Ray
         self.deaths[at] += 1
         if self.deaths[at] >= DEATHS:
             name = self.requests[at].trial.name

@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import threading
+import time
 from contextlib import suppress
 from uuid import uuid4
 
@@ -26,21 +27,40 @@ from workers import watchdog
 from workers.attempt import Attempt
 from workers.ray_pool import RayPool
 from workers.ray_runner import JobRunners
+from workers.shared_files import check_shared
 
 _log = logging.getLogger(__name__)
 
+LEAVING = 10.0
+"""Seconds that a worker has to give its job back once Ray is lost."""
+
 
 def run_worker(settings: Settings, stopping: threading.Event) -> None:
-    """Start Ray and run jobs until `stopping` is set; no process of Ray is left."""
+    """Start Ray and run jobs until `stopping` is set; no process of Ray is left.
+
+    Raises RayLost where Ray was lost: another worker has to start with a new one.
+    """
     guard = watchdog.start()
-    pool = RayPool(settings, guard.folder)
+    pool = RayPool(settings, guard.folder, _leave)
     # Again, since Ray may have replaced the handlers that make this worker stop.
     stop_on_signals(stopping)
     try:
+        if settings.ray_address is not None:
+            check_shared(Files(settings.artifacts))
         work(settings, pool, stopping)
+        pool.watch.check()
     finally:
         pool.shutdown()
         guard.stop()
+
+
+def _leave() -> None:
+    """End this process if it has not ended itself: a call of Ray may never return.
+
+    A job that it still holds is then queued again once its lease runs out.
+    """
+    time.sleep(LEAVING)
+    os._exit(1)
 
 
 def stop_on_signals(stopping: threading.Event) -> None:
@@ -50,7 +70,7 @@ def stop_on_signals(stopping: threading.Event) -> None:
 
 
 def work(settings: Settings, pool: RayPool, stopping: threading.Event) -> None:
-    """Claim and run jobs until `stopping` is set."""
+    """Claim and run jobs until `stopping` is set or Ray is lost."""
     name = f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:6]}"
     engine = connect(settings.database_url)
     store = SqlJobStore(engine, lease=settings.lease, attempts=settings.attempts)
@@ -63,7 +83,7 @@ def work(settings: Settings, pool: RayPool, stopping: threading.Event) -> None:
     )
     sweeping.start()
     _log.info("worker %s is ready and runs %d trials at a time", name, pool.size)
-    while not stopping.is_set():
+    while not (stopping.is_set() or pool.watch.is_lost):
         claim = _claim(store, name)
         if claim is None:
             stopping.wait(settings.poll)
@@ -75,6 +95,7 @@ def work(settings: Settings, pool: RayPool, stopping: threading.Event) -> None:
             attempt.run(runners.make)
             with suppress(NotFound, OperationalError):
                 _log.info("ended as %s", store.get(claim.job.id).state)
+    stopping.set()
     sweeping.join()
     engine.dispose()
 

@@ -123,11 +123,14 @@ class WorkerStore:
         """End a job without a result; raises Fenced."""
         self._end(claim, JobState.FAILED, {"failure": failure.model_dump()}, failure)
 
-    def release(self, claim: Claim) -> None:
-        """Return a job to the queue because its worker is stopping; raises Fenced."""
-        # The job did not cause this, so the attempt does not count against its limit.
-        undo = {"attempts": jobs.c.attempts - 1, "stage": None}
-        self._end(claim, JobState.QUEUED, undo)
+    def release(self, claim: Claim, *, counts: bool = False) -> None:
+        """Return a job to the queue because its worker is stopping; raises Fenced.
+
+        `counts`: whether the attempt counts against the job's limit, because the job
+        may have caused it.
+        """
+        attempts = jobs.c.attempts - (0 if counts else 1)
+        self._end(claim, JobState.QUEUED, {"attempts": attempts, "stage": None})
 
     def confirm_cancel(self, claim: Claim) -> None:
         """End a job that its owner cancelled; raises Fenced."""

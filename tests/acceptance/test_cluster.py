@@ -13,6 +13,8 @@ from ray.cluster_utils import Cluster
 
 from autosample.data.splits import RandomSplit
 from autosample.data.synthetic import Synthetic
+from autosample.errors import SpecError
+from autosample.jobs.files import Files
 from autosample.jobs.settings import Settings
 from autosample.losses import BPR
 from autosample.models import MF
@@ -24,6 +26,7 @@ from autosample.trials.run import InProcessRunner
 from tests.fakes import same
 from workers.ray_pool import RayPool
 from workers.ray_runner import RayRunner
+from workers.shared_files import check_shared
 
 pytestmark = pytest.mark.slow
 
@@ -76,6 +79,10 @@ def test_two_nodes_give_the_same_answer_though_one_dies(
     runner = RayRunner(pool, SPLIT, checkpoints, lambda: None)
     nodes = {node["NodeID"] for node in ray.nodes() if node["Alive"]}  # type: ignore[no-untyped-call]
     assert len(nodes) == 2
+    check_shared(Files((tmp_path / "files").as_uri()))
+    # A store in memory is one that no other process sees.
+    with pytest.raises(SpecError, match="2 nodes of the cluster do not see memory:"):
+        check_shared(Files("memory://files"))
     killed: list[float] = []
 
     def kill(_: Trial, epoch: Epoch) -> None:

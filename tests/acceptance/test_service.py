@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import psutil
 import pyarrow as pa
 import pyarrow.csv as pv
 import pytest
@@ -191,6 +192,24 @@ def _stop_in(service: Service, job: Job, stage: str) -> None:
     assert worker.wait(60) == 0
     left = job.status()
     assert (left["state"], left["attempts"]) == ("queued", attempts)
+
+
+def test_a_job_is_queued_again_within_seconds_where_its_ray_is_lost(
+    service: Service, made: Path
+) -> None:
+    """Ray itself would notice after minutes, and the worker's heart would go on."""
+    service.env["AUTOSAMPLE_LEASE"] = "60"
+    service.serve("--no-worker")
+    job = service.client.submit(service.client.upload(made)["id"], **SPEC | LONG)
+    worker = service.worker()
+    wait_for(lambda: job.status()["stage"] == "retraining", "retraining")
+    children = psutil.Process(worker.pid).children(recursive=True)
+    [head] = [each for each in children if each.name() == "gcs_server"]
+    head.kill()
+    wait_for(lambda: job.status()["state"] == "queued", "the queue", 20)
+    assert job.status()["attempts"] == 1
+    assert worker.wait(60) != 0
+    job.cancel()
 
 
 def _equals(job: Job, control: Job) -> None:
