@@ -1,4 +1,4 @@
-"""The shared data sets, read from AUTOSAMPLE_DATA."""
+"""The data sets of the benchmarks: files in AUTOSAMPLE_DATA, and data made to order."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from autosample.data.dataset import Dataset, load_dataset
+from autosample.data.synthetic import Synthetic
 
 FOLDER = Path(os.environ.get("AUTOSAMPLE_DATA", "../shared/data"))
 
@@ -16,7 +17,35 @@ FILES: dict[str, tuple[str, str | None]] = {
     "lastfm": ("lastfm/train.txt", "lastfm/test.txt"),
     "amazon-cd": ("amazon-cd/train.txt", "amazon-cd/test.txt"),
     "gowalla": ("gowalla/train.txt", "gowalla/test.txt"),
+    "gowalla-irb": ("gowalla-irb/train.txt", "gowalla-irb/test.txt"),
     "amazon-beauty": ("amazon-beauty-seq/sequences.txt", None),
+    "amazon-health": ("amazon-health/train.txt", "amazon-health/test.txt"),
+    "amazon-sports": ("amazon-sports-seq/sequences.txt", None),
+    "food": ("food/train.txt", "food/test.txt"),
+    "retailrocket-buyers": ("retailrocket-buyers/events.csv", None),
+}
+
+MADE: dict[str, Synthetic] = {
+    "made-demo": Synthetic(
+        users=2000, items=6000, pairs_per_user=30, clusters=30, loyalty=6.0, skew=1.0
+    ),
+    # Popularity alone tells what users like.
+    "made-popular": Synthetic(
+        users=3000, items=2000, pairs_per_user=20, clusters=1, skew=1.2
+    ),
+    # Taste alone does: all items of a cluster are equally popular.
+    "made-flat": Synthetic(
+        users=3000, items=4000, pairs_per_user=25, clusters=60, loyalty=6.0, skew=0.0
+    ),
+    # A third of what users like is never observed.
+    "made-hidden": Synthetic(
+        users=3000,
+        items=3000,
+        pairs_per_user=25,
+        clusters=40,
+        loyalty=5.0,
+        false_negatives=0.33,
+    ),
 }
 
 
@@ -30,6 +59,8 @@ def paths(name: str) -> tuple[Path, Path | None]:
 
 @cache
 def dataset(name: str) -> Dataset:
-    """Return a data set, read once."""
+    """Return a data set, read or made once."""
+    if name in MADE:
+        return MADE[name].build().dataset
     train, test = paths(name)
     return load_dataset(train, test=test)
