@@ -25,6 +25,7 @@ ROOMS = {
     "core": "settings, seeds, events",
     "kernels": "compiled loops",
     "losses": "what is minimised",
+    "optimizers": "who takes the steps",
     "data": "reading and splitting",
     "models": "recommenders",
     "samplers": "proposals, choices",

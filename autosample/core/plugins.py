@@ -1,8 +1,9 @@
 """Registries of what a spec may name, built in or from installed packages.
 
-A package adds a sampler, model, loss or strategy by an entry point in the group
-`autosample.samplers`, `autosample.models`, `autosample.losses` or
-`autosample.strategies` that names its class.
+A package adds a sampler, model, loss, optimiser, schedule or strategy by an entry point
+that names its class, in the group `autosample.samplers`, `autosample.models`,
+`autosample.losses`, `autosample.optimizers`, `autosample.schedules` or
+`autosample.strategies`.
 A request names a `kind`; code is never loaded by what a request says.
 """
 

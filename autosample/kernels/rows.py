@@ -48,7 +48,14 @@ def descend(
     rate: np.float32,
     floor: np.float32,
 ) -> None:
-    """Take an Adagrad step of a row along the gradient gradients[at]."""
+    """Take an Adagrad step of a row along the gradient gradients[at].
+
+    A floor below zero asks for a plain step, which reads no squares.
+    """
+    if floor < _ZERO:
+        for d in range(table.shape[1]):
+            table[row, d] -= rate * gradients[at, d]
+        return
     for d in range(table.shape[1]):
         gradient = gradients[at, d]
         square = squares[row, d] + gradient * gradient
@@ -70,8 +77,15 @@ def descend_linked(
 ) -> None:
     """Take an Adagrad step of a row along own * table[row] + times * others[other].
 
-    The gradient is not stored, which saves memory traffic.
+    The gradient is not stored, which saves memory traffic. A floor below zero asks for
+    a plain step, which reads no squares.
     """
+    if floor < _ZERO:
+        for d in range(table.shape[1]):
+            number = table[row, d]
+            gradient = own * number + times * others[other, d]
+            table[row, d] = number - rate * gradient
+        return
     for d in range(table.shape[1]):
         number = table[row, d]
         gradient = own * number + times * others[other, d]

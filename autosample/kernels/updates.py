@@ -1,4 +1,6 @@
-"""Adagrad steps of the rows that a block of pairs uses, by closed-form gradients.
+"""Steps of Adagrad, and plain steps, of the rows that a block of pairs uses.
+
+Gradients are computed in closed form.
 
 Duchi, Hazan and Singer, 2011, jmlr.org/papers/v12/duchi11a.html.
 
@@ -34,7 +36,8 @@ class Rows(NamedTuple):
     table: Floats
     """The parameters: (rows, D)."""
     squares: Floats
-    """Adagrad's sums of squared gradients: (rows, D)."""
+    """Adagrad's sums of squared gradients: (rows, D). For plain descent, which needs
+    none, this is the table again."""
     uses: Uses
     """Scratch space that is zero between calls: (rows,). It counts how often a block
     uses a row, and then holds -1 - s for a row whose gradient is summed in slot s."""
@@ -45,6 +48,11 @@ class Rate(NamedTuple):
 
     learning_rate: np.float32
     floor: np.float32
+    """Below zero: a plain step, gradient * learning_rate."""
+
+
+PLAIN = np.float32(-1)
+"""The floor that asks for a plain step."""
 
 
 class Links(NamedTuple):
@@ -272,3 +280,95 @@ def add_gradients(
             add(out, u, items, i, between[b, x])
             add(out, count + i, users, u, between[b, x])
             add(out, count + i, items, i, theirs[b, x])
+
+
+class Sums(NamedTuple):
+    """Rows that a block uses, each once, and their summed gradients."""
+
+    ids: Ints
+    """(X,)"""
+    gradients: Floats
+    """(X, D)"""
+
+
+@inlined
+def _own_slot(uses: Uses, at: int, ids: Ints, taken: int) -> int:
+    """Return the slot in which a row's gradient is summed, a new one at first."""
+    if uses[at] == 0:
+        uses[at] = -1 - taken
+        ids[taken] = at
+    return -1 - int(uses[at])
+
+
+@compiled
+def sum_links(
+    users: Floats,
+    user_uses: Uses,
+    items: Floats,
+    item_uses: Uses,
+    links: Links,
+    columns: Columns,
+) -> tuple[Sums, Sums]:
+    """Return the summed gradients of the users' rows, and those of the items' rows."""
+    user_ids, item_ids, between, own, theirs, extra = links
+    shared, shared_own, shared_extra = columns
+    width = users.shape[1]
+    most = min(len(users), user_ids.size)
+    of_users = np.empty(most, np.int64), np.zeros((most, width), np.float32)
+    most = min(len(items), item_ids.size + shared.size)
+    of_items = np.empty(most, np.int64), np.zeros((most, width), np.float32)
+    (mine, to_users), (others, to_items) = of_users, of_items
+    num_users, num_items = 0, 0
+    for c in range(len(shared)):
+        i = shared[c]
+        s = _own_slot(item_uses, i, others, num_items)
+        num_items = max(num_items, s + 1)
+        add(to_items, s, shared_extra, c, _ONE)
+        add(to_items, s, items, i, shared_own[c])
+    for b in range(len(user_ids)):
+        u = user_ids[b]
+        at = _own_slot(user_uses, u, mine, num_users)
+        num_users = max(num_users, at + 1)
+        add(to_users, at, users, u, own[b])
+        if len(extra) > 0:
+            add(to_users, at, extra, b, _ONE)
+        for x in range(item_ids.shape[1]):
+            i, k = item_ids[b, x], between[b, x]
+            s = _own_slot(item_uses, i, others, num_items)
+            num_items = max(num_items, s + 1)
+            add(to_users, at, items, i, k)
+            add(to_items, s, users, u, k)
+            add(to_items, s, items, i, theirs[b, x])
+    for at in mine[:num_users]:
+        user_uses[at] = 0
+    for at in others[:num_items]:
+        item_uses[at] = 0
+    return (
+        Sums(mine[:num_users], to_users[:num_users]),
+        Sums(others[:num_items], to_items[:num_items]),
+    )
+
+
+@compiled
+def sum_rows(uses: Uses, ids: Ints, gradients: Floats) -> Sums:
+    """Return distinct rows, and their gradients (X, D) summed where an id repeats."""
+    width = gradients.shape[1]
+    own, sums = np.empty(len(ids), np.int64), np.zeros((len(ids), width), np.float32)
+    taken = 0
+    for x in range(len(ids)):
+        s = _own_slot(uses, ids[x], own, taken)
+        taken = max(taken, s + 1)
+        add(sums, s, gradients, x, _ONE)
+    for at in own[:taken]:
+        uses[at] = 0
+    return Sums(own[:taken], sums[:taken])
+
+
+@compiled
+def step_sums(rows: Rows, sums: Sums, rate: Rate) -> None:
+    """Step distinct rows along their gradients."""
+    table, squares, _ = rows
+    ids, gradients = sums
+    for x in range(len(ids)):
+        at = ids[x]
+        descend(table, squares, at, gradients, x, rate.learning_rate, rate.floor)

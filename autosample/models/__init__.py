@@ -24,8 +24,8 @@ from autosample.models.cosine import CosineModel
 from autosample.models.lightgcn import LightGCN
 from autosample.models.mf import MF
 from autosample.models.ngcf import NGCF
-from autosample.models.optim import RowAdagrad
 from autosample.models.two_tower import TwoTower
+from autosample.optimizers import RowAdagrad
 
 MODELS: Registry[ModelConfig] = Registry(
     "models",

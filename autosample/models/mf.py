@@ -18,7 +18,7 @@ from autosample.core.types import Queries, Rows
 from autosample.data.interactions import Interactions
 from autosample.kernels.memory import empty
 from autosample.models.base import Model, ModelConfig
-from autosample.models.optim import RowAdagrad
+from autosample.optimizers import RowAdagrad
 
 
 class MF(ModelConfig):

@@ -17,7 +17,7 @@ from autosample.core.bounds import Positive, Width
 from autosample.core.types import Queries, Rows
 from autosample.data.interactions import Interactions
 from autosample.models.base import Model, ModelConfig
-from autosample.models.optim import RowAdagrad
+from autosample.optimizers import RowAdagrad
 
 
 class TwoTower(ModelConfig):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,6 +21,9 @@ from autosample.kernels.jit import compiles
 from autosample.kernels.scores import score
 from autosample.samplers.observed import Observed
 
+Refresh = Callable[[Tensor], None]
+"""Brings the rows of some items up to date, which are about to be read."""
+
 
 @dataclass(frozen=True)
 class QueryContext:
@@ -36,6 +40,8 @@ class QueryContext:
     scorer: Scorer
     observed: Observed
     moment: Moment = START
+    refresh: Refresh | None = None
+    """Called before items' rows are read. None: all are up to date."""
 
     def part(self, at_X: Tensor) -> QueryContext:
         """Return the context of some of the queries, by position."""
@@ -50,6 +56,8 @@ class QueryContext:
     @torch.no_grad()
     def score(self, items_BM: Tensor) -> Tensor:
         """Score items for each query: (B, M), for items (B, M) or shared (1, M)."""
+        if self.refresh is not None:
+            self.refresh(items_BM)
         table_ID = item_table(self.scorer)
         if table_ID is not None and len(items_BM) > 1:
             unit = isinstance(self.scorer, ItemTabled) and self.scorer.unit
@@ -62,6 +70,8 @@ class QueryContext:
     @torch.no_grad()
     def layers(self, items: Tensor) -> Tensor:
         """Return all layers of items of any shape: (..., L, D)."""
+        if self.refresh is not None:
+            self.refresh(items)
         wide = (*items.shape, self.scorer.num_layers)
         return self.scorer.item_layers(items[..., None].expand(wide))
 

@@ -1,4 +1,4 @@
-"""The catalogue: all samplers, models, losses and strategies that a spec may name."""
+"""The catalogue: all samplers, models, losses and so on that a spec may name."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from typing import Any
 from autosample.core.config import Config
 from autosample.losses import LOSSES
 from autosample.models import MODELS
+from autosample.optimizers import OPTIMIZERS, SCHEDULES
 from autosample.samplers import SAMPLERS
 from autosample.spec.strategies import STRATEGIES
 
 
 class Entry(Config):
-    """A sampler, model, loss or strategy that a spec may name."""
+    """A sampler, model, loss, optimiser or strategy that a spec may name."""
 
     kind: str
     """Name by which a spec asks for it."""
@@ -34,6 +35,8 @@ CATALOGUE: dict[str, Callable[[], Sequence[type[Config]]]] = {
     "samplers": lambda: SAMPLERS.all,
     "models": lambda: MODELS.all,
     "losses": lambda: LOSSES.all,
+    "optimizers": lambda: OPTIMIZERS.all,
+    "schedules": lambda: SCHEDULES.all,
     "strategies": lambda: STRATEGIES.all,
 }
 """The classes of each part of the catalogue, plug-ins included."""

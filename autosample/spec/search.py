@@ -185,9 +185,12 @@ class SearchSpec(Config):
     def resolved_training(self) -> Training:
         """The training settings with the model's defaults filled in."""
         chosen: dict[str, Any] = {}
-        for name in ("learning_rate", "l2"):
-            if getattr(self.training, name) is None:
-                chosen[name] = getattr(type(self.model), name)
+        optimizer = self.training.optimizer
+        if self.training.learning_rate is None:
+            decides = type(self.model if optimizer is None else optimizer)
+            chosen["learning_rate"] = decides.learning_rate
+        if self.training.l2 is None:
+            chosen["l2"] = type(self.model).l2
         return self.training.model_copy(update=chosen)
 
     @property

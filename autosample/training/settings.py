@@ -11,6 +11,13 @@ from pydantic import (
 
 from autosample.core.bounds import BatchSize, Count, EpochCount, NonNegative, Positive
 from autosample.core.config import Config
+from autosample.optimizers import OptimizerSpec, ScheduleSpec
+
+
+def _is_none(value: object) -> bool:
+    """Leave out what is not set, so that stored settings of earlier versions remain
+    the same text."""
+    return value is None
 
 
 class Training(Config):
@@ -21,7 +28,15 @@ class Training(Config):
     batch_size: BatchSize = 1024
     """Training pairs per step."""
     learning_rate: Positive | None = None
-    """Learning rate of the model's optimiser. None: the model's default."""
+    """Learning rate of the optimiser. None: the default of the optimiser if that is
+    given, else of the model."""
+    optimizer: OptimizerSpec | None = Field(None, exclude_if=_is_none)
+    """What takes the steps. None: the model's default."""
+    schedule: ScheduleSpec | None = Field(None, exclude_if=_is_none)
+    """How the learning rate changes from epoch to epoch. None: it does not."""
+    clip: Positive | None = Field(None, exclude_if=_is_none)
+    """Largest norm of a step's gradient, over all parameters; a longer gradient is
+    shortened. None: no limit."""
     l2: NonNegative | None = None
     """Weight of the l2 penalty: half the squared norm of the embeddings that a pair
     uses is added to its loss, times this. None: the model's default."""

@@ -28,9 +28,11 @@ from autosample.errors import TrainingDiverged
 from autosample.evaluation.cases import cases_of
 from autosample.evaluation.metrics import Metric, Values
 from autosample.evaluation.ranking import Ranking
+from autosample.kernels.jit import compiles
 from autosample.models.base import Model
 from autosample.training.settings import Training
 from autosample.training.steps import Setup, steps_for
+from autosample.training.steps.tables import tables_in_training
 from autosample.training.supernet import Supernet
 
 
@@ -115,7 +117,8 @@ class Trainer:
         self.split, self.metric = split, metric
         self.device = torch.device(settings.device)
         model.to(self.device)
-        self.optimizer = model.optimizer(settings.learning_rate)
+        self.optimizer = optimizer_of(model, settings)
+        self._rates = [group["lr"] for group in self.optimizer.param_groups]
         self.rng = seeded(derive(settings.seed, "negatives"), self.device)
         self.order_rng = seeded(derive(settings.seed, "order"))
         train = split.train
@@ -141,6 +144,7 @@ class Trainer:
                 settings.batch_size,
                 settings.l2,
                 self.rng,
+                settings.clip,
             )
         )
         self.epoch, self.stale = 0, 0
@@ -189,8 +193,16 @@ class Trainer:
     def begin(self) -> None:
         """Prepare the samplers for the next epoch."""
         moment = Moment(self.epoch, self.settings.epochs)
+        self._set_rates(moment)
         with torch.no_grad():
             self.supernet.begin(moment, self.model, self.rng)
+
+    def _set_rates(self, moment: Moment) -> None:
+        """Set the learning rate of the epoch that begins."""
+        schedule = self.settings.schedule
+        factor = 1.0 if schedule is None else schedule.factor(moment)
+        for rate, group in zip(self._rates, self.optimizer.param_groups, strict=True):
+            group["lr"] = rate * factor
 
     def batches(self) -> Iterator[Batch]:
         """Yield the batches of an epoch, in a new order each time."""
@@ -204,9 +216,11 @@ class Trainer:
         remaining = iter(batches)
         while group := list(islice(remaining, size)):
             if not weights.fixed:
+                self.steps.finish()  # it reads any row
                 weights.observe(self, self.pairs(group[0]), self.rng)
                 weights_K = self._current(weights)
             sums.append(self.steps.train(group, weights_K))
+        self.steps.finish()
         return torch.stack(sums).sum()
 
     def _current(self, weights: MixtureWeights) -> Tensor:
@@ -214,7 +228,9 @@ class Trainer:
 
     def step(self, pairs: Pairs, weights_K: Tensor) -> Tensor:
         """Train on some pairs; returns the weighted sum of their losses."""
-        return self.steps.step(pairs, weights_K)
+        loss = self.steps.step(pairs, weights_K)
+        self.steps.finish()
+        return loss
 
     def pairs(self, batch: Batch) -> Pairs:
         """Return the training pairs of a batch of rows."""
@@ -288,6 +304,19 @@ class Trainer:
         if "owners" in state:  # A refit ranks nothing, and keeps values and owners.
             self.owners_Q = state["owners"].numpy().copy()
         self.best = float(state["best"])
+
+
+def optimizer_of(model: Model, settings: Training) -> torch.optim.Optimizer:
+    """Return the optimiser that the settings name, or else the model's own."""
+    assert settings.learning_rate is not None
+    if settings.optimizer is None:
+        return model.optimizer(settings.learning_rate)
+    compiled = all(compiles(parameter) for parameter in model.parameters())
+    return settings.optimizer.build(
+        model.parameters(),
+        settings.learning_rate,
+        tables=compiled and tables_in_training(model) is not None,
+    )
 
 
 def _copy(state: Mapping[str, Tensor]) -> State:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from autosample.core.types import Pairs
+from autosample.optimizers.clipping import clip_gradients
 from autosample.training.steps.base import Steps
 
 
@@ -15,6 +16,8 @@ class AutomaticSteps(Steps):
         setup.supernet.kept.zero_grad()
         step = setup.supernet.step(setup.model(setup.rng), pairs, weights_K, setup.rng)
         setup.objective(step, pairs).backward()  # type: ignore[no-untyped-call]
+        if setup.clip is not None:
+            clip_gradients(setup.model.parameters(), setup.clip)
         setup.optimizer.step()
         setup.supernet.kept.update()
         return pairs.weigh(step.pairs_B.detach()).sum()

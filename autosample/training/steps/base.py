@@ -31,6 +31,8 @@ class Setup:
     l2: float
     rng: Generator
     """Source of chance for negatives and dropout."""
+    clip: float | None = None
+    """Largest norm of a step's gradient; None: no limit."""
 
     def pairs(self, batch: Batch) -> Pairs:
         """Return the training pairs of a batch of rows."""
@@ -55,6 +57,9 @@ class Steps(ABC):
     @abstractmethod
     def step(self, pairs: Pairs, weights_K: Tensor) -> Tensor:
         """Train on a batch; returns the weighted sum of its losses, no penalty."""
+
+    def finish(self) -> None:  # noqa: B027
+        """Bring all parameters up to date, before the model is read or stored."""
 
     def train(self, batches: Sequence[Batch], weights_K: Tensor) -> Tensor:
         """Train on batches in order; returns the sum of what `step` returns."""

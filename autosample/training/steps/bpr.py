@@ -13,6 +13,7 @@ from autosample.data.order import Batch
 from autosample.kernels import bpr
 from autosample.kernels.draws import Alias
 from autosample.losses import BPR
+from autosample.optimizers.fused import FusedOptimizer
 from autosample.samplers.choices import First, Hardest
 from autosample.samplers.proposals import PopularityProposal, UniformProposal
 from autosample.samplers.proposals.base import next_seeds
@@ -45,9 +46,13 @@ class BPRSteps(TableSteps):
 
     def train(self, batches: Sequence[Batch], weights_K: Tensor) -> Tensor:
         rows_X = torch.cat([batch.rows_B for batch in batches])
-        users, items, pace = self.rows()
+        optimizer = self.optimizer
+        assert isinstance(optimizer, FusedOptimizer)
+        users, items = optimizer.rows(self.users), optimizer.rows(self.items)
         seeds = next_seeds(-(-len(rows_X) // self.plan.batch), self.setup.rng)
-        loss = bpr.train(users, items, self.plan, rows_X.numpy(), seeds, pace)
+        loss = bpr.train(
+            users, items, self.plan, rows_X.numpy(), seeds, optimizer.rate()
+        )
         return torch.tensor(loss, dtype=torch.float32)
 
 

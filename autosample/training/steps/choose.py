@@ -5,7 +5,8 @@ from __future__ import annotations
 from autosample.kernels.jit import compiles
 from autosample.models.cosine import CosineModel
 from autosample.models.lightgcn import LightGraphConvolution
-from autosample.models.optim import RowAdagrad
+from autosample.optimizers import TableOptimizer
+from autosample.optimizers.fused import FusedOptimizer
 from autosample.training.steps import bpr
 from autosample.training.steps.automatic import AutomaticSteps
 from autosample.training.steps.base import Setup, Steps
@@ -23,11 +24,17 @@ def steps_for(setup: Setup) -> Steps:
     if type(inner) is LightGraphConvolution and not _synthesizes(setup.supernet):
         return GraphSteps(setup)
     trained = tables_in_training(model)
-    if trained is None or not isinstance(setup.optimizer, RowAdagrad):
+    if trained is None or not isinstance(setup.optimizer, TableOptimizer):
         return AutomaticSteps(setup)
-    if setup.order.even and not trained.unit and bpr.suits(setup.supernet):
+    if _is_fused(setup) and not trained.unit and bpr.suits(setup.supernet):
         return bpr.BPRSteps(setup)
     return TableSteps(setup)
+
+
+def _is_fused(setup: Setup) -> bool:
+    """Tell whether one kernel may compute and take the steps of many batches."""
+    fused = isinstance(setup.optimizer, FusedOptimizer) and setup.clip is None
+    return fused and setup.order.even
 
 
 def _synthesizes(supernet: Supernet) -> bool:

@@ -11,6 +11,7 @@ from autosample.kernels.updates import add_gradients
 from autosample.models.cosine import CosineModel, CosineScorer
 from autosample.models.graph import GraphScorer, mean_of_layers
 from autosample.models.lightgcn import LightGraphConvolution
+from autosample.optimizers.clipping import clip_gradients
 from autosample.training.steps.base import Setup, Steps
 from autosample.training.steps.table_links import (
     Pulls,
@@ -56,6 +57,8 @@ class GraphSteps(Steps):
         )
         _add(gradient, self.model.tables(), links.pulls(shrink=True))
         self.model.embeddings.grad = gradient
+        if self.setup.clip is not None:
+            clip_gradients([self.model.embeddings], self.setup.clip)
         self.setup.optimizer.step()
 
     def _used(self, pulls: Pulls) -> Tensor:

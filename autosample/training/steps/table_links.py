@@ -20,6 +20,7 @@ from torch.nn.functional import normalize
 from autosample.core.links import Ingredients, Linked
 from autosample.kernels.scores import link
 from autosample.kernels.updates import Columns, Links
+from autosample.samplers.context import Refresh
 
 Floats = NDArray[np.float32]
 
@@ -39,6 +40,14 @@ class Tables:
     items: Tensor
     unit: bool
     """Whether rows are divided by their lengths."""
+    refresh: Refresh | None = None
+    """Brings items' rows up to date; called before they are read."""
+
+    def read(self, items: Tensor) -> Tensor:
+        """Return the items' table, of which some rows will be read."""
+        if self.refresh is not None:
+            self.refresh(items)
+        return self.items
 
 
 @dataclass(frozen=True)
@@ -103,7 +112,7 @@ class TableLinks:
         assert self._pairs is None, "a batch is linked once"
         scores, lengths_u, lengths_i = link(
             self.tables.users.numpy(),
-            self.tables.items.numpy(),
+            self.tables.read(items_BX).numpy(),
             self.users_B.numpy(),
             items_BX.numpy(),
             self.tables.unit,
@@ -115,7 +124,7 @@ class TableLinks:
         return Linked(leaf, squares)
 
     def columns(self, items_1X: Tensor) -> Linked:
-        rows = self.tables.items[items_1X[0]]
+        rows = self.tables.read(items_1X)[items_1X[0]]
         lengths = torch.ones(1, len(rows))
         if self.tables.unit:
             lengths = 1 / rows.norm(dim=1).clamp_(min=1e-12)[None]
@@ -129,7 +138,7 @@ class TableLinks:
         """Gather rows of one layer, and let gradients flow to them."""
         items_BX = torch.cat([positives_B[:, None], items_BNL[..., 0]], 1)
         users = self.tables.users[self.users_B].requires_grad_()
-        rows = self.tables.items[items_BX].requires_grad_()
+        rows = self.tables.read(items_BX)[items_BX].requires_grad_()
         self._made.append(_Made(items_BX, users, rows))
         if self.tables.unit:
             users, rows = normalize(users, dim=-1), normalize(rows, dim=-1)

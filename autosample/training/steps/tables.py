@@ -13,9 +13,8 @@ from torch import Tensor, nn
 
 from autosample.core.links import Linking
 from autosample.core.types import Pairs, Tabled
-from autosample.kernels.updates import Columns, Links, Rate, Rows, update
 from autosample.models.base import Model
-from autosample.models.optim import RowAdagrad, rate
+from autosample.optimizers import TableOptimizer
 from autosample.training.steps.base import Setup, Steps
 from autosample.training.steps.table_links import TableLinks, Tables
 
@@ -54,7 +53,7 @@ class TableSteps(Steps):
         super().__init__(setup)
         trained = tables_in_training(setup.model)
         assert trained is not None
-        assert isinstance(setup.optimizer, RowAdagrad)
+        assert isinstance(setup.optimizer, TableOptimizer)
         self.optimizer = setup.optimizer
         self.users, self.items, self.unit = trained
 
@@ -62,22 +61,23 @@ class TableSteps(Steps):
         setup, supernet = self.setup, self.setup.supernet
         with torch.no_grad():
             scorer = setup.model(setup.rng)
+            self.optimizer.refresh(self.users, pairs.queries.users_B)
+            self.refresh(pairs.items_B)
             queries = scorer.queries(pairs.queries)
-            context = supernet.context(scorer, pairs, queries)
+            context = supernet.context(scorer, pairs, queries, self.refresh)
         supernet.kept.zero_grad()
-        tables = Tables(self.users.detach(), self.items.detach(), self.unit)
+        users, items = self.users.detach(), self.items.detach()
+        tables = Tables(users, items, self.unit, self.refresh)
         links = TableLinks(tables, pairs.queries.users_B, context.rows_BD)
         step = supernet.mixed(context, links, weights_K, setup.rng)
         setup.objective(step, pairs).backward()  # type: ignore[no-untyped-call]
-        self._descend(*links.pulls())
+        self.optimizer.step_links(self.users, self.items, *links.pulls(), setup.clip)
         supernet.kept.update()
         return pairs.weigh(step.pairs_B.detach()).sum()
 
-    def _descend(self, links: Links, columns: Columns) -> None:
-        users, items, pace = self.rows()
-        update(users, items, links, columns, pace)
+    def refresh(self, items: Tensor) -> None:
+        """Bring items' rows up to date, which are about to be read."""
+        self.optimizer.refresh(self.items, items)
 
-    def rows(self) -> tuple[Rows, Rows, Rate]:
-        """Return both tables with their optimiser state, and the learning rate."""
-        users, items = self.optimizer.rows(self.users), self.optimizer.rows(self.items)
-        return users, items, rate(self.optimizer.param_groups[0])
+    def finish(self) -> None:
+        self.optimizer.finish()

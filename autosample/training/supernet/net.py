@@ -24,7 +24,7 @@ from autosample.core.types import (
 )
 from autosample.losses import Loss, Scored
 from autosample.samplers import Observed, Parts, Sampler
-from autosample.samplers.context import QueryContext
+from autosample.samplers.context import QueryContext, Refresh
 from autosample.training.relaxation import Relaxation
 from autosample.training.supernet.columns import ChosenSlots, choose
 from autosample.training.supernet.gather import (
@@ -129,7 +129,13 @@ class Supernet:
         return self.losses(context, links, self.choose(context, rng), weights_J)
 
     @torch.no_grad()
-    def context(self, scorer: Scorer, pairs: Pairs, queries: Rows) -> QueryContext:
+    def context(
+        self,
+        scorer: Scorer,
+        pairs: Pairs,
+        queries: Rows,
+        refresh: Refresh | None = None,
+    ) -> QueryContext:
         """Return what samplers may know about a batch."""
         rows_BD = queries.scored.detach()
         positives_BD = scorer.items(pairs.items_B).scored
@@ -142,6 +148,7 @@ class Supernet:
             scorer=scorer,
             observed=self.observed,
             moment=self.moment,
+            refresh=refresh,
         )
 
     def choose(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Generator
@@ -25,7 +27,15 @@ from autosample.models import (
 )
 from autosample.models.cosine import CosineModel
 from autosample.models.mf import TableScorer
-from autosample.models.optim import RowAdagrad
+from autosample.optimizers import (
+    SGD,
+    Adagrad,
+    Adam,
+    AdamW,
+    Cosine,
+    OptimizerConfig,
+    RowAdagrad,
+)
 from autosample.samplers import (
     DNS,
     PRESETS,
@@ -79,6 +89,7 @@ def after(
     if weighted:
         taken = [b._replace(weights_B=b.rows_B % 3 / 2) for b in taken]
     loss = training.steps.train(taken, equal_weights(count))
+    training.steps.finish()
     return [loss, *(each.detach() for each in training.model.parameters())]
 
 
@@ -216,6 +227,52 @@ def test_weights_of_pairs_mean_the_same_in_compiled_steps(
 ) -> None:
     mixed: list[Sampler] = [UniformSampler(), DNS(pool=8)]
     assert_alike(steps, mixed, config=config, weighted=True, learning_rate=1e-3)
+
+
+@pytest.mark.parametrize("clip", [None, 1e-3])
+@pytest.mark.parametrize(
+    "optimizer",
+    [Adagrad(), Adam(), AdamW(), SGD(), SGD(momentum=0.9), Adam(weight_decay=0.1)],
+    ids=repr,
+)
+@pytest.mark.parametrize("loss", [BPR(), BSL()], ids=lambda s: s.kind)
+def test_every_optimizer_takes_the_same_steps_on_rows_as_on_tables(
+    loss: Loss, optimizer: OptimizerConfig, clip: float | None
+) -> None:
+    """Whatever samplers read of the tables is up to date when they read it."""
+    mixed: list[Sampler] = [
+        UniformSampler(negatives=8),
+        SHARED,
+        DNS(pool=16, negatives=8),
+        MixGCFSampler(pool=16, negatives=8),
+    ]
+    ours = trainer(mixed, loss, optimizer=optimizer, clip=clip, learning_rate=0.003)
+    theirs = trainer(mixed, loss, optimizer=optimizer, clip=clip, learning_rate=0.003)
+    expected = AutomaticSteps if optimizer == Adam(weight_decay=0.1) else TableSteps
+    assert type(ours.steps) is expected
+    dense = optimizer.build(theirs.model.parameters(), 0.003, tables=False)
+    theirs.steps.setup = replace(theirs.steps.setup, optimizer=dense)
+    for mine, other in zip(
+        after(ours, expected), after(theirs, AutomaticSteps), strict=True
+    ):
+        torch.testing.assert_close(mine, other, rtol=1e-3, atol=2e-5)
+
+
+def test_a_schedule_changes_the_learning_rate_of_every_epoch() -> None:
+    training = trainer([UniformSampler()], schedule=Cosine(), epochs=4)
+    rates = []
+    for _ in training.epochs(FixedWeights(equal_weights(1)), stop_early=False):
+        rates.append(training.optimizer.param_groups[0]["lr"])
+    assert rates == pytest.approx([0.05, 0.0426777, 0.025, 0.0073223], rel=1e-5)
+
+
+def test_plain_descent_of_bpr_is_one_kernel_call_for_many_batches() -> None:
+    ours, theirs = (trainer([UniformSampler()], optimizer=SGD()) for _ in range(2))
+    assert type(ours.steps) is BPRSteps
+    for mine, other in zip(
+        after(ours, BPRSteps), after(theirs, TableSteps), strict=True
+    ):
+        torch.testing.assert_close(mine, other, rtol=1e-3, atol=2e-5)
 
 
 class Plugin(Model):

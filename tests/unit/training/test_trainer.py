@@ -13,7 +13,7 @@ from autosample.evaluation.metrics import Metric
 from autosample.losses import BPR
 from autosample.models import MF, LightGCN, ModelConfig
 from autosample.models.mf import MatrixFactorization
-from autosample.models.optim import RowAdagrad
+from autosample.optimizers import RowAdagrad
 from autosample.samplers import (
     DNS,
     SRNS,
