@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from math import log
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple, Self
 
 import torch
 from torch import Tensor
@@ -59,6 +59,10 @@ class Loss(Config, ABC):
         `weights` a_k are (K,) for the batch or (B, K) for each pair.
         """
 
+    def of(self, users_B: Tensor) -> Self:
+        """Return the loss of pairs of these users, for losses that differ by user."""
+        return self
+
     def __call__(self, positive_B: Tensor, negatives: Scored) -> Tensor:
         """Return the loss of each pair with one sampler's negatives: (B,)."""
         return self.mix(positive_B, [negatives], positive_B.new_ones(1))
@@ -95,6 +99,11 @@ class Listwise(Loss, ABC):
     """A loss of the positive score and the logarithm of a sum over negatives."""
 
     separable: ClassVar[bool] = False
+
+    @property
+    def scale(self) -> float | None:
+        """The factor of a score in its term. None: terms are no multiples of scores."""
+        return None
 
     @abstractmethod
     def terms(self, positive_B1: Tensor, negative_BN: Tensor) -> Tensor:

@@ -46,6 +46,10 @@ class SampledSoftmax(Listwise):
     def needs_log_q(self) -> bool:
         return self.log_q
 
+    @property
+    def scale(self) -> float | None:
+        return 1 / self.temperature
+
     def terms(self, positive_B1: Tensor, negative_BN: Tensor) -> Tensor:
         return negative_BN / self.temperature
 
@@ -61,6 +65,10 @@ class _Cosines(Listwise):
     least_negatives: ClassVar[int] = 8
     temperature: Positive = 0.1
     """Divides every cosine; the smaller, the more the hardest negatives count."""
+
+    @property
+    def scale(self) -> float | None:
+        return 1 / self.temperature
 
     def terms(self, positive_B1: Tensor, negative_BN: Tensor) -> Tensor:
         return negative_BN / self.temperature
@@ -107,6 +115,10 @@ class PSL(_Cosines):
     kind: Literal["psl"] = "psl"
     surrogate: Literal["relu", "tanh"] = "relu"
     """Surrogate of e^d: 1 + d for relu, 1 + tanh(d) for tanh."""
+
+    @property
+    def scale(self) -> float | None:
+        return None
 
     def terms(self, positive_B1: Tensor, negative_BN: Tensor) -> Tensor:
         gap_BN = (negative_BN - positive_B1) / 2

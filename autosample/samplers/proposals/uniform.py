@@ -54,11 +54,16 @@ class Uniform:
 class SharedUniform:
     observed: Observed
 
-    def draw(self, context: QueryContext, size: int, rng: Generator) -> Pool:
-        users_B, num_items = context.users_B, self.observed.num_items
-        items_C = torch.randint(
-            num_items, (size,), generator=rng, device=users_B.device
+    def items(self, size: int, rng: Generator) -> Tensor:
+        """Draw the items that a batch shares: (C,)."""
+        device = self.observed.device
+        return torch.randint(
+            self.observed.num_items, (size,), generator=rng, device=device
         )
+
+    def draw(self, context: QueryContext, size: int, rng: Generator) -> Pool:
+        users_B = context.users_B
+        items_C = self.items(size, rng)
         return Pool(
             items_C[None],
             ~self.observed.contains_shared(users_B, items_C),

@@ -7,7 +7,7 @@ from autosample.models.cosine import CosineModel
 from autosample.models.lightgcn import LightGraphConvolution
 from autosample.optimizers import TableOptimizer
 from autosample.optimizers.fused import FusedOptimizer
-from autosample.training.steps import bpr
+from autosample.training.steps import bpr, softmax
 from autosample.training.steps.automatic import AutomaticSteps
 from autosample.training.steps.base import Setup, Steps
 from autosample.training.steps.graph import GraphSteps
@@ -28,6 +28,8 @@ def steps_for(setup: Setup) -> Steps:
         return AutomaticSteps(setup)
     if _is_fused(setup) and not trained.unit and bpr.suits(setup.supernet):
         return bpr.BPRSteps(setup)
+    if trained.unit and softmax.suits(setup.supernet):
+        return softmax.SoftmaxSteps(setup)
     return TableSteps(setup)
 
 

@@ -54,6 +54,10 @@ class Chooser(Protocol):
 class Mixer(Protocol):
     """A loss, or what it builds."""
 
+    def of(self, users_B: Tensor) -> Mixer:
+        """Return the loss of pairs of these users."""
+        ...
+
     def mix(
         self, positive_B: Tensor, negatives: list[Scored], weights: Tensor
     ) -> Tensor: ...

@@ -169,12 +169,13 @@ class Supernet:
         weights of the leaves (J,)."""
         step = Gathering(self.kept, context, links, self.loss.needs_log_q)
         positive, negatives = gather(step, chosen)
+        mixer = self.mixer.of(context.users_B)
         if self.relaxation is Relaxation.INSTANCE:
             scored = [_mixed_instance(negatives, weights)]
-            losses_B = self.mixer.mix(positive.scores_B, scored, weights.new_ones(1))
+            losses_B = mixer.mix(positive.scores_B, scored, weights.new_ones(1))
         else:
             scored = [leaf.scored for leaf in negatives]
-            losses_B = self.mixer.mix(positive.scores_B, scored, weights)
+            losses_B = mixer.mix(positive.scores_B, scored, weights)
         for weight, leaf in zip(weights, negatives, strict=True):
             if leaf.auxiliary_B is not None:
                 losses_B = losses_B + weight * leaf.auxiliary_B

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
 import torch
@@ -15,7 +15,18 @@ from autosample.data.order import Order, SequenceOrder, cut
 from autosample.data.splits import RandomSplit
 from autosample.data.synthetic import Synthetic
 from autosample.evaluation.metrics import Metric
-from autosample.losses import BPR, BSL, CCL, LOSSES, Hinge, Loss
+from autosample.losses import (
+    BPR,
+    BSL,
+    CCL,
+    LOSSES,
+    PSL,
+    SL,
+    Hinge,
+    InfoNCE,
+    Loss,
+    SampledSoftmax,
+)
 from autosample.models import (
     MF,
     NGCF,
@@ -45,6 +56,7 @@ from autosample.samplers import (
     Sampler,
     UniformSampler,
 )
+from autosample.samplers.proposals.uniform import SharedUniform
 from autosample.spec.compatibility import model_refusal, sampler_refusal
 from autosample.training import FixedWeights, Trainer, Training
 from autosample.training.relaxation import Relaxation
@@ -52,6 +64,7 @@ from autosample.training.steps import Steps
 from autosample.training.steps.automatic import AutomaticSteps
 from autosample.training.steps.bpr import BPRSteps
 from autosample.training.steps.graph import GraphSteps
+from autosample.training.steps.softmax import SoftmaxSteps
 from autosample.training.steps.tables import TableSteps
 from autosample.training.supernet import Supernet, equal_weights
 
@@ -179,7 +192,9 @@ def test_the_kernel_of_many_batches_takes_the_general_steps(
         ([PopularitySampler()], BPR(), MF(), BPRSteps),
         ([UniformSampler(negatives=2)], BPR(), MF(), TableSteps),
         ([UniformSampler(), DNS()], BPR(), MF(), TableSteps),
-        ([SHARED], BSL(), MF(), TableSteps),
+        ([SHARED], BSL(), MF(), SoftmaxSteps),
+        ([SHARED], SL(temperature=0.01), MF(), TableSteps),
+        ([SHARED], SampledSoftmax(), MF(), TableSteps),
         ([UniformSampler()], Hinge(), MF(), TableSteps),
         ([UniformSampler()], BPR(), LightGCN(), GraphSteps),
         ([UniformSampler()], BPR(), MF(biases=True), AutomaticSteps),
@@ -256,6 +271,57 @@ def test_every_optimizer_takes_the_same_steps_on_rows_as_on_tables(
         after(ours, expected), after(theirs, AutomaticSteps), strict=True
     ):
         torch.testing.assert_close(mine, other, rtol=1e-3, atol=2e-5)
+
+
+SOFTMAX = [SL(), BSL(power=1.3), InfoNCE(temperature=0.2), PSL(), PSL(temperature=0.05)]
+
+
+@pytest.mark.parametrize("loss", SOFTMAX, ids=repr)
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("optimizer", [None, Adam()], ids=repr)
+@pytest.mark.parametrize("negatives", [12, 300])
+def test_one_product_takes_the_steps_of_a_softmax_loss(
+    loss: Loss, weighted: bool, optimizer: OptimizerConfig | None, negatives: int
+) -> None:
+    """Also where negatives repeat, which 300 of 70 items must."""
+    sampler = UniformSampler(negatives=negatives, shared=True)
+    ours, theirs = (
+        trainer([sampler], loss, optimizer=optimizer, learning_rate=0.003)
+        for _ in range(2)
+    )
+    assert type(ours.steps) is SoftmaxSteps
+    for mine, other in zip(
+        after(ours, SoftmaxSteps, weighted=weighted),
+        after(theirs, TableSteps, weighted=weighted),
+        strict=True,
+    ):
+        torch.testing.assert_close(mine, other, rtol=1e-3, atol=2e-5)
+
+
+def test_a_pair_without_any_allowed_negative_has_no_loss() -> None:
+    """One shared negative, which some of the users have observed."""
+    sampler = UniformSampler(negatives=8, shared=True)
+    ours, theirs = (trainer([sampler], SL(), batch_size=1024) for _ in range(2))
+    item_C = torch.full((8,), int(SPLIT.train.items_E[0]))
+    for training in (ours, theirs):
+        kept = training.supernet.kept.proposals
+        for config in kept:
+            kept[config] = OnlyItem(training.supernet.observed, item_C)
+    for mine, other in zip(
+        after(ours, SoftmaxSteps), after(theirs, TableSteps), strict=True
+    ):
+        assert mine.isfinite().all()
+        torch.testing.assert_close(mine, other, rtol=1e-3, atol=2e-5)
+
+
+@dataclass(frozen=True)
+class OnlyItem(SharedUniform):
+    """Shares copies of some items that are given."""
+
+    given_C: torch.Tensor
+
+    def items(self, size: int, rng: Generator) -> torch.Tensor:
+        return self.given_C
 
 
 def test_a_schedule_changes_the_learning_rate_of_every_epoch() -> None:
