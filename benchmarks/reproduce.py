@@ -5,8 +5,10 @@
     python -m benchmarks.reproduce --samplers lastfm --seeds 0,1,2
 
 The first two train on the training file but for a few validation pairs, stop early on
-those, and open the test file once. `--seconds` stops a row that long, and says so. The
-third compares samplers of the catalogue with plain uniform sampling on one data set,
+those, and open the test file once. Rows of IR-Benchmark's splits are then trained anew
+on all training pairs, for as many epochs as were best, and tested once more, as in the
+papers. `--seconds` stops a row that long, and says so. A run that is killed continues:
+rows in the file of `--out` are done, and trainings store checkpoints. The third compares samplers of the catalogue with plain uniform sampling on one data set,
 each trained from scratch under every seed, paired by user.
 """
 
@@ -16,14 +18,16 @@ import argparse
 import json
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from platformdirs import user_cache_path
 
+from autosample.core.tensors import from_bytes, to_bytes
 from autosample.data.splits import Split
 from autosample.evaluation.cases import cases_of
 from autosample.evaluation.metrics import Metric, Values
@@ -33,84 +37,17 @@ from autosample.experiment.prepare import prepare
 from autosample.experiment.strategies import recipe
 from autosample.samplers import PRESETS, Sampler
 from autosample.spec import SearchSpec
-from autosample.training import Epoch
+from autosample.training import Epoch, Trainer
+from autosample.training.trainer import MixtureWeights
 from autosample.trials import Request
 from autosample.trials.run import prepare as set_up
 from benchmarks.data import dataset
+from benchmarks.published import ROWS
 
 RECALL, NDCG = Metric("recall@20"), Metric("ndcg@20")
-VALID = 0.03
-"""Share of the training pairs that only early stopping sees."""
-BARS = "BARS leaderboard (MF, LightGCN and SimpleX re-run); selected on the test set"
-BSL_LOG = "official logs of BSL; selected on the test set"
-
-
-@dataclass(frozen=True)
-class Row:
-    """One published training."""
-
-    dataset: str
-    published: dict[str, float | str]
-    spec: dict[str, Any]
-    training: dict[str, Any] = field(default_factory=dict)
-
-    def search_spec(self, seed: int = 0) -> SearchSpec:
-        training = {"batch_size": 2048, "patience": 10, "valid_users": 4000}
-        fields = {
-            "dataset": self.dataset,
-            "split": {"kind": "given", "valid": VALID},
-            "training": training | self.training | {"seed": seed},
-        }
-        return SearchSpec.model_validate(fields | self.spec)
-
-
-SHARED = [{"kind": "uniform", "shared": True, "negatives": 512}]
-COSINE = {"l2": 0.0, "learning_rate": 0.1}
-
-
-def _published(recall: float, ndcg: float, source: str) -> dict[str, float | str]:
-    return {"recall@20": recall, "ndcg@20": ndcg, "source": source}
-
-
-ROWS: dict[str, Row] = {
-    "mf-bpr": Row(
-        "gowalla",
-        _published(0.1627, 0.1378, BARS),
-        {"candidates": [{"kind": "uniform", "negatives": 8}]},
-        {"l2": 0.003},
-    ),
-    "mf-sampled-softmax": Row(
-        "gowalla",
-        _published(0.1759, 0.1395, BSL_LOG + " (there SL)"),
-        {"candidates": SHARED, "loss": {"kind": "infonce", "temperature": 0.08}},
-        COSINE,
-    ),
-    "mf-bsl": Row(
-        "gowalla",
-        _published(0.1882, 0.1584, BSL_LOG),
-        {
-            "candidates": SHARED,
-            "loss": {"kind": "bsl", "temperature": 0.08, "power": 1.1},
-        },
-        COSINE,
-    ),
-    "mf-ccl": Row(
-        "gowalla",
-        _published(0.1837, 0.1493, BARS),
-        {
-            "candidates": SHARED,
-            "loss": {"kind": "ccl", "margin": 0.9, "negative_weight": 150},
-        },
-        COSINE,
-    ),
-    "lightgcn-bpr": Row(
-        "gowalla",
-        _published(0.1820, 0.1547, BARS),
-        {"model": {"kind": "lightgcn"}, "candidates": [{"kind": "uniform"}]},
-        # A step costs a propagation whatever its batch: large batches, fewer steps.
-        {"batch_size": 8192, "learning_rate": 0.005, "l2": 1e-4},
-    ),
-}
+STATE = user_cache_path("autosample") / "reproduce"
+STORED_EVERY = 5
+"""Epochs between two checkpoints of a training."""
 
 
 @dataclass(frozen=True)
@@ -126,57 +63,118 @@ class Trained:
     ndcg_U: Values
 
 
-def train(
-    spec: SearchSpec, split: Split, seconds: float, tell: Callable[[Epoch], None]
-) -> Trained:
-    """Train the spec's only candidate to early stopping, then open the test once."""
-    torch.set_num_threads(1)
-    trainer, weights = set_up(Request(recipe.trial(spec, "row", spec.samplers)), split)
-    began, stopped, best_epoch = time.perf_counter(), "patience", 0
-    for epoch in trainer.epochs(weights):
-        tell(epoch)
-        if trainer.stale == 0:
-            best_epoch = epoch.number
-        if time.perf_counter() - began > seconds:
-            stopped = "time"
-            break
-    else:
-        if trainer.epoch >= spec.training.epochs:
-            stopped = "epochs"
-    took = time.perf_counter() - began
-    trainer.model.load_state_dict(trainer.best_model)
-    with torch.no_grad():
-        hits = Ranking(cases_of(split, "test"), k=20).hits(trainer.model())
-    return Trained(
-        epochs=trainer.epoch,
-        best_epoch=best_epoch,
-        seconds=took,
-        stopped=stopped,
-        recall_U=hits.values(RECALL),
-        ndcg_U=hits.values(NDCG),
-    )
+@dataclass(frozen=True)
+class Run:
+    """One training that is stored now and then, so that it can be continued."""
+
+    spec: SearchSpec
+    split: Split
+    stored: Path | None = None
+    """File of its checkpoint; None: it is not stored."""
+    seconds: float = float("inf")
+    """Time after which it stops, which is counted anew if it is continued."""
+    stop_early: bool = True
+
+    def train(self, tell: Callable[[Epoch], None]) -> Trained:
+        """Train the spec's only candidate to its end, then open the test once."""
+        torch.set_num_threads(1)
+        request = Request(recipe.trial(self.spec, "row", self.spec.samplers))
+        trainer, weights = set_up(request, self.split)
+        took = self._resume(trainer, weights)
+        began, stopped, best_epoch = time.perf_counter() - took, "patience", 0
+        best_epoch = trainer.epoch - trainer.stale
+        for epoch in trainer.epochs(weights, stop_early=self.stop_early):
+            tell(epoch)
+            if trainer.stale == 0:
+                best_epoch = epoch.number
+            took = time.perf_counter() - began
+            if epoch.number % STORED_EVERY == 0:
+                self._store(trainer, weights, took)
+            if took > self.seconds:
+                stopped = "time"
+                break
+        else:
+            if trainer.epoch >= self.spec.training.epochs:
+                stopped = "epochs"
+        trainer.model.load_state_dict(trainer.best_model)
+        with torch.no_grad():
+            hits = Ranking(cases_of(self.split, "test"), k=20).hits(trainer.model())
+        return Trained(
+            epochs=trainer.epoch,
+            best_epoch=best_epoch,
+            seconds=took,
+            stopped=stopped,
+            recall_U=hits.values(RECALL),
+            ndcg_U=hits.values(NDCG),
+        )
+
+    def _resume(self, trainer: Trainer, weights: MixtureWeights) -> float:
+        """Continue from the stored checkpoint, if there is one; returns the seconds
+        that it took to get there."""
+        if self.stored is None or not self.stored.exists():
+            return 0.0
+        state = from_bytes(self.stored.read_bytes())
+        took = float(state.pop("seconds"))
+        trainer.load(state, weights)
+        return took
+
+    def _store(self, trainer: Trainer, weights: MixtureWeights, took: float) -> None:
+        if self.stored is not None:
+            self.stored.parent.mkdir(parents=True, exist_ok=True)
+            partial = self.stored.with_suffix(".partial")
+            seconds = torch.tensor(took, dtype=torch.float64)
+            partial.write_bytes(to_bytes(trainer.state(weights) | {"seconds": seconds}))
+            partial.replace(self.stored)
 
 
-def reproduce(name: str, seconds: float) -> dict[str, Any]:
+def reproduce(name: str, seed: int, seconds: float, folder: Path) -> dict[str, Any]:
     """Train one row and set its numbers beside the published ones."""
-    row, spec = ROWS[name], ROWS[name].search_spec()
+    row, spec = ROWS[name], ROWS[name].search_spec(seed)
     split = prepare(spec, dataset(row.dataset))
-    done = train(spec, split, seconds, _printer(name))
-    return {
+    stored = folder / f"{name.replace('/', '-')}-{seed}.safetensors"
+    done = Run(spec, split, stored, seconds).train(_printer(name))
+    found = {
         "row": name,
+        "seed": seed,
         "date": datetime.now(UTC).date().isoformat(),
-        "ours": {
-            "recall@20": round(float(done.recall_U.mean()), 4),
-            "ndcg@20": round(float(done.ndcg_U.mean()), 4),
-        },
+        "ours": _metrics(done),
         "published": row.published,
-        "protocol": f"{VALID:.0%} of training pairs for early stopping, the rest"
-        " trained on; seed 0; test opened once",
+        "protocol": f"{row.valid:.0%} of training pairs for early stopping, the rest"
+        " trained on; test opened once",
         "epochs": done.epochs,
         "best_epoch": done.best_epoch,
         "seconds": round(done.seconds),
         "stopped_by": done.stopped,
         "spec": asdict(row)["spec"] | {"training": row.training},
+    }
+    if row.refit:
+        found |= _refit(name, spec, split, done.best_epoch, stored)
+    return found
+
+
+def _refit(
+    name: str, spec: SearchSpec, split: Split, epochs: int, stored: Path
+) -> dict[str, Any]:
+    """Train anew on training and validation pairs, as the papers do."""
+    training = spec.training.model_copy(update={"epochs": epochs})
+    done = Run(
+        spec.model_copy(update={"training": training}),
+        split.with_validation(),
+        stored.with_stem(f"{stored.stem}-refit"),
+        stop_early=False,
+    ).train(_printer(f"{name}, refit"))
+    return {
+        "ours_refit": _metrics(done),
+        "refit_seconds": round(done.seconds),
+        "refit_protocol": "trained anew on all training pairs for best_epoch epochs;"
+        " test opened once more",
+    }
+
+
+def _metrics(done: Trained) -> dict[str, float]:
+    return {
+        "recall@20": round(float(done.recall_U.mean()), 4),
+        "ndcg@20": round(float(done.ndcg_U.mean()), 4),
     }
 
 
@@ -208,7 +206,7 @@ def compare_samplers(
                 }
             )
             split = prepare(spec, dataset(name))
-            done = train(spec, split, float("inf"), lambda _: None)
+            done = Run(spec, split).train(lambda _: None)
             values.append(done.ndcg_U)
             seconds += done.seconds
             best.append(done.best_epoch)
@@ -249,26 +247,41 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=float("inf"))
     parser.add_argument("--samplers", metavar="DATASET")
     parser.add_argument("--kinds", help="by commas; all presets by default")
-    parser.add_argument("--seeds", default="0,1,2")
+    parser.add_argument("--seeds", default="0", help="by commas")
     parser.add_argument("--epochs", type=int, default=100)
-    parser.add_argument("--out", type=Path)
+    parser.add_argument("--out", type=Path, help="rows that it has are left out")
+    parser.add_argument("--state", type=Path, default=STATE, help="for checkpoints")
     given = parser.parse_args()
-    found: list[dict[str, Any]] = []
-    for each in _asked(given):
+    found = _stored(given.out)
+    for each in _asked(given, found):
         found.append(each)
         print(json.dumps(each), flush=True)
         if given.out:
             given.out.write_text(json.dumps(found, indent=1) + "\n")
 
 
-def _asked(given: argparse.Namespace) -> Iterator[dict[str, Any]]:
+def _stored(out: Path | None) -> list[dict[str, Any]]:
+    """Return the rows that an earlier run has written."""
+    rows: list[dict[str, Any]] = []
+    if out is not None and out.exists():
+        rows = json.loads(out.read_text())
+    return rows
+
+
+def _asked(
+    given: argparse.Namespace, found: list[dict[str, Any]]
+) -> Iterator[dict[str, Any]]:
+    seeds = tuple(int(seed) for seed in given.seeds.split(","))
     if not given.samplers:
-        yield from (reproduce(name, given.seconds) for name in given.only or ROWS)
+        done = {(each["row"], each.get("seed", 0)) for each in found}
+        for name in given.only or ROWS:
+            for seed in seeds:
+                if (name, seed) not in done:
+                    yield reproduce(name, seed, given.seconds, given.state)
         return
     kinds = [preset().kind for preset in PRESETS]
     if given.kinds:
         kinds = given.kinds.split(",")
-    seeds = tuple(int(seed) for seed in given.seeds.split(","))
     yield from compare_samplers(given.samplers, seeds, tuple(kinds), given.epochs)
 
 

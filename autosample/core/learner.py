@@ -11,7 +11,8 @@ class Learner(nn.Module):
     """A part of a sampler, or a loss, that has parameters or a memory.
 
     Its parameters learn from the gradients of the training loss, its buffers are the
-    memory; both are part of checkpoints.
+    memory; both are part of checkpoints. One with the methods `is_due` and `renew` is
+    computed anew from the model before those epochs for which it is due.
     """
 
     ascends: ClassVar[bool] = False

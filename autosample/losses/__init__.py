@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from autosample.core.plugins import Registry
+from autosample.losses.at_k import SLAtK
 from autosample.losses.base import Listwise, Loss, Scored, Separable
 from autosample.losses.listwise import BSL, PSL, SL, InfoNCE, KPair, SampledSoftmax
 from autosample.losses.separable import BPR, CCL, Hinge, Logistic
@@ -21,6 +22,7 @@ LOSSES: Registry[Loss] = Registry(
         BSL,
         CCL,
         PSL,
+        SLAtK,
     ),
 )
 
@@ -40,6 +42,7 @@ __all__ = [
     "Logistic",
     "Loss",
     "LossSpec",
+    "SLAtK",
     "SampledSoftmax",
     "Scored",
     "Separable",

@@ -12,8 +12,9 @@ another loss.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from math import log
-from typing import ClassVar, NamedTuple, Self
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
@@ -58,10 +59,6 @@ class Loss(Config, ABC):
 
         `weights` a_k are (K,) for the batch or (B, K) for each pair.
         """
-
-    def of(self, users_B: Tensor) -> Self:
-        """Return the loss of pairs of these users, for losses that differ by user."""
-        return self
 
     def __call__(self, positive_B: Tensor, negatives: Scored) -> Tensor:
         """Return the loss of each pair with one sampler's negatives: (B,)."""
@@ -116,18 +113,7 @@ class Listwise(Loss, ABC):
     def mix(
         self, positive_B: Tensor, negatives: list[Scored], weights: Tensor
     ) -> Tensor:
-        losses_BK = torch.stack(
-            [
-                self.from_log_sum(positive_B, self.log_sum(positive_B, scored))
-                for scored in negatives
-            ],
-            1,
-        )
-        some_BK = torch.stack(
-            [scored.weights_BN.amax(1) > 0 for scored in negatives], 1
-        )
-        # A pair without any allowed negative has no loss.
-        return (losses_BK * some_BK * weights).sum(1)
+        return mix_listwise(self, self.from_log_sum, positive_B, negatives, weights)
 
     def log_sum(self, positive_B: Tensor, scored: Scored) -> Tensor:
         """Return the logarithm of the sum over negatives: (B,).
@@ -144,3 +130,24 @@ class Listwise(Loss, ABC):
             assert scored.log_q_BN is not None, "the spec should have refused this"
             return torch.logsumexp(logits_BN - scored.log_q_BN, 1)
         return torch.logsumexp(logits_BN, 1) + log(logits_BN.shape[1])
+
+
+def mix_listwise(
+    loss: Listwise,
+    from_log_sum: Callable[[Tensor, Tensor], Tensor],
+    positive_B: Tensor,
+    negatives: list[Scored],
+    weights: Tensor,
+) -> Tensor:
+    """Return the mixed loss of each pair, given what turns the positive's score and the
+    logarithm of the sum into a loss: (B,)."""
+    losses_BK = torch.stack(
+        [
+            from_log_sum(positive_B, loss.log_sum(positive_B, scored))
+            for scored in negatives
+        ],
+        1,
+    )
+    some_BK = torch.stack([scored.weights_BN.amax(1) > 0 for scored in negatives], 1)
+    # A pair without any allowed negative has no loss.
+    return (losses_BK * some_BK * weights).sum(1)

@@ -57,7 +57,7 @@ class SampledSoftmax(Listwise):
         return softplus(log_sum_B - positive_B / self.temperature)
 
 
-class _Cosines(Listwise):
+class Cosines(Listwise):
     """A loss of cosines that are divided by a temperature, for many negatives."""
 
     cosine: ClassVar[bool] = True
@@ -74,7 +74,7 @@ class _Cosines(Listwise):
         return negative_BN / self.temperature
 
 
-class InfoNCE(_Cosines):
+class InfoNCE(Cosines):
     """Sampled softmax loss of cosines."""
 
     paper: ClassVar[str] = "van den Oord et al., 2018, arXiv:1807.03748"
@@ -84,7 +84,7 @@ class InfoNCE(_Cosines):
         return softplus(log_sum_B - positive_B / self.temperature)
 
 
-class SL(_Cosines):
+class SL(Cosines):
     """InfoNCE without the positive in the sum, so that easy pairs keep a gradient."""
 
     paper: ClassVar[str] = "Wu et al., ICDE 2024, arXiv:2312.12882"
@@ -94,7 +94,7 @@ class SL(_Cosines):
         return log_sum_B - positive_B / self.temperature
 
 
-class BSL(_Cosines):
+class BSL(Cosines):
     """SL with a factor on the negatives' part, which allows for noisy positives."""
 
     paper: ClassVar[str] = "Wu et al., ICDE 2024, arXiv:2312.12882"
@@ -107,7 +107,7 @@ class BSL(_Cosines):
         return self.power * log_sum_B - positive_B / self.temperature
 
 
-class PSL(_Cosines):
+class PSL(Cosines):
     """SL with e^d, where d = (cos_uj - cos_ui) / 2, replaced by a surrogate that grows
     more slowly, so that outliers among negatives count less."""
 

@@ -20,7 +20,7 @@ from autosample.core.tensors import (
     load_optimizer,
     optimizer_state,
 )
-from autosample.core.types import Scorer
+from autosample.core.types import Moment, Scorer
 from autosample.data.interactions import Interactions
 from autosample.losses import Loss, Scored
 from autosample.samplers import Observed, Parts
@@ -54,13 +54,31 @@ class Chooser(Protocol):
 class Mixer(Protocol):
     """A loss, or what it builds."""
 
+    def mix(
+        self, positive_B: Tensor, negatives: list[Scored], weights: Tensor
+    ) -> Tensor: ...
+
+
+@runtime_checkable
+class ByUser(Protocol):
+    """What a loss builds that differs from user to user."""
+
     def of(self, users_B: Tensor) -> Mixer:
         """Return the loss of pairs of these users."""
         ...
 
-    def mix(
-        self, positive_B: Tensor, negatives: list[Scored], weights: Tensor
-    ) -> Tensor: ...
+
+@runtime_checkable
+class Renewed(Protocol):
+    """What is computed anew from the model before some epochs."""
+
+    def is_due(self, moment: Moment) -> bool:
+        """Tell whether `renew` is to be called before an epoch."""
+        ...
+
+    def renew(self, scorer: Scorer, known: Observed, rng: Generator) -> None:
+        """Compute it anew, without gradients."""
+        ...
 
 
 class Kept:
@@ -117,6 +135,15 @@ class Kept:
         """Bring proposals that follow the model up to date; called at each epoch."""
         for proposal in self.followers.values():
             proposal.prepare(scorer, rng)
+
+    def due(self, moment: Moment) -> list[Renewed]:
+        """Return what is to be computed anew before an epoch."""
+        learners = self._learners.values()
+        return [
+            each
+            for each in learners
+            if isinstance(each, Renewed) and each.is_due(moment)
+        ]
 
     def maker(self, synthesis: Synthesis, like: Tensor) -> Maker:
         """Return the maker of a synthesis, built at first to fit rows like these."""

@@ -32,7 +32,7 @@ from autosample.training.supernet.gather import (
     Negatives,
     gather,
 )
-from autosample.training.supernet.kept import Kept
+from autosample.training.supernet.kept import ByUser, Kept, Mixer
 from autosample.training.supernet.links import links_of
 
 
@@ -100,8 +100,11 @@ class Supernet:
         """Begin an epoch: curricula move on, and proposals that follow the model are
         prepared, which costs a forward pass if there are any."""
         self._begin(moment)
+        due = self.kept.due(moment)
         if self.kept.followers:
             self.kept.prepare(scorer(), rng)
+        for each in due:
+            each.renew(scorer(), self.observed, rng)
 
     def only(self, k: int) -> Self:
         """Return a supernet of one candidate that shares all built parts with this."""
@@ -127,6 +130,10 @@ class Supernet:
         if self.relaxation is Relaxation.SAMPLED and len(weights_J) > 1:
             return self._sampled_step(context, links, weights_J, rng)
         return self.losses(context, links, self.choose(context, rng), weights_J)
+
+    def mixer_of(self, users_B: Tensor) -> Mixer:
+        """Return the loss of pairs of these users."""
+        return self.mixer.of(users_B) if isinstance(self.mixer, ByUser) else self.mixer
 
     @torch.no_grad()
     def context(
@@ -169,7 +176,7 @@ class Supernet:
         weights of the leaves (J,)."""
         step = Gathering(self.kept, context, links, self.loss.needs_log_q)
         positive, negatives = gather(step, chosen)
-        mixer = self.mixer.of(context.users_B)
+        mixer = self.mixer_of(context.users_B)
         if self.relaxation is Relaxation.INSTANCE:
             scored = [_mixed_instance(negatives, weights)]
             losses_B = mixer.mix(positive.scores_B, scored, weights.new_ones(1))

@@ -20,6 +20,7 @@ from autosample.losses import (
     Loss,
     SampledSoftmax,
     Scored,
+    SLAtK,
 )
 from autosample.samplers import Observed
 from autosample.samplers.proposals import (
@@ -141,6 +142,19 @@ FORMULAS: list[tuple[Loss, Formula]] = [
             )
         ),
     ),
+    (
+        SLAtK(temperature=0.2, weight_temperature=0.5),
+        lambda i, js, ws: (
+            1
+            / (1 + exp(-i / 0.5))
+            * log(
+                sum(
+                    len(js) * w * exp((j - i) / 0.2)
+                    for j, w in zip(js, ws, strict=True)
+                )
+            )
+        ),
+    ),
 ]
 EVERY = [loss for loss, _ in FORMULAS]
 
@@ -177,7 +191,8 @@ def test_one_pair_of_k_pair_is_bpr() -> None:
 
 for _loss in [*EVERY, SampledSoftmax(log_q=True)]:
     _name = f"Test_{_loss.label}"
-    globals()[_name] = type(_name, (LossContract,), {"loss": _loss})
+    _said = {"loss": _loss, "pulls_every_positive": not isinstance(_loss, SLAtK)}
+    globals()[_name] = type(_name, (LossContract,), _said)
 
 
 @pytest.mark.parametrize("loss", EVERY, ids=name)

@@ -85,7 +85,7 @@ def expected(parts: Parts) -> str | None:
 
 def expected_of_loss(loss: Loss, parts: Parts) -> str | None:
     one = parts.choice.kind == "first_violator"
-    if one and loss.kind in ("infonce", "sl", "bsl", "psl", "ccl"):
+    if one and loss.kind in ("infonce", "sl", "bsl", "psl", "ccl", "sl_at_k"):
         return "at least 8 negatives"
     if one and loss.kind in ("k_pair", "sampled_softmax"):
         return "by a rank"

@@ -26,6 +26,7 @@ from autosample.losses import (
     InfoNCE,
     Loss,
     SampledSoftmax,
+    SLAtK,
 )
 from autosample.models import (
     MF,
@@ -273,7 +274,14 @@ def test_every_optimizer_takes_the_same_steps_on_rows_as_on_tables(
         torch.testing.assert_close(mine, other, rtol=1e-3, atol=2e-5)
 
 
-SOFTMAX = [SL(), BSL(power=1.3), InfoNCE(temperature=0.2), PSL(), PSL(temperature=0.05)]
+SOFTMAX: list[Loss] = [
+    SLAtK(),
+    SL(),
+    BSL(power=1.3),
+    InfoNCE(temperature=0.2),
+    PSL(),
+    PSL(temperature=0.05),
+]
 
 
 @pytest.mark.parametrize("loss", SOFTMAX, ids=repr)
