@@ -134,8 +134,8 @@ def _at_20(temperature: float, weight: float, every: int) -> dict[str, Any]:
 
 
 BPR = {"kind": "bpr"}
-# The paper's BSL with temperatures a and b for positives and negatives is b / a times SL
-# of temperature b, which is the same training under Adam. Ours has an exponent instead.
+# The paper's BSL with temperatures a and b for positives and negatives is b / a times
+# SL of temperature b, which is the same training under Adam. Ours has an exponent.
 ROWS |= {
     "gowalla-irb/mf-bpr": _irb("gowalla-irb", (0.1355, 0.1111), BPR, 0.001),
     "gowalla-irb/mf-sl": _irb("gowalla-irb", (0.2064, 0.1624), _sl(0.1), 0.1),

@@ -8,7 +8,8 @@ The first two train on the training file but for a few validation pairs, stop ea
 those, and open the test file once. Rows of IR-Benchmark's splits are then trained anew
 on all training pairs, for as many epochs as were best, and tested once more, as in the
 papers. `--seconds` stops a row that long, and says so. A run that is killed continues:
-rows in the file of `--out` are done, and trainings store checkpoints. The third compares samplers of the catalogue with plain uniform sampling on one data set,
+rows in the file of `--out` are done, and trainings store checkpoints. The third
+compares samplers of the catalogue with plain uniform sampling on one data set,
 each trained from scratch under every seed, paired by user.
 """
 
@@ -159,7 +160,7 @@ def _refit(
     training = spec.training.model_copy(update={"epochs": epochs})
     done = Run(
         spec.model_copy(update={"training": training}),
-        split.with_validation(),
+        split.with_validation,
         stored.with_stem(f"{stored.stem}-refit"),
         stop_early=False,
     ).train(_printer(f"{name}, refit"))
