@@ -15,7 +15,7 @@ from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 
 from autosample import errors
-from autosample.core.config import Config
+from autosample.core.config import HIDDEN, Config
 from autosample.jobs.trouble import is_disk_full
 
 _log = logging.getLogger(__name__)
@@ -130,7 +130,7 @@ def _answer_invalid_request(_: Request, error: Exception) -> JSONResponse:
 
 def _pointer(location: Sequence[str | int]) -> str:
     """Return where a wrong value stands: in the body as RFC 6901, else `place:name`."""
-    place, *rest = location
+    place, *rest = (part for part in location if not str(part).startswith(HIDDEN))
     path = "/".join(str(part).replace("~", "~0").replace("/", "~1") for part in rest)
     return f"#/{path}" if place == "body" else f"{place}:{path}"
 

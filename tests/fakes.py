@@ -122,24 +122,26 @@ class Studying:
                     over = False
                     break
                 best[at] = epoch.best
-        base = study.space.samplers[point[SAMPLER]]
+        base = study.space.candidates[point[SAMPLER]]
         return Tried(base, run.keep(done=over), over)
 
 
 def points(study: Study) -> list[dict[str, Any]]:
     """Return the candidates as they are, then others at random."""
     rng = np.random.default_rng(0)
-    training, space = study.template.training, study.space
+    space = study.space
     usual = [
         {SAMPLER: at}
-        | {name: getattr(training, name) for name in space.rates}
-        | {name: getattr(each, name.partition(".")[2]) for name in space.own[at]}
-        for at, each in enumerate(space.samplers)
+        | {
+            name: space.listed_value(name, template.training)
+            for name in space.hyperparameters(at)
+        }
+        for at, template in enumerate(study.templates)
     ]
     if space.is_list:
         return usual
     for _ in range(study.samples - len(usual)):
-        at = int(rng.integers(len(space.samplers)))
+        at = int(rng.integers(len(space.candidates)))
         turned = {
             name: bounds.low * (bounds.high / bounds.low) ** rng.random()
             for name, bounds in space.rates.items()

@@ -239,7 +239,7 @@ def _tune_config(study: Study) -> tune.TuneConfig:
             partial(_suggest_point, study.space),  # not a lambda: Tune pickles it
             metric="best",
             mode="max",
-            sampler=TPESampler(seed=study.template.training.seed),
+            sampler=TPESampler(seed=study.training.seed),
             points_to_evaluate=_default_points(study),
         )
         samples = study.samples
@@ -253,7 +253,7 @@ def _tune_config(study: Study) -> tune.TuneConfig:
         scheduler=ASHAScheduler(
             time_attr="total_epochs",
             # One more than a training can make, so that it always ends by itself.
-            max_t=study.template.training.epochs + 1,
+            max_t=study.training.epochs + 1,
             grace_period=study.grace,
             reduction_factor=study.reduction,
         ),
@@ -264,14 +264,14 @@ def _grid(space: Space) -> dict[str, Any] | None:
     """Return the candidates as a grid if they are all there is to search."""
     if not space.is_list:
         return None
-    return {SAMPLER: tune.grid_search(list(range(len(space.samplers))))}
+    return {SAMPLER: tune.grid_search(list(range(len(space.candidates))))}
 
 
 def _suggest_point(space: Space, trial: OptunaTrial) -> None:
     """Let Optuna choose a candidate and the values of its hyperparameters."""
     at = 0
-    if len(space.samplers) > 1:
-        at = trial.suggest_categorical(SAMPLER, list(range(len(space.samplers))))
+    if len(space.candidates) > 1:
+        at = trial.suggest_categorical(SAMPLER, list(range(len(space.candidates))))
     else:
         trial.suggest_int(SAMPLER, 0, 0)
     for name, bounds in space.hyperparameters(at).items():
@@ -287,16 +287,13 @@ def _suggest_value(trial: OptunaTrial, name: str, bounds: Hyperparameter) -> Non
 
 def _default_points(study: Study) -> list[dict[str, Any]]:
     """Return the candidates with the values as listed, if the space includes them."""
-    training = study.template.training
-    points = []
-    for at, sampler in enumerate(study.space.samplers):
-        rates = {name: getattr(training, name) for name in study.space.rates}
-        own = {
-            name: getattr(sampler, name.partition(".")[2])
-            for name in study.space.own[at]
-        }
-        point = {SAMPLER: at, **rates, **own}
+    points: list[dict[str, Any]] = []
+    for at, template in enumerate(study.templates):
         ranges = study.space.hyperparameters(at).items()
+        point = {SAMPLER: at} | {
+            name: study.space.listed_value(name, template.training)
+            for name, _ in ranges
+        }
         if all(bounds.low <= point[name] <= bounds.high for name, bounds in ranges):
             points.append(point)
     return points[: study.samples]
@@ -319,6 +316,6 @@ def _read(study: Study, result: Any, checkpoints: Checkpoints) -> Tried | None:
         return None
     if checkpoints.load(trial.digest) is None:  # the study ended before its milestone
         return None
-    base = study.space.samplers[result.config[SAMPLER]]
+    base = study.space.candidates[result.config[SAMPLER]]
     kept = load_stored(trial.digest, checkpoints).kept_in(checkpoints)
     return Tried(base, kept, bool(metrics.get("over")))

@@ -25,6 +25,7 @@ from autosample.errors import BundleError, DataError, NotFound, SpecError
 if TYPE_CHECKING:
     from autosample.bundle.negatives import Negatives
     from autosample.samplers import Sampler
+    from autosample.trials.recipe import Recipe
 
 
 UNREADABLE = (
@@ -55,6 +56,24 @@ class Recommender:
     """What users already have; None where the bundle left it out."""
     sampler_json: str
     """The chosen sampler's configuration."""
+    recipe_json: str | None = None
+    """What the winner was trained with; None in bundles of earlier versions."""
+
+    @cached_property
+    def recipe(self) -> Recipe | None:
+        """What the winner was trained with: sampler, loss, optimiser and rates. None in
+        a bundle of an earlier version. Raises BundleError where a plug-in is not
+        installed."""
+        from autosample.trials.recipe import parse_recipe  # noqa: PLC0415
+
+        if self.recipe_json is None:
+            return None
+        try:
+            return parse_recipe(self.recipe_json)
+        except SpecError as error:
+            raise BundleError(
+                f"recipe.json is {error}; install the plug-in that it comes from"
+            ) from error
 
     @cached_property
     def sampler(self) -> Sampler:
@@ -182,8 +201,10 @@ def _parse(folder: Path, *, has_seen: bool) -> Recommender:
         if not np.isfinite(table).all():
             raise BundleError(f"the weights of {name} are not all numbers")
     sampler_json = (folder / "sampler.json").read_text("utf-8")
+    recipe = folder / "recipe.json"
+    recipe_json = recipe.read_text("utf-8") if recipe.exists() else None
     seen = None
     if has_seen:
         shape = (len(users), len(items))
         seen = read_pairs(folder / "seen.parquet", shape, ordered=False)
-    return Recommender(users, items, *embeddings, seen, sampler_json)
+    return Recommender(users, items, *embeddings, seen, sampler_json, recipe_json)

@@ -20,6 +20,7 @@ from autosample.data.dataset import write_pairs
 from autosample.errors import BundleError
 from autosample.experiment.run import Outcome
 from autosample.training import Training
+from autosample.trials.recipe import Recipe
 from autosample.views.card import model_card
 from autosample.views.page import report_page
 
@@ -48,6 +49,7 @@ def write(outcome: Outcome, folder: Path, *, seen: bool = True) -> None:
     )
     _json(folder / "config.json", trial)
     _json(folder / "sampler.json", outcome.sampler.model_dump(mode="json"))
+    _json(folder / "recipe.json", recipe_of(outcome).model_dump(mode="json"))
     _json(folder / "metrics.json", report)
     _json(folder / "trace.json", {"costs": costs, "trace": trace, **curves})
     _json(folder / "environment.json", environment(outcome))
@@ -66,6 +68,19 @@ def write(outcome: Outcome, folder: Path, *, seen: bool = True) -> None:
     (folder / "README.md").write_text(model_card(outcome.report), "utf-8")
     (folder / "report.html").write_text(report_page(outcome.report), "utf-8")
     _json(folder / MANIFEST, manifest_of(folder))
+
+
+def recipe_of(outcome: Outcome) -> Recipe:
+    """Return what the winner was trained with, complete: nothing is null but an
+    optimiser that is the model's own."""
+    training = outcome.trial.training
+    return Recipe(
+        sampler=outcome.sampler,
+        loss=outcome.trial.loss,
+        optimizer=training.optimizer,
+        learning_rate=training.learning_rate,
+        l2=training.l2,
+    )
 
 
 def _device(training: Training) -> str:

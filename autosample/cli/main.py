@@ -87,12 +87,13 @@ def export(
     bundle: Annotated[Path, typer.Argument(help="Bundle: a folder or a zip.")],
     to: Annotated[Target, typer.Option(help="Code that it is exported for.")],
 ) -> None:
-    """Print the chosen sampler for a PyTorch loop, or as RecBole's configuration."""
+    """Print the chosen recipe for a PyTorch loop, or as RecBole's configuration."""
     from autosample.bundle import export as targets
     from autosample.bundle.recommender import load
 
     write = targets.pytorch if to is Target.PYTORCH else targets.recbole
-    typer.echo(write(load(bundle).sampler), nl=False)
+    found = load(bundle)
+    typer.echo(write(found.recipe or found.sampler), nl=False)
 
 
 @cache

@@ -5,6 +5,9 @@ from __future__ import annotations
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+HIDDEN = "~"
+"""Begins the names of those parts of a field's path that no user has written."""
+
 
 class Config(
     BaseModel,
@@ -47,7 +50,8 @@ def describe_errors(error: ValidationError) -> str:
 
 
 def _path(loc: tuple[int | str, ...]) -> str:
-    return ".".join(map(str, loc)) or "all of it"
+    shown = [str(part) for part in loc if not str(part).startswith(HIDDEN)]
+    return ".".join(shown) or "all of it"
 
 
 def _has_inner(loc: tuple[int | str, ...], problems: list[ErrorDetails]) -> bool:

@@ -29,9 +29,9 @@ from autosample.experiment.verdict import Verdict, verdict
 from autosample.experiment.verification import Contest, Judge, Verification, contest
 from autosample.experiment.winner import Models, Winner
 from autosample.models import Model
-from autosample.samplers import UniformSampler
 from autosample.spec import SearchSpec
 from autosample.trials import TrialResult, TrialRunner
+from autosample.trials.recipe import is_baseline
 
 VERIFIED = 0.8
 """Progress of the evaluating stage when the trainings that verify are done."""
@@ -152,7 +152,7 @@ def _verify(
         ),
         means=evaluation.means,
         metric=evaluation.metric,
-        candidates=len(spec.samplers),
+        candidates=len(spec.all_candidates),
         seed=spec.training.seed,
     )
     models = {
@@ -175,7 +175,7 @@ def _judge(
         left_after = None if report.was_beside_uniform else report.versus_uniform_after
     return verdict(
         label,
-        is_uniform=isinstance(result.chosen, UniformSampler),
+        is_uniform=is_baseline(result.chosen),
         searched=gain,
         verified=verification,
         metric=spec.metric,

@@ -31,9 +31,9 @@ from autosample.experiment.strategies import recipe
 from autosample.experiment.strategies.evidence import Cost, SearchResult
 from autosample.experiment.winner import Winner, find_winner
 from autosample.models import Model
-from autosample.samplers import Sampler
 from autosample.spec import SearchSpec
 from autosample.trials import Runners, TrialResult, TrialRunner
+from autosample.trials.recipe import Candidate
 from autosample.trials.run import InProcessRunner
 
 SEARCH = 0.2
@@ -143,29 +143,29 @@ def _scale(listener: Listener) -> Listener:
 
 
 def _train_all(
-    spec: SearchSpec, chosen: Sampler, runner: TrialRunner, listener: Listener
-) -> dict[Sampler, list[TrialResult]]:
+    spec: SearchSpec, chosen: Candidate, runner: TrialRunner, listener: Listener
+) -> dict[Candidate, list[TrialResult]]:
     """Train all candidates, and the winner too where the search has refined it."""
-    samplers = tuple(dict.fromkeys([*spec.samplers, chosen]))
+    candidates = tuple(dict.fromkeys([*spec.all_candidates, chosen]))
     seeds = spec.seeds
     requests = [
-        recipe.ordinary(spec, sampler, seed) for sampler in samplers for seed in seeds
+        recipe.ordinary(spec, each, seed) for each in candidates for seed in seeds
     ]
     planned = len(requests) * spec.training.epochs
     span = (SEARCH, 1.0)
     on_epoch = count_epochs(Stage.EVALUATING, span, planned, listener)
     results = runner.run(requests, on_epoch)
     return {
-        sampler: list(results[at * len(seeds) : (at + 1) * len(seeds)])
-        for at, sampler in enumerate(samplers)
+        candidate: list(results[at * len(seeds) : (at + 1) * len(seeds)])
+        for at, candidate in enumerate(candidates)
     }
 
 
 def _audit(
     spec: SearchSpec,
     winner: Winner,
-    truth: Mapping[Sampler, Sequence[TrialResult]],
-    values: Mapping[Sampler, Values],
+    truth: Mapping[Candidate, Sequence[TrialResult]],
+    values: Mapping[Candidate, Values],
     gap: Comparison | None,
     means_on_test: tuple[float, float],
 ) -> Audit:
@@ -224,8 +224,8 @@ def regret(chosen: float, best: float) -> float:
 
 def _gap(
     spec: SearchSpec,
-    values: Mapping[Sampler, Values],
-    chosen: Sampler,
+    values: Mapping[Candidate, Values],
+    chosen: Candidate,
     owners_Q: Ints,
 ) -> Comparison | None:
     """Compare the chosen sampler with the best; None where it is the best."""
@@ -239,7 +239,7 @@ def _gap(
     )
 
 
-def _find_best(values: Mapping[Sampler, Values]) -> Sampler:
+def _find_best(values: Mapping[Candidate, Values]) -> Candidate:
     return max(values, key=lambda sampler: float(values[sampler].mean()))
 
 

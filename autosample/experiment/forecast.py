@@ -91,12 +91,12 @@ def forecast(spec: SearchSpec, split: Split, parallel: int = 1) -> Forecast:
 def _time_epochs(spec: SearchSpec, split: Split) -> dict[str, float]:
     """Return the seconds of one epoch of each candidate, and of the supernet."""
     trials = {
-        sampler.label: recipe.trial(spec, sampler.label, [sampler])
-        for sampler in spec.samplers
+        candidate.label: recipe.trial(spec, candidate.label, [candidate])
+        for candidate in spec.all_candidates
     }
     if any(p.trainee is Trainee.SUPERNET for p in plan_search(spec)):
         name, learning = Trainee.SUPERNET.value, spec.strategy.weight_learning
-        trials[name] = recipe.trial(spec, name, spec.samplers, mixture=learning)
+        trials[name] = recipe.trial(spec, name, spec.all_candidates, mixture=learning)
     return {name: _seconds_per_epoch(trial, split) for name, trial in trials.items()}
 
 

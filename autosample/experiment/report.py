@@ -24,6 +24,7 @@ from autosample.experiment.verdict import Verdict
 from autosample.experiment.verification import Verification
 from autosample.samplers import SamplerSpec
 from autosample.spec import SearchSpec
+from autosample.trials.recipe import RecipeField
 
 
 class SplitSizes(Config):
@@ -66,8 +67,10 @@ class Report(Config):
     """How the data were split."""
     chosen: SamplerSpec
     """The winning sampler, complete enough to build it."""
+    recipe: RecipeField = None
+    """The winner with what it says of its training; None: a bare sampler won."""
     chosen_label: str
-    """The winning sampler in short."""
+    """The winning candidate in short."""
     candidates: tuple[CandidateReport, ...]
     """How each candidate did in the search."""
     verdict: Verdict

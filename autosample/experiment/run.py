@@ -23,6 +23,7 @@ from autosample.models import Model
 from autosample.samplers import Sampler
 from autosample.spec import SearchSpec
 from autosample.trials import OnEpoch, Runners, Trial
+from autosample.trials.recipe import recipe_or_none, sampler_of
 from autosample.trials.run import InProcessRunner
 
 
@@ -86,7 +87,7 @@ def run(
     return Outcome(
         report=report,
         model=models.returned if final is None else final.best_model(split),
-        sampler=winner.search.chosen,
+        sampler=sampler_of(winner.search.chosen),
         trial=winner.final.trial,
         dataset=dataset,
         split=split,
@@ -125,7 +126,8 @@ def _report(
         shortened=plan.shortened,
         dataset=stats,
         split=sizes,
-        chosen=result.chosen,
+        chosen=sampler_of(result.chosen),
+        recipe=recipe_or_none(result.chosen),
         chosen_label=result.chosen.label,
         candidates=result.candidates,
         verdict=assessment.verdict,

@@ -27,10 +27,10 @@ from autosample.evaluation.significance import Comparison
 from autosample.experiment.strategies import recipe
 from autosample.experiment.strategies.evidence import Cost, SearchResult, Tuning
 from autosample.models import Model
-from autosample.samplers import Sampler, UniformSampler
 from autosample.spec import SearchSpec
-from autosample.spec.candidates import uniform_like
+from autosample.spec.candidates import baseline_of
 from autosample.trials import Request, TrialResult
+from autosample.trials.recipe import Candidate, is_baseline
 
 CHOSEN, UNIFORM, RUNNER_UP = "chosen", "uniform", "runner_up"
 UNTUNED = "untuned"
@@ -61,7 +61,7 @@ class Verification(Config):
 class Entry(NamedTuple):
     """Who is trained."""
 
-    sampler: Sampler
+    candidate: Candidate
     rates: Mapping[str, float] = MappingProxyType({})
     """Fields of Training, where they were tuned."""
 
@@ -76,7 +76,7 @@ class Contest:
     def requests(self, spec: SearchSpec) -> list[Request]:
         """Return a training of each under every seed."""
         return [
-            recipe.ordinary(spec, entry.sampler, seed, entry.rates)
+            recipe.ordinary(spec, entry.candidate, seed, entry.rates)
             for entry in self.entries.values()
             for seed in self.seeds
         ]
@@ -96,22 +96,22 @@ def contest(spec: SearchSpec, found: SearchResult) -> Contest:
     if found.tuning is not None:
         return Contest(_tuned(found.chosen, found.tuning), spec.seeds)
     met = {CHOSEN: Entry(found.chosen)}
-    if not isinstance(found.chosen, UniformSampler):
-        met[UNIFORM] = Entry(uniform_like(found.chosen))
+    if not is_baseline(found.chosen):
+        met[UNIFORM] = Entry(baseline_of(spec.loss, found.chosen))
     if found.runner_up is not None and Entry(found.runner_up) not in met.values():
         met[RUNNER_UP] = Entry(found.runner_up)
     return Contest(met if len(met) > 1 else {}, spec.seeds)
 
 
-def _tuned(chosen: Sampler, tuning: Tuning) -> dict[str, Entry]:
-    uniform = Entry(tuning.uniform.sampler, tuning.uniform.rates)
-    if isinstance(chosen, UniformSampler):
+def _tuned(chosen: Candidate, tuning: Tuning) -> dict[str, Entry]:
+    uniform = Entry(tuning.uniform.candidate, tuning.uniform.rates)
+    if is_baseline(chosen):
         before = tuning.uniform_before
-        return {CHOSEN: uniform, UNTUNED: Entry(before.sampler)}
+        return {CHOSEN: uniform, UNTUNED: Entry(before.candidate)}
     return {
-        CHOSEN: Entry(tuning.chosen.sampler, tuning.chosen.rates),
+        CHOSEN: Entry(tuning.chosen.candidate, tuning.chosen.rates),
         UNIFORM: uniform,
-        UNTUNED: Entry(tuning.chosen_before.sampler),
+        UNTUNED: Entry(tuning.chosen_before.candidate),
     }
 
 
@@ -146,7 +146,7 @@ class Judge:
             chosen=means[CHOSEN],
             uniform=means.get(UNIFORM),
             runner_up=means.get(RUNNER_UP),
-            runner_up_name=runner_up.sampler.label if runner_up else None,
+            runner_up_name=runner_up.candidate.label if runner_up else None,
             gain=self._against(values, UNIFORM, noise, owners_Q),
             over_runner_up=self._against(values, RUNNER_UP, noise, owners_Q),
             untuned=means.get(UNTUNED),

@@ -101,7 +101,7 @@ def find_winner(
     `spending` limits what follows the search. Raises SearchFailed where no candidate
     survives, and whatever the listener raises.
     """
-    began = StageBegan(candidates=tuple(sampler.label for sampler in spec.samplers))
+    began = StageBegan(candidates=tuple(each.label for each in spec.all_candidates))
     listener(Progress(Stage.SEARCHING, within(Stage.SEARCHING, 0.0), began))
     result = search(Ledger(spec, runner, listener))
     final = retrain(spec, result, runner, listener, spending)

@@ -2,7 +2,11 @@
 
 from typing import Annotated
 
+from pydantic import TypeAdapter, ValidationError
+
+from autosample.core.config import describe_errors
 from autosample.core.plugins import Registry
+from autosample.errors import SpecError
 from autosample.losses.at_k import SLAtK
 from autosample.losses.base import Listwise, Loss, Scored, Separable
 from autosample.losses.listwise import BSL, PSL, SL, InfoNCE, KPair, SampledSoftmax
@@ -28,6 +32,19 @@ LOSSES: Registry[Loss] = Registry(
 
 LossSpec = Annotated[Loss, LOSSES]
 
+
+def parse_loss(text: str) -> Loss:
+    """Return the loss that JSON text describes, as `recipe.json` in a bundle does.
+
+    Raises SpecError, in one line, where the text is not a valid loss.
+    """
+    try:
+        loss: Loss = TypeAdapter(LossSpec).validate_json(text)
+    except ValidationError as error:
+        raise SpecError(f"not a valid loss: {describe_errors(error)}") from error
+    return loss
+
+
 __all__ = [
     "BPR",
     "BSL",
@@ -46,4 +63,5 @@ __all__ = [
     "SampledSoftmax",
     "Scored",
     "Separable",
+    "parse_loss",
 ]

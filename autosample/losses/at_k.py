@@ -11,6 +11,7 @@ from torch import Generator, Tensor
 
 from autosample.core.bounds import EpochCount, Positive
 from autosample.core.learner import Learner
+from autosample.core.ranges import Between
 from autosample.core.types import History, Moment, Queries, Scorer
 from autosample.losses.base import Scored, mix_listwise
 from autosample.losses.listwise import Cosines
@@ -51,7 +52,9 @@ class SLAtK(Cosines):
     kind: Literal["sl_at_k"] = "sl_at_k"
     k: int = Field(20, ge=1, le=1000)
     """The K of the metric that counts."""
-    weight_temperature: Positive = 1.0
+    weight_temperature: Positive = Field(
+        1.0, json_schema_extra=Between(0.25, 4, log=True)
+    )
     """The temperature t_w of the weight; large, every pair weighs one half."""
     renewed_every: EpochCount = 20
     """Epochs between two computations of the users' K-th best scores."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 import torch
+from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import softplus
 
 from autosample.core.bounds import Positive
+from autosample.core.ranges import Between
 from autosample.losses.base import Listwise
 
 FLOOR = 1e-6
@@ -36,7 +38,7 @@ class SampledSoftmax(Listwise):
     paper: ClassVar[str] = "Wu et al., TOIS 2024, arXiv:2201.02327"
     default_negatives: ClassVar[int] = 8
     kind: Literal["sampled_softmax"] = "sampled_softmax"
-    temperature: Positive = 1.0
+    temperature: Positive = Field(1.0, json_schema_extra=Between(0.05, 5, log=True))
     """The t that every score is divided by."""
     log_q: bool = False
     """Divide each term by the probability of drawing that negative, which makes the sum
@@ -63,7 +65,7 @@ class Cosines(Listwise):
     cosine: ClassVar[bool] = True
     default_negatives: ClassVar[int] = 64
     least_negatives: ClassVar[int] = 8
-    temperature: Positive = 0.1
+    temperature: Positive = Field(0.1, json_schema_extra=Between(0.03, 0.5, log=True))
     """Divides every cosine; the smaller, the more the hardest negatives count."""
 
     @property
@@ -99,7 +101,7 @@ class BSL(Cosines):
 
     paper: ClassVar[str] = "Wu et al., ICDE 2024, arXiv:2312.12882"
     kind: Literal["bsl"] = "bsl"
-    power: Positive = 1.1
+    power: Positive = Field(1.1, json_schema_extra=Between(0.8, 1.4))
     """Exponent of the negatives' sum, t2 in the official code; 1 is SL. Published
     values are 1.06 to 1.32 for MF and .8 to 1.12 for LightGCN."""
 

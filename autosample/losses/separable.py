@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn.functional import relu, softplus
 
 from autosample.core.bounds import Positive
+from autosample.core.ranges import Between
 from autosample.losses.base import Separable
 
 
@@ -43,7 +44,7 @@ class Hinge(Separable):
 
     paper: ClassVar[str] = "Weston, Bengio and Usunier, IJCAI 2011"
     kind: Literal["hinge"] = "hinge"
-    margin: Positive = 1.0
+    margin: Positive = Field(1.0, json_schema_extra=Between(0.1, 5, log=True))
     """Least distance of the positive above a negative, in units of a score."""
 
     def pair(self, positive_B1: Tensor, negative_BN: Tensor) -> Tensor:
@@ -59,9 +60,11 @@ class CCL(Separable):
     default_negatives: ClassVar[int] = 64
     least_negatives: ClassVar[int] = 8
     kind: Literal["ccl"] = "ccl"
-    margin: float = Field(0.4, ge=-1, lt=1)
+    margin: float = Field(0.4, ge=-1, lt=1, json_schema_extra=Between(0.1, 0.95))
     """Cosine below which a negative costs nothing; the paper's best are .2 to .9."""
-    negative_weight: Positive = 150.0
+    negative_weight: Positive = Field(
+        150.0, json_schema_extra=Between(10, 1000, log=True)
+    )
     """The weight w of the negatives' mean against the positive's part."""
 
     def positive(self, positive_B: Tensor) -> Tensor:

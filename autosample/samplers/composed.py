@@ -15,6 +15,7 @@ from pydantic import (
 from autosample.core.bounds import DrawCount, EpochCount, Positive
 from autosample.core.config import Config, describe_errors
 from autosample.core.plugins import Registry
+from autosample.core.ranges import Between
 from autosample.core.types import Moment
 from autosample.errors import SpecError
 from autosample.samplers.base import Leaf, Parts, Preset, Sampler
@@ -22,7 +23,6 @@ from autosample.samplers.choices import ChoiceSpec, Hardest
 from autosample.samplers.presets import PRESETS, UniformSampler
 from autosample.samplers.presets.pooled import DNS, PoolRange
 from autosample.samplers.proposals import ProposalSpec, UniformProposal
-from autosample.samplers.ranges import Between
 from autosample.samplers.synthesis import SynthesisSpec
 
 MOST_LEAVES = 16

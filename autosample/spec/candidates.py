@@ -33,6 +33,7 @@ from autosample.samplers.proposals import UniformProposal
 from autosample.samplers.synthesis import MixGCF
 from autosample.spec.compatibility import relaxation_refusal, sampler_refusal
 from autosample.training.relaxation import Relaxation
+from autosample.trials.recipe import Candidate, loss_of, sampler_of
 
 MANY = 16
 """Negatives per pair from which on the pairs of a batch share their pools."""
@@ -121,6 +122,19 @@ def _with_shared_pools(count: int) -> list[Sampler]:
             synthesis=MixGCF(),
         ),
     ]
+
+
+def baseline_of(loss: Loss, candidate: Candidate) -> UniformSampler:
+    """Return plain uniform sampling, which a candidate is compared with.
+
+    It is trained under the spec's loss. A bare sampler meets as many negatives as it
+    draws itself; a recipe with a loss of its own meets as many as the spec's loss
+    usually has.
+    """
+    if loss_of(candidate, loss) == loss:
+        return uniform_like(sampler_of(candidate))
+    count = loss.default_negatives
+    return UniformSampler(negatives=count, shared=count >= MANY)
 
 
 def uniform_like(sampler: Sampler) -> UniformSampler:

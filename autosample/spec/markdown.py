@@ -13,9 +13,9 @@ from pathlib import Path
 
 from autosample.core.config import Config
 from autosample.core.plugins import kind_of
+from autosample.core.ranges import ranges
 from autosample.samplers.choices import CHOICES
 from autosample.samplers.proposals import PROPOSALS
-from autosample.samplers.ranges import ranges
 from autosample.samplers.synthesis import SYNTHESES
 from autosample.spec.catalogue import CATALOGUE
 

@@ -72,7 +72,7 @@ def plan_verification(spec: SearchSpec) -> list[PlannedEpochs]:
     """Return the trainings of winner, uniform and runner-up, if the spec verifies."""
     if not spec.verify:
         return []
-    trials = min(3, len(spec.samplers) + 1) * len(spec.seeds)
+    trials = min(3, len(spec.all_candidates) + 1) * len(spec.seeds)
     return [ordinary_training(spec, Trainee.ANY, trials)]
 
 

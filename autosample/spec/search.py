@@ -17,9 +17,9 @@ from autosample.core.config import Config
 from autosample.data.splits import SplitSpec
 from autosample.errors import SpecError
 from autosample.evaluation.metrics import Metric
-from autosample.losses import BPR, LossSpec
+from autosample.losses import BPR, Loss, LossSpec
 from autosample.models import MF, ModelConfig, ModelSpec
-from autosample.samplers import Sampler, SamplerSpec
+from autosample.samplers import Sampler
 from autosample.spec.budget import Budget
 from autosample.spec.candidates import default_candidates
 from autosample.spec.compatibility import (
@@ -31,8 +31,16 @@ from autosample.spec.compatibility import (
 from autosample.spec.strategies import Asha, Race, StrategySpec
 from autosample.spec.strategy import Strategy
 from autosample.spec.tuning import Tune
+from autosample.spec.usual import usual_rates
 from autosample.training import Training
 from autosample.training.relaxation import Relaxation
+from autosample.trials.recipe import (
+    Candidate,
+    CandidateSpec,
+    Recipe,
+    loss_of,
+    sampler_of,
+)
 
 
 def _default_by_name(value: Any) -> Any:
@@ -40,7 +48,7 @@ def _default_by_name(value: Any) -> Any:
 
 
 Candidates = Annotated[
-    Annotated[tuple[SamplerSpec, ...], Field(min_length=1, max_length=64)] | None,
+    Annotated[tuple[CandidateSpec, ...], Field(min_length=1, max_length=64)] | None,
     BeforeValidator(_default_by_name),
 ]
 
@@ -56,10 +64,11 @@ class SearchSpec(Config):
     """Settings of the recommender."""
 
     loss: LossSpec = BPR()
-    """Loss that all candidates are trained with."""
+    """Loss that candidates are trained with, unless they bring their own."""
 
     candidates: Candidates = None
-    """Samplers that compete. Null or "default": a dozen that differ in kind."""
+    """Samplers or recipes that compete. Null or "default": a dozen that differ in
+    kind."""
 
     strategy: StrategySpec = Race()
     """Strategy that finds the winner."""
@@ -138,8 +147,8 @@ class SearchSpec(Config):
 
     @model_validator(mode="after")
     def _candidates_differ(self) -> Self:
-        samplers = self.samplers
-        twice = {sampler.label for sampler in samplers if samplers.count(sampler) > 1}
+        listed = self.all_candidates
+        twice = {each.label for each in listed if listed.count(each) > 1}
         if twice:
             raise ValueError(f"candidate {', '.join(sorted(twice))} is listed twice")
         return self
@@ -149,15 +158,47 @@ class SearchSpec(Config):
         refusal = model_refusal(self.model, self.loss)
         if refusal is not None:
             raise ValueError(refusal)
-        for sampler in self.samplers:
-            refusal = sampler_refusal(self.loss, sampler)
-            refusal = refusal or history_refusal(self.model, sampler)
+        for candidate in self.all_candidates:
+            refusal = self.refusal(candidate)
             if refusal is not None:
-                raise ValueError(f"candidate {sampler.label}: {refusal}")
-        refusal = relaxation_refusal(self.relaxation, self.loss, self.samplers)
-        if refusal is not None:
-            raise ValueError(refusal)
+                raise ValueError(f"candidate {candidate.label}: {refusal}")
+        for candidate in self.all_candidates:
+            loss = loss_of(candidate, self.loss)
+            refusal = relaxation_refusal(
+                self.relaxation, loss, (sampler_of(candidate),)
+            )
+            if refusal is not None:
+                raise ValueError(refusal)
+        if self.strategy.mixes and self.mixture_refusal is not None:
+            raise ValueError(f"strategy {self.strategy.kind}: {self.mixture_refusal}")
         return self
+
+    def refusal(self, candidate: Candidate) -> str | None:
+        """Return why a candidate cannot be trained, with a way out; None: it can."""
+        loss, sampler = loss_of(candidate, self.loss), sampler_of(candidate)
+        return (
+            model_refusal(self.model, loss)
+            or sampler_refusal(loss, sampler)
+            or history_refusal(self.model, sampler)
+        )
+
+    @property
+    def mixture_refusal(self) -> str | None:
+        """Return why the candidates cannot be trained as one mixture, with a way out;
+        None: they can."""
+        ways = {
+            (loss_of(c, self.loss), self.training_for(c)) for c in self.all_candidates
+        }
+        if len(ways) == 1:
+            return None
+        losses = sorted({loss.label for loss, _ in ways})
+        differ = (
+            f"losses ({', '.join(losses)})" if len(losses) > 1 else "training settings"
+        )
+        return (
+            f"candidates of different {differ} cannot be mixed in one model; give all"
+            " of them the same, or take strategy race without a warm-up"
+        )
 
     @model_validator(mode="after")
     def _budget_can_be_kept(self) -> Self:
@@ -169,29 +210,50 @@ class SearchSpec(Config):
         return self
 
     @property
-    def samplers(self) -> tuple[Sampler, ...]:
+    def all_candidates(self) -> tuple[Candidate, ...]:
         """The candidates, written out."""
         if self.candidates is None:
             return default_candidates(self.loss, self.relaxation)
         return self.candidates
 
     @property
+    def samplers(self) -> tuple[Sampler, ...]:
+        """The sampler of each candidate."""
+        return tuple(sampler_of(candidate) for candidate in self.all_candidates)
+
+    @property
     def resolved_model(self) -> ModelConfig:
-        """The model with the scores that the loss asks for."""
-        cosine = self.loss.cosine if self.model.cosine is None else self.model.cosine
+        """The model with the scores that the spec's loss asks for."""
+        return self._model_under(self.loss)
+
+    def model_for(self, candidate: Candidate) -> ModelConfig:
+        """Return the model with the scores that a candidate's loss asks for."""
+        return self._model_under(loss_of(candidate, self.loss))
+
+    def _model_under(self, loss: Loss) -> ModelConfig:
+        cosine = loss.cosine if self.model.cosine is None else self.model.cosine
         return self.model.model_copy(update={"cosine": cosine})
 
     @property
     def resolved_training(self) -> Training:
-        """The training settings with the model's defaults filled in."""
-        chosen: dict[str, Any] = {}
-        optimizer = self.training.optimizer
-        if self.training.learning_rate is None:
-            decides = type(self.model if optimizer is None else optimizer)
-            chosen["learning_rate"] = decides.learning_rate
-        if self.training.l2 is None:
-            chosen["l2"] = type(self.model).l2
-        return self.training.model_copy(update=chosen)
+        """The training settings with the defaults for model and loss filled in."""
+        return _with_defaults(self.training, self.model, self.loss)
+
+    def training_for(self, candidate: Candidate) -> Training:
+        """Return the training settings of a candidate, with defaults filled in."""
+        if not isinstance(candidate, Recipe):
+            return self.resolved_training
+        training, changes = self.training, candidate.training_changes
+        if candidate.loss is not None or candidate.optimizer is not None:
+            # The spec's rates are meant for the spec's loss and optimiser.
+            usual: dict[str, Any] = {"learning_rate": None, "l2": None}
+            if candidate.loss is not None:
+                usual["optimizer"] = None
+            else:
+                del usual["l2"]
+            changes = usual | changes
+        training = training.model_copy(update=changes)
+        return _with_defaults(training, self.model, loss_of(candidate, self.loss))
 
     @property
     def resolved_strategy(self) -> Strategy:
@@ -218,6 +280,24 @@ class SearchSpec(Config):
     def digest(self) -> str:
         """Digest of all fields; equal specs have equal digests."""
         return sha256(self.model_dump_json().encode()).hexdigest()
+
+
+def _with_defaults(training: Training, model: ModelConfig, loss: Loss) -> Training:
+    """Fill in optimiser, learning rate and l2 where they are not given."""
+    usual = usual_rates(model, loss)
+    chosen: dict[str, Any] = {}
+    optimizer = training.optimizer
+    if optimizer is None:
+        chosen["optimizer"] = optimizer = usual.optimizer
+    if training.learning_rate is None:
+        chosen["learning_rate"] = (
+            usual.learning_rate
+            if optimizer == usual.optimizer or optimizer is None
+            else type(optimizer).learning_rate
+        )
+    if training.l2 is None:
+        chosen["l2"] = usual.l2
+    return training.model_copy(update=chosen)
 
 
 def _metric(text: str) -> str:

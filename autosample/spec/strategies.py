@@ -74,7 +74,7 @@ class Race(Strategy):
 
     def planned_epochs(self, spec: SearchSpec) -> list[PlannedEpochs]:
         """Return the warm-up, and the branches of each rung."""
-        count, trainee = len(spec.samplers), Trainee.EACH
+        count, trainee = len(spec.all_candidates), Trainee.EACH
         planned = []
         if self.warmup and count > 1:
             planned.append(PlannedEpochs(Trainee.SUPERNET, 1, self.warmup, self.warmup))
@@ -109,6 +109,7 @@ class Mixture(WeightLearning, Strategy):
     paper: ClassVar[str] = (
         "Lyu et al., 2023, arXiv:2311.03526; gradient: Liu et al., arXiv:1806.09055"
     )
+    mixes: ClassVar[bool] = True
     kind: Literal["mixture"] = "mixture"
     epochs: EpochCount = 20
     """Epochs of the mixture's training."""
@@ -138,7 +139,7 @@ class Exhaustive(Strategy):
 
     def planned_epochs(self, spec: SearchSpec) -> list[PlannedEpochs]:
         """Return a training of each candidate under every seed."""
-        trials = len(spec.samplers) * len(spec.seeds)
+        trials = len(spec.all_candidates) * len(spec.seeds)
         return [ordinary_training(spec, Trainee.EACH, trials)]
 
     def fit(self, spec: SearchSpec, room: Room) -> SearchSpec | None:
@@ -178,7 +179,7 @@ class Asha(Strategy):
 
     def planned_epochs(self, spec: SearchSpec) -> list[PlannedEpochs]:
         """Return the study of all candidates."""
-        trials = spec.tune.samples if spec.tune else len(spec.samplers)
+        trials = spec.tune.samples if spec.tune else len(spec.all_candidates)
         return [self.planned_study(spec, trials)]
 
     def planned_study(self, spec: SearchSpec, trials: int) -> PlannedEpochs:
@@ -197,7 +198,7 @@ class Asha(Strategy):
         reach the first milestone."""
         limits: dict[str, float] = {}
         if room.epochs is not None:
-            if room.epochs <= self.grace * len(spec.samplers):
+            if room.epochs <= self.grace * len(spec.all_candidates):
                 return None
             limits["total_epochs"] = min(room.epochs, self.total_epochs or room.epochs)
         if room.seconds is not None:

@@ -25,6 +25,8 @@ class Strategy(Config, ABC):
     """Source of the strategy, for the catalogue."""
     trains_to_the_end: ClassVar[bool] = False
     """Whether the search trains its winner to the end, so that no training follows."""
+    mixes: ClassVar[bool] = False
+    """Whether the search trains all candidates as one mixture."""
     tunes: ClassVar[bool] = False
     """Whether the search itself tunes what the spec's `tune` names."""
     needs_ray: ClassVar[bool] = False

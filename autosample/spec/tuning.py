@@ -39,5 +39,7 @@ class Tune(Config):
     """Range of the l2 penalty; None: a quarter to four times its usual value."""
     sampler: bool = True
     """Also tune the samplers' own hyperparameters, within the ranges they state."""
+    loss: bool = True
+    """Also tune what recipes set of their losses, such as temperature and margin."""
     samples: int = Field(24, ge=2, le=1000)
     """Trials of the best candidates, and again as many of uniform sampling."""

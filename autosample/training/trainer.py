@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
+from math import nan
 from typing import Protocol
 
 import numpy as np
@@ -173,7 +174,7 @@ class Trainer:
             yield Epoch(
                 number=self.epoch,
                 loss=loss,
-                metric=float(self.values_U.mean()),
+                metric=float(self.values_U.mean()) if len(self.values_U) else nan,
                 best=self.best,
                 seconds=time.perf_counter() - began,
                 pair_updates=self.order.num_rows,

@@ -15,10 +15,15 @@ from autosample.experiment.strategies import recipe
 from autosample.experiment.strategies.evidence import CandidateReport, SearchResult
 from autosample.experiment.strategies.ledger import Ledger
 from autosample.experiment.strategies.space import space_of
-from autosample.samplers import Sampler, UniformSampler
 from autosample.spec import SearchSpec
 from autosample.spec.strategies import Asha
 from autosample.trials import Request, TrialResult
+from autosample.trials.recipe import (
+    Candidate,
+    is_baseline,
+    recipe_or_none,
+    sampler_of,
+)
 from autosample.trials.study import Study, Tried
 
 
@@ -26,7 +31,7 @@ def search_with_asha(ledger: Ledger, settings: Asha) -> SearchResult:
     """Train all candidates, stopping those that are behind; choose the best of those
     that ended by themselves."""
     spec = ledger.spec
-    tried = ledger.study(study_of(spec, spec.samplers, settings))
+    tried = ledger.study(study_of(spec, spec.all_candidates, settings))
     best = {base: best_of(trainings) for base, trainings in _by_base(tried).items()}
     sound = {base: training for base, training in best.items() if training is not None}
     if not sound:
@@ -37,31 +42,34 @@ def search_with_asha(ledger: Ledger, settings: Asha) -> SearchResult:
     winner = ranked[0]
     errors_by_base = {training.base: training.result.error for training in tried}
     return SearchResult(
-        chosen=winner.sampler,
+        chosen=winner.candidate,
         candidates=tuple(
-            _report(sound[sampler], ranked)
-            if sampler in sound
+            _report(sound[listed], ranked)
+            if listed in sound
             else CandidateReport(
-                sampler=sampler,
-                name=sampler.label,
-                error=errors_by_base.get(sampler) or "not tried",
+                sampler=sampler_of(listed),
+                recipe=recipe_or_none(listed),
+                name=listed.label,
+                error=errors_by_base.get(listed) or "not tried",
             )
-            for sampler in spec.samplers
+            for listed in spec.all_candidates
         ),
         final_training=_final_training(spec, winner),
         trace=tuple(ledger.trace),
         cost=ledger.cost,
-        runner_up=ranked[1].sampler if len(ranked) > 1 else None,
+        runner_up=ranked[1].candidate if len(ranked) > 1 else None,
         listed=winner.base,
     )
 
 
-def study_of(spec: SearchSpec, samplers: Sequence[Sampler], settings: Asha) -> Study:
+def study_of(
+    spec: SearchSpec, candidates: Sequence[Candidate], settings: Asha
+) -> Study:
     """Return a study of some candidates over what the spec lets be tuned."""
     return Study(
-        template=recipe.trial(spec, "study", [samplers[0]]),
-        space=space_of(spec, samplers),
-        samples=spec.tune.samples if spec.tune else len(samplers),
+        templates=tuple(recipe.trial(spec, "study", [each]) for each in candidates),
+        space=space_of(spec, candidates),
+        samples=spec.tune.samples if spec.tune else len(candidates),
         grace=settings.grace,
         reduction=settings.reduction,
         total_epochs=settings.total_epochs,
@@ -89,12 +97,12 @@ def _final_training(spec: SearchSpec, winner: Tried) -> Request | TrialResult:
     if winner.over:
         return result
     tuned = result.trial.training
-    return recipe.retraining(spec, winner.sampler, result, training=tuned)
+    return recipe.retraining(spec, winner.candidate, result, training=tuned)
 
 
-def _by_base(tried: Sequence[Tried]) -> dict[Sampler, list[Tried]]:
+def _by_base(tried: Sequence[Tried]) -> dict[Candidate, list[Tried]]:
     """Group the trainings of a study by the candidate as it was listed."""
-    groups: dict[Sampler, list[Tried]] = {}
+    groups: dict[Candidate, list[Tried]] = {}
     for training in tried:
         groups.setdefault(training.base, []).append(training)
     return groups
@@ -103,8 +111,8 @@ def _by_base(tried: Sequence[Tried]) -> dict[Sampler, list[Tried]]:
 def _rung_event(tried: Sequence[Tried], ranked: Sequence[Tried]) -> RungEnded:
     return RungEnded(
         rung=1,
-        metrics={best.sampler.label: round(best.result.best, 6) for best in ranked},
-        kept=(ranked[0].sampler.label,),
+        metrics={best.candidate.label: round(best.result.best, 6) for best in ranked},
+        kept=(ranked[0].candidate.label,),
         tried=len(tried),
         stopped=sum(not training.over for training in tried),
     )
@@ -112,14 +120,15 @@ def _rung_event(tried: Sequence[Tried], ranked: Sequence[Tried]) -> RungEnded:
 
 def _report(best: Tried, ranked: Sequence[Tried]) -> CandidateReport:
     """Report a candidate by its best training."""
-    uniform = next((t for t in ranked if isinstance(t.base, UniformSampler)), None)
+    uniform = next((t for t in ranked if is_baseline(t.base)), None)
     gap = None
     # A training that was stopped at a milestone was not trained as long as another.
     if uniform is not None and best is not uniform and best.over and uniform.over:
         gap = compare(best.result.best_U, uniform.result.best_U, best.result.owners_Q)
     return CandidateReport(
-        sampler=best.sampler,
-        name=best.sampler.label,
+        sampler=sampler_of(best.candidate),
+        recipe=recipe_or_none(best.candidate),
+        name=best.candidate.label,
         metric=estimate(best.result.best_U, best.result.owners_Q),
         epochs=len(best.result.history),
         versus_uniform=gap,

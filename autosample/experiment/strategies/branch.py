@@ -9,9 +9,9 @@ from math import ceil, exp, log2
 from autosample.data.interactions import Ints
 from autosample.evaluation.metrics import Values
 from autosample.evaluation.significance import Comparison, compare, estimate
-from autosample.samplers import Sampler, UniformSampler
 from autosample.spec.strategies import Race
 from autosample.trials import TrialResult
+from autosample.trials.recipe import Candidate, is_baseline
 
 WEIGHT_SCALE = 2.0
 """Standard errors behind the leader that cost a factor e in weight."""
@@ -25,7 +25,7 @@ RECENT = 4
 class Branch:
     """A candidate in a race, and the training it has had so far."""
 
-    sampler: Sampler
+    candidate: Candidate
     result: TrialResult | None = None
     """Result of its last rung."""
     versus_uniform: Comparison | None = None
@@ -38,7 +38,7 @@ class Branch:
 
     @property
     def is_uniform(self) -> bool:
-        return isinstance(self.sampler, UniformSampler)
+        return is_baseline(self.candidate)
 
     @property
     def values_U(self) -> Values:

@@ -10,8 +10,9 @@ from pydantic import AliasChoices, Field, NonNegativeFloat, NonNegativeInt, Posi
 from autosample.core.config import Config
 from autosample.core.events import TraceEvent
 from autosample.evaluation.significance import Comparison, Estimate
-from autosample.samplers import Sampler, SamplerSpec
+from autosample.samplers import SamplerSpec
 from autosample.trials import Request, TrialResult
+from autosample.trials.recipe import Candidate, RecipeField
 
 
 class Setting(Config):
@@ -19,6 +20,8 @@ class Setting(Config):
 
     sampler: SamplerSpec
     """The sampler with its hyperparameters."""
+    recipe: RecipeField = None
+    """The sampler with what the candidate says of its training; None: nothing."""
     learning_rate: float
     """Learning rate of the training."""
     l2: float
@@ -27,6 +30,11 @@ class Setting(Config):
     """Validation metric at the best epoch."""
     epochs: PositiveInt = Field(validation_alias=AliasChoices("epochs", "passes"))
     """Epochs until early stopping."""
+
+    @property
+    def candidate(self) -> Candidate:
+        """The recipe, or the bare sampler."""
+        return self.recipe or self.sampler
 
     @property
     def rates(self) -> dict[str, float]:
@@ -89,8 +97,10 @@ class CandidateReport(Config):
 
     sampler: SamplerSpec
     """The sampler, complete enough to build it."""
+    recipe: RecipeField = None
+    """The sampler with what the candidate says of its training; None: nothing."""
     name: str
-    """The sampler in short."""
+    """The candidate in short."""
     metric: Estimate | None = None
     """Validation metric when it was last measured; None: never."""
     epochs: NonNegativeInt = 0
@@ -130,16 +140,16 @@ class Curve(Config):
 class SearchResult:
     """The winner, the evidence, and the final training or how to run it."""
 
-    chosen: Sampler
+    chosen: Candidate
     candidates: tuple[CandidateReport, ...]
     final_training: Request | TrialResult
     """The training that continues from the search, still to be run where the spec
     starts warm; or its result, where the search has trained the winner to the end."""
     trace: tuple[TraceEvent, ...]
     cost: Cost
-    runner_up: Sampler | None = None
+    runner_up: Candidate | None = None
     """The second best candidate; None: there was only one."""
-    listed: Sampler | None = None
+    listed: Candidate | None = None
     """The winner as the spec lists it, where its hyperparameters were tuned."""
     tuning: Tuning | None = None
     """What tuning found; None: nothing was tuned."""

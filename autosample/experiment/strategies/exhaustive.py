@@ -11,42 +11,47 @@ from autosample.evaluation.significance import compare, estimate
 from autosample.experiment.strategies import recipe
 from autosample.experiment.strategies.evidence import CandidateReport, SearchResult
 from autosample.experiment.strategies.ledger import Ledger
-from autosample.samplers import Sampler, UniformSampler
 from autosample.spec.strategies import Exhaustive
 from autosample.trials import TrialResult
+from autosample.trials.recipe import (
+    Candidate,
+    is_baseline,
+    recipe_or_none,
+    sampler_of,
+)
 
 
 def search_exhaustively(ledger: Ledger, settings: Exhaustive) -> SearchResult:
     """Train all candidates, and choose the one with the best mean over seeds."""
-    samplers, seeds = ledger.spec.samplers, ledger.spec.seeds
+    candidates, seeds = ledger.spec.all_candidates, ledger.spec.seeds
     requests = [
-        recipe.ordinary(ledger.spec, sampler, seed)
-        for sampler in samplers
+        recipe.ordinary(ledger.spec, candidate, seed)
+        for candidate in candidates
         for seed in seeds
     ]
     results = ledger.run(requests)
-    by_sampler = {
-        sampler: results[at * len(seeds) : (at + 1) * len(seeds)]
-        for at, sampler in enumerate(samplers)
+    trained = {
+        candidate: results[at * len(seeds) : (at + 1) * len(seeds)]
+        for at, candidate in enumerate(candidates)
     }
-    sound = {s: mean_U(r) for s, r in by_sampler.items() if not _error(r)}
+    sound = {s: mean_U(r) for s, r in trained.items() if not _error(r)}
     if not sound:
-        errors = "; ".join(f"{s.label}: {_error(r)}" for s, r in by_sampler.items())
+        errors = "; ".join(f"{s.label}: {_error(r)}" for s, r in trained.items())
         raise SearchFailed(f"every candidate failed ({errors})")
-    chosen = max(sound, key=lambda sampler: float(sound[sampler].mean()))
-    means = {sampler.label: float(values.mean()) for sampler, values in sound.items()}
+    chosen = max(sound, key=lambda each: float(sound[each].mean()))
+    means = {each.label: float(values.mean()) for each, values in sound.items()}
     ledger.note(RungEnded(rung=1, metrics=means, kept=(chosen.label,)))
     return SearchResult(
         chosen=chosen,
         candidates=tuple(
-            _report(sampler, by_sampler[sampler], sound, chosen) for sampler in samplers
+            _report(each, trained[each], sound, chosen) for each in candidates
         ),
-        final_training=max(by_sampler[chosen], key=lambda result: result.best),
+        final_training=max(trained[chosen], key=lambda result: result.best),
         trace=tuple(ledger.trace),
         cost=ledger.cost,
         runner_up=max(
-            (sampler for sampler in sound if sampler != chosen),
-            key=lambda sampler: float(sound[sampler].mean()),
+            (each for each in sound if each != chosen),
+            key=lambda each: float(sound[each].mean()),
             default=None,
         ),
     )
@@ -62,14 +67,14 @@ def _error(results: list[TrialResult]) -> str | None:
 
 
 def _report(
-    sampler: Sampler,
+    candidate: Candidate,
     results: list[TrialResult],
-    sound: dict[Sampler, Values],
-    chosen: Sampler,
+    sound: dict[Candidate, Values],
+    chosen: Candidate,
 ) -> CandidateReport:
-    uniform = next((s for s in sound if isinstance(s, UniformSampler)), None)
-    values_U, gap = sound.get(sampler), None
-    if values_U is not None and uniform is not None and sampler != uniform:
+    uniform = next((each for each in sound if is_baseline(each)), None)
+    values_U, gap = sound.get(candidate), None
+    if values_U is not None and uniform is not None and candidate != uniform:
         gap = compare(
             values_U,
             sound[uniform],
@@ -77,11 +82,12 @@ def _report(
             comparisons=max(len(sound) - 1, 1),
         )
     return CandidateReport(
-        sampler=sampler,
-        name=sampler.label,
+        sampler=sampler_of(candidate),
+        recipe=recipe_or_none(candidate),
+        name=candidate.label,
         metric=None if values_U is None else estimate(values_U, results[0].owners_Q),
         epochs=sum(len(result.history) for result in results),
         versus_uniform=gap,
-        weight=float(sampler == chosen),
+        weight=float(candidate == chosen),
         error=_error(results),
     )

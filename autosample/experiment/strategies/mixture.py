@@ -14,31 +14,31 @@ from autosample.evaluation.significance import estimate
 from autosample.experiment.strategies import recipe
 from autosample.experiment.strategies.evidence import CandidateReport, SearchResult
 from autosample.experiment.strategies.ledger import Ledger
-from autosample.samplers import Sampler
 from autosample.spec.strategies import Mixture
 from autosample.trials import Request, Start, TrialResult
+from autosample.trials.recipe import Candidate, recipe_or_none, sampler_of
 
 
 def learn_mixture(ledger: Ledger, settings: Mixture) -> SearchResult:
     """Train the supernet and its weights together; choose the heaviest candidate."""
-    samplers = ledger.spec.samplers
+    candidates = ledger.spec.all_candidates
     result = _train_supernet(ledger, settings)
     for epoch in result.history:
-        weights = _by_label(samplers, epoch.weights)
+        weights = _by_label(candidates, epoch.weights)
         ledger.trace.append(WeightsLearned(epoch=epoch.number, weights=weights))
     measured = estimate(result.last_U, result.owners_Q)
     metric = MetricMean.model_validate(measured.model_dump())
     ledger.note(SupernetTrained(metric=metric))
     weights_K = result.history[-1].weights
-    heaviest_first = sorted(range(len(samplers)), key=lambda k: -weights_K[k])
-    chosen = samplers[heaviest_first[0]]
+    heaviest_first = sorted(range(len(candidates)), key=lambda k: -weights_K[k])
+    chosen = candidates[heaviest_first[0]]
     return SearchResult(
         chosen=chosen,
-        candidates=_reports(samplers, result),
+        candidates=_reports(candidates, result),
         final_training=recipe.retraining(ledger.spec, chosen, result, Start.PARAMETERS),
         trace=tuple(ledger.trace),
         cost=ledger.cost,
-        runner_up=samplers[heaviest_first[1]] if len(samplers) > 1 else None,
+        runner_up=candidates[heaviest_first[1]] if len(candidates) > 1 else None,
     )
 
 
@@ -47,7 +47,7 @@ def _train_supernet(ledger: Ledger, settings: Mixture) -> TrialResult:
     trial = recipe.trial(
         ledger.spec,
         "supernet",
-        ledger.spec.samplers,
+        ledger.spec.all_candidates,
         training=ledger.spec.resolved_training.model_copy(update=epochs),
         stop_early=False,
         mixture=settings.weight_learning,
@@ -59,23 +59,26 @@ def _train_supernet(ledger: Ledger, settings: Mixture) -> TrialResult:
 
 
 def _by_label(
-    samplers: Sequence[Sampler], weights_K: Sequence[float]
+    candidates: Sequence[Candidate], weights_K: Sequence[float]
 ) -> dict[str, float]:
-    labels = [sampler.label for sampler in samplers]
+    labels = [candidate.label for candidate in candidates]
     return dict(zip(labels, weights_K, strict=True))
 
 
 def _reports(
-    samplers: Sequence[Sampler], supernet: TrialResult
+    candidates: Sequence[Candidate], supernet: TrialResult
 ) -> tuple[CandidateReport, ...]:
     """Report the weights alone: the candidates share one model, so its metric says
     nothing of any one of them."""
     return tuple(
         CandidateReport(
-            sampler=sampler,
-            name=sampler.label,
+            sampler=sampler_of(candidate),
+            recipe=recipe_or_none(candidate),
+            name=candidate.label,
             epochs=len(supernet.history),
             weight=weight,
         )
-        for sampler, weight in zip(samplers, supernet.history[-1].weights, strict=True)
+        for candidate, weight in zip(
+            candidates, supernet.history[-1].weights, strict=True
+        )
     )

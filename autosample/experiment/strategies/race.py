@@ -12,24 +12,28 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from autosample.core.events import Note, RungEnded, WinnerRefined
+from autosample.core.ranges import neighbours
 from autosample.errors import SearchFailed
 from autosample.evaluation.significance import compare, estimate
 from autosample.experiment.strategies import recipe
 from autosample.experiment.strategies.branch import Branch, keep_best, weigh
 from autosample.experiment.strategies.evidence import CandidateReport, SearchResult
 from autosample.experiment.strategies.ledger import Ledger
-from autosample.samplers import Sampler
-from autosample.samplers.ranges import neighbours
-from autosample.spec.compatibility import sampler_refusal
 from autosample.spec.strategies import Race, Rung
 from autosample.trials import Request, Start, TrialResult
+from autosample.trials.recipe import (
+    Candidate,
+    recipe_or_none,
+    sampler_of,
+    with_sampler,
+)
 
 
 def race(ledger: Ledger, settings: Race) -> SearchResult:
     """Warm up, then train branches in rungs, each of which drops the worst."""
-    samplers = ledger.spec.samplers
+    candidates = ledger.spec.all_candidates
     supernet = _warm_up(ledger, settings)
-    branches = [Branch(sampler, weight=1 / len(samplers)) for sampler in samplers]
+    branches = [Branch(each, weight=1 / len(candidates)) for each in candidates]
     left = branches
     for number, rung in enumerate(settings.rungs or (), start=1):
         trained = _run_rung(ledger, settings, rung, left, supernet)
@@ -37,7 +41,7 @@ def race(ledger: Ledger, settings: Race) -> SearchResult:
             keep_best(trained, rung.keep, settings, ledger.spec.training.epochs)
         )
         branches = _update(_update(branches, trained), left)
-        measured = {branch.sampler for branch in trained}
+        measured = {branch.candidate for branch in trained}
         ledger.note(_rung_event(number, branches, left, measured))
         if not left:
             raise SearchFailed(_describe_failures(branches))
@@ -46,7 +50,7 @@ def race(ledger: Ledger, settings: Race) -> SearchResult:
     winner = left[0]
     for _ in range(settings.refine):
         branches, better = _refine(ledger, settings, branches, winner, supernet)
-        if better.sampler == winner.sampler:
+        if better.candidate == winner.candidate:
             break
         winner = better
     return _result(ledger, settings, branches, winner)
@@ -55,9 +59,9 @@ def race(ledger: Ledger, settings: Race) -> SearchResult:
 def _update(branches: Sequence[Branch], newer: Sequence[Branch]) -> list[Branch]:
     """Return all branches as they are now; those that are not in the race any more
     have no weight."""
-    by_sampler = {branch.sampler: branch for branch in newer}
+    by_candidate = {branch.candidate: branch for branch in newer}
     return [
-        by_sampler.get(branch.sampler, replace(branch, weight=0.0))
+        by_candidate.get(branch.candidate, replace(branch, weight=0.0))
         for branch in branches
     ]
 
@@ -65,12 +69,16 @@ def _update(branches: Sequence[Branch], newer: Sequence[Branch]) -> list[Branch]
 def _warm_up(ledger: Ledger, settings: Race) -> TrialResult | None:
     """Train the supernet that branches start from; None: they start fresh."""
     spec = ledger.spec
-    if settings.warmup == 0 or len(spec.samplers) == 1:
+    if settings.warmup == 0 or len(spec.all_candidates) == 1:
+        return None
+    if spec.mixture_refusal is not None:
+        text = f"no warm-up, branches start fresh: {spec.mixture_refusal}"
+        ledger.note(Note(text=text))
         return None
     epochs = {"epochs": settings.warmup}
     training = spec.resolved_training.model_copy(update=epochs)
     trial = recipe.trial(
-        spec, "supernet", spec.samplers, training=training, stop_early=False
+        spec, "supernet", spec.all_candidates, training=training, stop_early=False
     )
     [result] = ledger.run([Request(trial)])
     if result.error is not None:
@@ -95,9 +103,9 @@ def _run_rung(
     requests = [
         _request(ledger, settings, rung, branch, supernet) for branch in unfinished
     ]
-    samplers = [branch.sampler for branch in unfinished]
-    results = dict(zip(samplers, ledger.run(requests), strict=True))
-    trained = [branch.extend(results.get(branch.sampler)) for branch in branches]
+    listed = [branch.candidate for branch in unfinished]
+    results = dict(zip(listed, ledger.run(requests), strict=True))
+    trained = [branch.extend(results.get(branch.candidate)) for branch in branches]
     return _compare_with_uniform(trained)
 
 
@@ -137,8 +145,8 @@ def _request(
     fresh = Start.PARAMETERS if settings.reset else Start.OPTIMIZER
     trial = recipe.trial(
         ledger.spec,
-        branch.sampler.label,
-        [branch.sampler],
+        branch.candidate.label,
+        [branch.candidate],
         # `training.epochs` is not shortened, so that curricula move at the pace of an
         # ordinary training.
         own_epochs=min(rung.epochs, planned - len(branch.curve)),
@@ -158,11 +166,11 @@ def _refine(
 ) -> tuple[list[Branch], Branch]:
     """Train new neighbours of the winner as long as it was; return all branches, and
     the best of winner and neighbours."""
-    known = {branch.sampler for branch in branches}
+    known = {branch.candidate for branch in branches}
     near = [
-        Branch(sampler)
-        for sampler in neighbours(winner.sampler)
-        if sampler not in known and sampler_refusal(ledger.spec.loss, sampler) is None
+        Branch(near)
+        for near in _neighbours(winner.candidate)
+        if near not in known and ledger.spec.refusal(near) is None
     ]
     length = len(winner.curve)
     ledger.planned += len(near) * length
@@ -171,19 +179,24 @@ def _refine(
     sound = [branch for branch in trained if branch.error is None]
     best = max([winner, *sound], key=lambda branch: branch.metric)
     branches = _move_weight([*branches, *trained], winner, best)
-    tried = {branch.sampler.label: round(branch.metric, 6) for branch in sound}
-    ledger.note(WinnerRefined(tried=tried, kept=best.sampler.label))
-    return branches, next(b for b in branches if b.sampler == best.sampler)
+    tried = {branch.candidate.label: round(branch.metric, 6) for branch in sound}
+    ledger.note(WinnerRefined(tried=tried, kept=best.candidate.label))
+    return branches, next(b for b in branches if b.candidate == best.candidate)
+
+
+def _neighbours(candidate: Candidate) -> list[Candidate]:
+    """Return the candidate with neighbours of its sampler."""
+    return [with_sampler(candidate, near) for near in neighbours(sampler_of(candidate))]
 
 
 def _move_weight(branches: list[Branch], winner: Branch, best: Branch) -> list[Branch]:
     """Move the winner's mixture weight to the branch that is better, if any is."""
     if best is winner:
         return branches
-    weight = next(b.weight for b in branches if b.sampler == winner.sampler)
-    moved = {winner.sampler: 0.0, best.sampler: weight}
+    weight = next(b.weight for b in branches if b.candidate == winner.candidate)
+    moved = {winner.candidate: 0.0, best.candidate: weight}
     return [
-        replace(branch, weight=moved.get(branch.sampler, branch.weight))
+        replace(branch, weight=moved.get(branch.candidate, branch.weight))
         for branch in branches
     ]
 
@@ -198,10 +211,10 @@ def _result(
     # Last.fm gained 1 to 6 % in NDCG@20 over going on with the branch's own.
     start_with = Start.PARAMETERS if settings.warmup else Start.EVERYTHING
     return SearchResult(
-        chosen=winner.sampler,
+        chosen=winner.candidate,
         candidates=tuple(_report(branch, settings.warmup) for branch in branches),
         final_training=recipe.retraining(
-            ledger.spec, winner.sampler, start, start_with
+            ledger.spec, winner.candidate, start, start_with
         ),
         trace=tuple(ledger.trace),
         cost=ledger.cost,
@@ -209,18 +222,19 @@ def _result(
     )
 
 
-def _runner_up(branches: list[Branch], winner: Branch) -> Sampler | None:
+def _runner_up(branches: list[Branch], winner: Branch) -> Candidate | None:
     """Return the best of those that trained longest beside the winner."""
-    others = [b for b in branches if b.result and b.sampler != winner.sampler]
+    others = [b for b in branches if b.result and b.candidate != winner.candidate]
     best = max(others, key=lambda b: (len(b.curve), b.metric), default=None)
-    return best.sampler if best else None
+    return best.candidate if best else None
 
 
 def _report(branch: Branch, warmup: int) -> CandidateReport:
     after = branch.versus_uniform_after
     return CandidateReport(
-        sampler=branch.sampler,
-        name=branch.sampler.label,
+        sampler=sampler_of(branch.candidate),
+        recipe=recipe_or_none(branch.candidate),
+        name=branch.candidate.label,
         metric=estimate(branch.values_U, branch.owners_Q) if branch.result else None,
         epochs=warmup + len(branch.curve) if branch.result else 0,
         versus_uniform=branch.versus_uniform,
@@ -234,19 +248,19 @@ def _rung_event(
     number: int,
     branches: list[Branch],
     left: list[Branch],
-    trained: set[Sampler],
+    trained: set[Candidate],
 ) -> RungEnded:
-    measured = [b for b in branches if b.sampler in trained and not b.error]
+    measured = [b for b in branches if b.candidate in trained and not b.error]
     return RungEnded(
         rung=number,
-        kept=tuple(branch.sampler.label for branch in left),
-        metrics={b.sampler.label: round(b.metric, 6) for b in measured},
-        intervals={b.sampler.label: b.interval for b in measured},
-        weights={b.sampler.label: round(b.weight, 6) for b in branches},
-        errors={b.sampler.label: b.error for b in branches if b.error},
+        kept=tuple(branch.candidate.label for branch in left),
+        metrics={b.candidate.label: round(b.metric, 6) for b in measured},
+        intervals={b.candidate.label: b.interval for b in measured},
+        weights={b.candidate.label: round(b.weight, 6) for b in branches},
+        errors={b.candidate.label: b.error for b in branches if b.error},
     )
 
 
 def _describe_failures(branches: list[Branch]) -> str:
-    errors = "; ".join(f"{b.sampler.label}: {b.error}" for b in branches if b.error)
+    errors = "; ".join(f"{b.candidate.label}: {b.error}" for b in branches if b.error)
     return f"every candidate failed ({errors})"

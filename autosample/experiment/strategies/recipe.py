@@ -5,22 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from autosample.samplers import Sampler
 from autosample.spec import SearchSpec
 from autosample.trials import Request, Start, Trial, TrialResult
+from autosample.trials.recipe import Candidate, loss_of, sampler_of
 
 
 def trial(
-    spec: SearchSpec, name: str, samplers: Sequence[Sampler], **changes: Any
+    spec: SearchSpec, name: str, candidates: Sequence[Candidate], **changes: Any
 ) -> Trial:
-    """Return a trial with the spec's settings; `changes` replace fields of Trial."""
+    """Return a trial with the settings of the spec and of its candidates, which agree
+    if there are several; `changes` replace fields of Trial."""
     settings = {
         "name": name,
-        "model": spec.resolved_model,
-        "loss": spec.loss,
-        "candidates": tuple(samplers),
+        "model": spec.model_for(candidates[0]),
+        "loss": loss_of(candidates[0], spec.loss),
+        "candidates": tuple(sampler_of(candidate) for candidate in candidates),
         "relaxation": spec.relaxation,
-        "training": spec.resolved_training,
+        "training": spec.training_for(candidates[0]),
         "metric": spec.metric,
     }
     return Trial(**(settings | changes))
@@ -28,27 +29,27 @@ def trial(
 
 def ordinary(
     spec: SearchSpec,
-    sampler: Sampler,
+    candidate: Candidate,
     seed: int,
     rates: Mapping[str, float] | None = None,
 ) -> Request:
-    """Return an ordinary training of one sampler: from fresh parameters to early
-    stopping, at the spec's learning rate and l2 unless `rates` has others."""
+    """Return an ordinary training of one candidate: from fresh parameters to early
+    stopping, at its usual learning rate and l2 unless `rates` has others."""
     changes = {"seed": seed, **(rates or {})}
-    training = spec.resolved_training.model_copy(update=changes)
-    name = f"{sampler.label}, seed {seed}"
-    return Request(trial(spec, name, [sampler], training=training))
+    training = spec.training_for(candidate).model_copy(update=changes)
+    name = f"{candidate.label}, seed {seed}"
+    return Request(trial(spec, name, [candidate], training=training))
 
 
 def retraining(
     spec: SearchSpec,
-    sampler: Sampler,
+    candidate: Candidate,
     start: TrialResult,
     start_with: Start = Start.EVERYTHING,
     **changes: Any,
 ) -> Request:
     """Return the training of a winner that starts from a result of the search, and ends
     by early stopping; `changes` replace fields of Trial."""
-    name, digest = f"retrain {sampler.label}", start.trial.digest
+    name, digest = f"retrain {candidate.label}", start.trial.digest
     start_fields = {"start": digest, "start_with": start_with}
-    return Request(trial(spec, name, [sampler], **start_fields, **changes), start)
+    return Request(trial(spec, name, [candidate], **start_fields, **changes), start)

@@ -17,9 +17,14 @@ from autosample.experiment.strategies import recipe
 from autosample.experiment.strategies.asha import best_of, study_of
 from autosample.experiment.strategies.evidence import SearchResult, Setting, Tuning
 from autosample.experiment.strategies.ledger import Ledger
-from autosample.samplers import Sampler, UniformSampler
-from autosample.spec.candidates import uniform_like
+from autosample.spec.candidates import baseline_of
 from autosample.trials import TrialResult
+from autosample.trials.recipe import (
+    Candidate,
+    is_baseline,
+    recipe_or_none,
+    sampler_of,
+)
 from autosample.trials.study import Tried
 
 
@@ -32,7 +37,7 @@ def tune(ledger: Ledger, result: SearchResult) -> SearchResult:
     else:
         tried = ledger.study(study_of(spec, _finalists(result), settings))
     best = _sound(best_of(tried), "tuning")
-    uniform = uniform_like(best.base)
+    uniform = baseline_of(spec.loss, best.base)
     tried_uniform = ledger.study(study_of(spec, [uniform], settings))
     # A study may have trained at the usual rates already; these then go on from there.
     before, uniform_before = _train_untuned(ledger, [best.base, uniform])
@@ -47,13 +52,13 @@ def tune(ledger: Ledger, result: SearchResult) -> SearchResult:
         stopped=sum(not training.over for training in ledger.tried),
         tuning_gain=_gain(best, before, len(ledger.tried) - len(tried_uniform)),
         sampler_gain=_gain(best, best_uniform, len(ledger.tried)),
-        sampler_gain_before=_gain(before, uniform_before, len(spec.samplers)),
+        sampler_gain_before=_gain(before, uniform_before, len(spec.all_candidates)),
     )
     ledger.note(Tuned(chosen=_shown(tuning.chosen), uniform=_shown(tuning.uniform)))
     winner = max(best, best_uniform, key=lambda training: training.result.best)
     return replace(
         result,
-        chosen=winner.sampler,
+        chosen=winner.candidate,
         final_training=winner.result,
         trace=tuple(ledger.trace),
         cost=ledger.cost,
@@ -69,23 +74,23 @@ def _complete(ledger: Ledger, result: SearchResult) -> TrialResult:
     return completed
 
 
-def _finalists(result: SearchResult) -> list[Sampler]:
+def _finalists(result: SearchResult) -> list[Candidate]:
     """Return winner and runner-up without uniform, which has a study of its own."""
-    both = [s for s in (result.chosen, result.runner_up) if s is not None]
-    others = [sampler for sampler in both if not isinstance(sampler, UniformSampler)]
+    both = [each for each in (result.chosen, result.runner_up) if each is not None]
+    others = [each for each in both if not is_baseline(each)]
     return others or both[:1]
 
 
-def _train_untuned(ledger: Ledger, samplers: Sequence[Sampler]) -> list[Tried]:
-    """Train samplers as they are listed, at the usual rates."""
+def _train_untuned(ledger: Ledger, candidates: Sequence[Candidate]) -> list[Tried]:
+    """Train candidates as they are listed, at the usual rates."""
     spec = ledger.spec
     results = ledger.run(
-        [recipe.ordinary(spec, sampler, spec.training.seed) for sampler in samplers]
+        [recipe.ordinary(spec, each, spec.training.seed) for each in candidates]
     )
-    for sampler, result in zip(samplers, results, strict=True):
+    for each, result in zip(candidates, results, strict=True):
         if result.error is not None:
-            raise SearchFailed(f"{sampler.label} as listed failed: {result.error}")
-    return [Tried(s, r, over=True) for s, r in zip(samplers, results, strict=True)]
+            raise SearchFailed(f"{each.label} as listed failed: {result.error}")
+    return [Tried(s, r, over=True) for s, r in zip(candidates, results, strict=True)]
 
 
 def _sound(best: Tried | None, what: str) -> Tried:
@@ -103,7 +108,8 @@ def _setting(tried: Tried) -> Setting:
     assert training.learning_rate is not None
     assert training.l2 is not None
     return Setting(
-        sampler=tried.sampler,
+        sampler=sampler_of(tried.candidate),
+        recipe=recipe_or_none(tried.candidate),
         learning_rate=training.learning_rate,
         l2=training.l2,
         valid=estimate(tried.result.best_U, tried.result.owners_Q),

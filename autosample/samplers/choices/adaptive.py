@@ -8,9 +8,9 @@ from pydantic import Field
 from torch import Generator
 
 from autosample.core.bounds import Positive, Real
+from autosample.core.ranges import Between
 from autosample.samplers.choices.base import Choice, Chosen, best
 from autosample.samplers.pool import ScoredPool
-from autosample.samplers.ranges import Between
 
 LEAST = 0.1
 """Lower bound of s_ui + alpha, because a power of a negative number has no use here."""

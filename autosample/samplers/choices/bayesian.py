@@ -15,9 +15,9 @@ from pydantic import Field
 from torch import Generator, Tensor
 
 from autosample.core.bounds import Positive
+from autosample.core.ranges import Between
 from autosample.samplers.choices.base import Choice, Chosen, best
 from autosample.samplers.pool import ScoredPool
-from autosample.samplers.ranges import Between
 
 SURE = 0.99
 """Upper bound of the prior, so that no item is a certain false negative."""

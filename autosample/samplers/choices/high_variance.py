@@ -13,9 +13,9 @@ from pydantic import Field
 from torch import Generator
 
 from autosample.core.bounds import EpochCount, NonNegative
+from autosample.core.ranges import Between
 from autosample.samplers.choices.base import Choice, Chosen, best
 from autosample.samplers.pool import ScoredPool
-from autosample.samplers.ranges import Between
 
 
 class HighVariance(Choice):

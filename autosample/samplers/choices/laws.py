@@ -16,10 +16,10 @@ from torch import Generator, Tensor
 from torch.nn.functional import softplus
 
 from autosample.core.bounds import Positive
+from autosample.core.ranges import Between
 from autosample.samplers.choices.base import Choice, Chosen, softmax
 from autosample.samplers.multinomial import draw_columns
 from autosample.samplers.pool import ScoredPool
-from autosample.samplers.ranges import Between
 
 
 class LawChoice(Choice, ABC):

@@ -13,10 +13,10 @@ from pydantic import Field
 from torch import Generator
 
 from autosample.core.bounds import Positive
+from autosample.core.ranges import Between
 from autosample.samplers.choices.base import Choice, Chosen, softmax
 from autosample.samplers.multinomial import draw_columns
 from autosample.samplers.pool import ScoredPool
-from autosample.samplers.ranges import Between
 
 
 class Softmax(Choice):

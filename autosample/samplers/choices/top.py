@@ -12,9 +12,9 @@ from pydantic import Field, model_validator
 from torch import Generator
 
 from autosample.core.bounds import DrawCount
+from autosample.core.ranges import Between
 from autosample.samplers.choices.base import Choice, Chosen
 from autosample.samplers.pool import ScoredPool
-from autosample.samplers.ranges import Between
 
 
 class Top(Choice):

@@ -9,9 +9,9 @@ from pydantic import Field
 from torch import Generator, Tensor
 
 from autosample.core.bounds import Positive
+from autosample.core.ranges import Between
 from autosample.samplers.choices.base import Choice, Chosen
 from autosample.samplers.pool import ScoredPool
-from autosample.samplers.ranges import Between
 
 MOST = 10.0
 """Upper bound of a weight, as in LightFM."""

@@ -7,10 +7,10 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from autosample.core.bounds import DrawCount, EpochCount, NonNegative
+from autosample.core.ranges import Between
 from autosample.samplers.base import Parts
 from autosample.samplers.choices import Hardest
 from autosample.samplers.presets.pooled import Pooled, PoolRange
-from autosample.samplers.ranges import Between
 from autosample.samplers.synthesis import ANS, DENS, MixGCF
 
 

@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from autosample.core.bounds import DrawCount, EpochCount, NonNegative, Positive, Real
+from autosample.core.ranges import Between
 from autosample.samplers.base import Parts, Preset
 from autosample.samplers.choices import (
     AdaptiveHardness,
@@ -27,7 +28,6 @@ from autosample.samplers.proposals import (
     UniformProposal,
     VarianceProposal,
 )
-from autosample.samplers.ranges import Between
 from autosample.samplers.synthesis import Synthesis
 
 PoolRange = Between(2, 256, log=True)

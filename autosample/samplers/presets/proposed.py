@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from autosample.core.bounds import DrawCount
+from autosample.core.ranges import Between
 from autosample.samplers.base import Parts, Preset
 from autosample.samplers.choices import First
 from autosample.samplers.proposals import (
@@ -20,7 +21,6 @@ from autosample.samplers.proposals import (
     ResampledProposal,
     UniformProposal,
 )
-from autosample.samplers.ranges import Between
 
 Columns = Between(8, 1024, log=True)
 

@@ -12,6 +12,7 @@ import torch
 from pydantic import Field
 from torch import Generator, Tensor
 
+from autosample.core.ranges import Between
 from autosample.samplers.context import QueryContext
 from autosample.samplers.observed import Observed
 from autosample.samplers.pool import Pool
@@ -20,7 +21,6 @@ from autosample.samplers.proposals.base import (
     log_share,
     redraw_observed,
 )
-from autosample.samplers.ranges import Between
 
 
 class CohortProposal(ProposalConfig):

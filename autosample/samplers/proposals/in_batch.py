@@ -13,11 +13,11 @@ import torch
 from pydantic import Field
 from torch import Generator, Tensor
 
+from autosample.core.ranges import Between
 from autosample.samplers.context import QueryContext
 from autosample.samplers.observed import Observed
 from autosample.samplers.pool import Pool
 from autosample.samplers.proposals.base import Law, ProposalConfig
-from autosample.samplers.ranges import Between
 
 
 class InBatchProposal(ProposalConfig):

@@ -17,11 +17,11 @@ from pydantic import Field, model_validator
 from torch import Generator, Tensor
 
 from autosample.core.bounds import DrawCount
+from autosample.core.ranges import Between
 from autosample.samplers.context import QueryContext
 from autosample.samplers.observed import Observed
 from autosample.samplers.pool import Pool
 from autosample.samplers.proposals.base import ProposalConfig, redraw_observed
-from autosample.samplers.ranges import Between
 
 STEPS = 3
 """Number of walks from item to item. A fourth would have a weight of .85^4 and hardly

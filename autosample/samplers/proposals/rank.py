@@ -15,13 +15,13 @@ import torch
 from pydantic import Field
 from torch import Generator, Tensor
 
+from autosample.core.ranges import Between
 from autosample.core.types import Scorer
 from autosample.samplers.context import QueryContext
 from autosample.samplers.multinomial import draw_columns
 from autosample.samplers.observed import Observed
 from autosample.samplers.pool import Pool
 from autosample.samplers.proposals.base import ProposalConfig, redraw_observed
-from autosample.samplers.ranges import Between
 
 
 class RankProposal(ProposalConfig):

@@ -14,6 +14,7 @@ from pydantic import Field
 from torch import Generator, Tensor
 
 from autosample.core.bounds import DrawCount, Positive
+from autosample.core.ranges import Between
 from autosample.core.types import Scorer
 from autosample.samplers.context import QueryContext, of_users
 from autosample.samplers.multinomial import draw_columns
@@ -23,7 +24,6 @@ from autosample.samplers.proposals.base import Proposal, ProposalConfig
 from autosample.samplers.proposals.memory import users_of
 from autosample.samplers.proposals.popularity import PopularityProposal
 from autosample.samplers.proposals.uniform import UniformProposal
-from autosample.samplers.ranges import Between
 
 
 class ResampledProposal(ProposalConfig):

@@ -14,6 +14,7 @@ from pydantic import Field
 from torch import Generator, Tensor
 
 from autosample.core.bounds import DrawCount, Positive
+from autosample.core.ranges import Between
 from autosample.core.types import Scorer
 from autosample.samplers.context import QueryContext, of_users
 from autosample.samplers.observed import Observed
@@ -21,7 +22,6 @@ from autosample.samplers.pool import Pool
 from autosample.samplers.proposals.base import ProposalConfig
 from autosample.samplers.proposals.memory import mean_positive_scores, users_of
 from autosample.samplers.proposals.uniform import UniformProposal
-from autosample.samplers.ranges import Between
 
 DECAY = 0.8
 """Decay of the moving moments: about the five epochs that the paper looks back."""

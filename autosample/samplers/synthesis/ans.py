@@ -17,8 +17,8 @@ from torch.nn.functional import normalize, softplus
 
 from autosample.core.bounds import NonNegative
 from autosample.core.links import Ingredients
+from autosample.core.ranges import Between
 from autosample.samplers.context import QueryContext
-from autosample.samplers.ranges import Between
 from autosample.samplers.synthesis.base import (
     Gates,
     Synthesis,

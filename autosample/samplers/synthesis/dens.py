@@ -16,8 +16,8 @@ from torch.nn.functional import softplus
 
 from autosample.core.bounds import EpochCount, NonNegative
 from autosample.core.links import Ingredients
+from autosample.core.ranges import Between
 from autosample.samplers.context import QueryContext
-from autosample.samplers.ranges import Between
 from autosample.samplers.synthesis.base import (
     Gates,
     Synthesis,

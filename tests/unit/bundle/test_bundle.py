@@ -28,7 +28,7 @@ from autosample.samplers import DNS, UniformSampler
 
 FILES = {
     "README.md", "config.json", "environment.json", "items.parquet", "manifest.json",
-    "metrics.json", "model.safetensors", "report.html", "sampler.json",
+    "metrics.json", "model.safetensors", "recipe.json", "report.html", "sampler.json",
     "seen.parquet", "trace.json", "users.parquet",
 }  # fmt: skip
 CLOCKS = {"trace.json", "environment.json", "manifest.json"}

@@ -30,6 +30,7 @@ from autosample.samplers import (
     parse_sampler,
 )
 from autosample.spec.catalogue import catalogue
+from autosample.trials.recipe import Recipe
 
 SPLIT = RandomSplit().apply(
     Synthetic(users=150, items=100, pairs_per_user=12).build().dataset, seed=0
@@ -73,6 +74,42 @@ def test_an_exported_loop_learns_and_repeats_itself() -> None:
     )
     metric = Metric("ndcg@20")
     assert hits.values(metric).mean() > 2 * untrained.values(metric).mean()
+
+
+SOFT = Recipe.model_validate(
+    {
+        "sampler": {"kind": "uniform", "shared": True},
+        "negatives": 24,
+        "loss": {"kind": "sl", "temperature": 0.2},
+        "optimizer": {"kind": "adam"},
+        "learning_rate": 0.03,
+    }
+)
+
+
+def test_an_exported_recipe_carries_its_loss_and_its_rate() -> None:
+    code = pytorch(SOFT)
+    assert "lr=0.03" in code
+    module: dict[str, Any] = {}
+    exec(compile(code, "exported.py", "exec"), module)
+    assert module["LOSS"] == SOFT.loss
+    users, items = train(code, width=16, epochs=25)
+    unit = torch.nn.functional.normalize
+    hits = Ranking(make_cases(SPLIT.valid, TRAIN), k=20).hits(
+        TableScorer(unit(users), unit(items))
+    )
+    plain = Ranking(make_cases(SPLIT.valid, TRAIN), k=20).hits(
+        TableScorer(*train(code, width=16, epochs=0))
+    )
+    metric = Metric("ndcg@20")
+    assert hits.values(metric).mean() > 2 * plain.values(metric).mean()
+
+
+def test_recbole_is_told_of_a_recipes_loss_and_rate() -> None:
+    own = SOFT.model_copy(update={"sampler": UniformSampler(negatives=24)})
+    told = recbole(own)
+    assert "sl(temperature=0.2)" in told
+    assert yaml.safe_load(told)["learning_rate"] == 0.03
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from autosample.core.plugins import kind_of
+from autosample.core.ranges import neighbours, ranges
 from autosample.samplers import DNS, DNSMN, CustomSampler, Preset
 from autosample.samplers.choices import Top
-from autosample.samplers.ranges import neighbours, ranges
 from autosample.spec.catalogue import CATALOGUE, catalogue
 from autosample.spec.markdown import (
     PARTS,

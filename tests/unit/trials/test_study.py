@@ -35,7 +35,7 @@ def test_without_tuning_there_is_nothing_to_turn() -> None:
     assert plain.samples == 2
     trial = plain.trial({SAMPLER: 1})
     assert trial.candidates == (DNS(pool=4),)
-    assert trial.training == plain.template.training
+    assert trial.training == plain.training
 
 
 def test_rates_are_looked_for_around_what_suits_the_model() -> None:
@@ -62,7 +62,7 @@ def test_a_place_is_a_training_with_its_rates_and_settings() -> None:
     assert isinstance(sampler, DNS)
     assert sampler.pool == 17
     assert (trial.training.learning_rate, trial.training.l2) == (0.03, 0.002)
-    assert trial.training.epochs == tuned.template.training.epochs
+    assert trial.training.epochs == tuned.training.epochs
 
 
 def test_settings_that_do_not_go_together_are_no_training() -> None:

@@ -77,10 +77,10 @@ def test_tuning_tells_its_own_gain_from_the_samplers(strategy: dict[str, Any]) -
     assert isinstance(found.final_training, TrialResult)
     best = max(tuning.chosen, tuning.uniform, key=lambda each: each.valid.mean)
     assert found.final_training.best == pytest.approx(best.valid.mean)
-    assert found.chosen == best.sampler
+    assert found.chosen == best.candidate
     *_, uniform = todo.runner.studies  # type: ignore[attr-defined]
     assert uniform.samples == 6
-    assert uniform.space.samplers == (UniformSampler(),)
+    assert uniform.space.candidates == (UniformSampler(),)
 
 
 def test_verification_sets_the_tuned_beside_the_tuned() -> None:
