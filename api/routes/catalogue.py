@@ -1,4 +1,4 @@
-"""/v1/samplers, /v1/models, /v1/losses, /v1/strategies: the kinds a spec may use."""
+"""/v1/samplers, /v1/models, /v1/losses and so on: the kinds a spec may use."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from autosample.spec.catalogue import Entry, catalogue
 router = APIRouter(prefix="/v1", tags=["catalogue"])
 
 
+Part = Literal["samplers", "models", "losses", "optimizers", "schedules", "strategies"]
+
+
 class Entries(Config):
     """All entries of one part of the catalogue."""
 
@@ -20,6 +23,7 @@ class Entries(Config):
 
 
 @router.get("/{part}")
-def entries(part: Literal["samplers", "models", "losses", "strategies"]) -> Entries:
-    """List all samplers, models, losses or strategies, with schemas and defaults."""
+def entries(part: Part) -> Entries:
+    """List all samplers, models, losses, optimizers, schedules or strategies, with
+    schemas and defaults."""
     return Entries(entries=catalogue()[part])

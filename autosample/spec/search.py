@@ -186,19 +186,27 @@ class SearchSpec(Config):
     def mixture_refusal(self) -> str | None:
         """Return why the candidates cannot be trained as one mixture, with a way out;
         None: they can."""
-        ways = {
-            (loss_of(c, self.loss), self.training_for(c)) for c in self.all_candidates
-        }
-        if len(ways) == 1:
-            return None
-        losses = sorted({loss.label for loss, _ in ways})
-        differ = (
-            f"losses ({', '.join(losses)})" if len(losses) > 1 else "training settings"
-        )
-        return (
-            f"candidates of different {differ} cannot be mixed in one model; give all"
-            " of them the same, or take strategy race without a warm-up"
-        )
+        trainings = {self.training_for(each) for each in self.all_candidates}
+        losses = {loss_of(each, self.loss) for each in self.all_candidates}
+        if len({loss.cosine for loss in losses}) > 1:
+            kinds = ", ".join(sorted(loss.kind for loss in losses))
+            return (
+                f"of losses {kinds} some score by cosines and others by inner products,"
+                " which one model cannot do at a time; take losses that score alike, or"
+                " strategy race without a warm-up"
+            )
+        if len(losses) > 1 and self.relaxation is Relaxation.INSTANCE:
+            return (
+                "relaxation instance makes one negative of all, which several losses"
+                " cannot share; take relaxation loss"
+            )
+        if len(trainings) > 1:
+            return (
+                "one model is trained by one optimiser at one learning rate and l2, and"
+                " candidates have several; give all of them the same, or take strategy"
+                " race without a warm-up"
+            )
+        return None
 
     @model_validator(mode="after")
     def _budget_can_be_kept(self) -> Self:

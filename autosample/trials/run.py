@@ -149,6 +149,7 @@ def prepare(request: Request, split: Split) -> tuple[Trainer, MixtureWeights]:
         trial.loss,
         trial.relaxation,
         rng=torch.Generator().manual_seed(seed),
+        losses=trial.losses,
     )
     model = fresh_model(trial, split)
     trainer = Trainer(model, supernet, split, trial.training, Metric(trial.metric))

@@ -36,6 +36,12 @@ class Trial(Config):
     """Name shown to people; not part of the digest."""
     model: ModelSpec
     loss: LossSpec
+    # Left out of JSON where all have `loss`: older trials keep their digests.
+    losses: tuple[LossSpec, ...] | None = Field(
+        None, exclude_if=lambda losses: losses is None
+    )
+    """Loss of each candidate of a supernet, all for cosines or all for inner products;
+    None: all have `loss`."""
     candidates: tuple[SamplerSpec, ...]
     """One sampler for an ordinary training, several for a supernet."""
     relaxation: Relaxation = Relaxation.LOSS

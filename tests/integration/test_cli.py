@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from autosample.cli.main import main
+from autosample.spec.catalogue import CATALOGUE
 
 CSV = "user,item\n" + "".join(
     f"{user},{(user * 7 + n * n) % 40}\n" for user in range(40) for n in range(8)
@@ -154,7 +155,7 @@ def test_an_altered_bundle_is_refused(folder: Path, here: Callable[..., Done]) -
 def test_the_catalogue_is_a_table_or_json(here: Callable[..., Done]) -> None:
     assert "mixgcf" in here("catalogue").stdout
     found = json.loads(here("catalogue", "--json").stdout)
-    assert set(found) == {"samplers", "models", "losses", "strategies"}
+    assert set(found) == set(CATALOGUE)
     assert "properties" in found["samplers"][0]["json_schema"]
 
 

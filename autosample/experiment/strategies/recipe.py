@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from autosample.losses import Loss
 from autosample.spec import SearchSpec
 from autosample.trials import Request, Start, Trial, TrialResult
 from autosample.trials.recipe import Candidate, loss_of, sampler_of
@@ -19,12 +20,21 @@ def trial(
         "name": name,
         "model": spec.model_for(candidates[0]),
         "loss": loss_of(candidates[0], spec.loss),
+        "losses": _losses(spec, candidates),
         "candidates": tuple(sampler_of(candidate) for candidate in candidates),
         "relaxation": spec.relaxation,
         "training": spec.training_for(candidates[0]),
         "metric": spec.metric,
     }
     return Trial(**(settings | changes))
+
+
+def _losses(
+    spec: SearchSpec, candidates: Sequence[Candidate]
+) -> tuple[Loss, ...] | None:
+    """Return the loss of each candidate; None where all have the same."""
+    losses = tuple(loss_of(candidate, spec.loss) for candidate in candidates)
+    return losses if len(set(losses)) > 1 else None
 
 
 def ordinary(

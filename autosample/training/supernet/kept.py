@@ -89,7 +89,7 @@ class Kept:
         parts: Iterable[Parts],
         observed: Observed,
         rng: Generator,
-        loss: Loss | None = None,
+        losses: Iterable[Loss] = (),
     ) -> None:
         """`rng` is where the initial parameters of learners come from."""
         self.observed, self._rng = observed, rng
@@ -106,7 +106,7 @@ class Kept:
             if part.synthesis is not None:
                 self._syntheses[part.synthesis] = None
             self._build(part.choice)
-        if loss is not None:
+        for loss in losses:
             self._build(loss)
 
     def _build(self, config: Choice | Loss) -> None:

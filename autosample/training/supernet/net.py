@@ -53,6 +53,8 @@ class Leaves(NamedTuple):
     """Share of each leaf in its candidate's loss."""
     owners_J: Tensor
     """Candidate that each leaf belongs to."""
+    owners: list[int]
+    """The same, on the host."""
 
     def weights(self, weights: Tensor) -> Tensor:
         """Return leaves' weights (..., J) from candidates' weights (..., K)."""
@@ -70,13 +72,16 @@ class Supernet:
         relaxation: Relaxation = Relaxation.LOSS,
         *,
         rng: Generator | None = None,
+        losses: Sequence[Loss] | None = None,
     ) -> None:
-        """`rng` is where the initial parameters of learners come from."""
+        """`rng` is where the initial parameters of learners come from. `losses` has one
+        for each candidate, which must score alike; None: all have `loss`."""
         rng = rng or torch.Generator().manual_seed(0)
         parts = [part for sampler in samplers for part in sampler.all_parts]
         self.samplers, self.observed = tuple(samplers), observed
         self.loss, self.relaxation = loss, relaxation
-        self.kept = Kept(parts, observed, rng, loss)
+        self.losses_K = tuple(losses or [loss] * len(samplers))
+        self.kept = Kept(parts, observed, rng, dict.fromkeys([loss, *self.losses_K]))
         self.mixer = self.kept.mixer(loss)
         self._begin(START)
 
@@ -92,6 +97,7 @@ class Supernet:
             [leaf.parts for leaf, _ in leaves],
             torch.tensor([leaf.share for leaf, _ in leaves], device=device),
             torch.tensor([owner for _, owner in leaves], device=device),
+            [owner for _, owner in leaves],
         )
 
     def begin(
@@ -109,7 +115,9 @@ class Supernet:
     def only(self, k: int) -> Self:
         """Return a supernet of one candidate that shares all built parts with this."""
         alone = copy(self)
-        alone.samplers = (self.samplers[k],)
+        alone.samplers, alone.losses_K = (self.samplers[k],), (self.losses_K[k],)
+        alone.loss = self.losses_K[k]
+        alone.mixer = self.kept.mixer(alone.loss)
         alone._begin(self.moment)
         return alone
 
@@ -131,9 +139,10 @@ class Supernet:
             return self._sampled_step(context, links, weights_J, rng)
         return self.losses(context, links, self.choose(context, rng), weights_J)
 
-    def mixer_of(self, users_B: Tensor) -> Mixer:
-        """Return the loss of pairs of these users."""
-        return self.mixer.of(users_B) if isinstance(self.mixer, ByUser) else self.mixer
+    def mixer_of(self, users_B: Tensor, loss: Loss | None = None) -> Mixer:
+        """Return a loss, by default the only one, of pairs of these users."""
+        mixer = self.mixer if loss is None else self.kept.mixer(loss)
+        return mixer.of(users_B) if isinstance(mixer, ByUser) else mixer
 
     @torch.no_grad()
     def context(
@@ -171,24 +180,51 @@ class Supernet:
         links: Links,
         chosen: list[ChosenSlots],
         weights: Tensor,
+        leaf: int | None = None,
     ) -> StepLoss:
         """Score the chosen negatives with gradients, and mix their losses by the
-        weights of the leaves (J,)."""
-        step = Gathering(self.kept, context, links, self.loss.needs_log_q)
+        weights of the leaves (J,), or of the one leaf that has chosen."""
+        log_q = any(loss.needs_log_q for loss in self.losses_K)
+        step = Gathering(self.kept, context, links, log_q)
         positive, negatives = gather(step, chosen)
-        mixer = self.mixer_of(context.users_B)
         if self.relaxation is Relaxation.INSTANCE:
             scored = [_mixed_instance(negatives, weights)]
+            mixer = self.mixer_of(context.users_B)
             losses_B = mixer.mix(positive.scores_B, scored, weights.new_ones(1))
         else:
-            scored = [leaf.scored for leaf in negatives]
-            losses_B = mixer.mix(positive.scores_B, scored, weights)
-        for weight, leaf in zip(weights, negatives, strict=True):
-            if leaf.auxiliary_B is not None:
-                losses_B = losses_B + weight * leaf.auxiliary_B
-        squares_BJ = torch.stack([leaf.squares_B for leaf in negatives], 1)
+            losses_B = self._mix(
+                context.users_B, positive.scores_B, negatives, weights, leaf
+            )
+        for weight, each in zip(weights, negatives, strict=True):
+            if each.auxiliary_B is not None:
+                losses_B = losses_B + weight * each.auxiliary_B
+        squares_BJ = torch.stack([each.squares_B for each in negatives], 1)
         penalty_B = positive.squares_B + (squares_BJ * weights).sum(1)
         return StepLoss(losses_B, penalty_B / 2)
+
+    def _mix(
+        self,
+        users_B: Tensor,
+        positive_B: Tensor,
+        negatives: list[Negatives],
+        weights: Tensor,
+        leaf: int | None,
+    ) -> Tensor:
+        """Return the mixed loss of each pair: for each distinct loss, the exact mixture
+        of the leaves that have it."""
+        owners = self.leaves.owners if leaf is None else [self.leaves.owners[leaf]]
+        by_loss: dict[Loss, list[int]] = {}
+        for at, owner in enumerate(owners):
+            by_loss.setdefault(self.losses_K[owner], []).append(at)
+        parts = [
+            self.mixer_of(users_B, loss).mix(
+                positive_B,
+                [negatives[at].scored for at in mine],
+                weights if len(mine) == len(owners) else weights[..., mine],
+            )
+            for loss, mine in by_loss.items()
+        ]
+        return parts[0] if len(parts) == 1 else torch.stack(parts).sum(0)
 
     def _sampled_step(
         self, context: QueryContext, links: Links, weights_J: Tensor, rng: Generator
@@ -204,7 +240,7 @@ class Supernet:
             part = context.part(rows)
             chosen = self.choose(part, rng, leaf)
             one = weights_J.new_ones(1)
-            steps.append(self.losses(part, links.part(rows), chosen, one))
+            steps.append(self.losses(part, links.part(rows), chosen, one, leaf))
             at.append(rows)
         back = torch.cat(at).argsort()
         return StepLoss(

@@ -68,6 +68,7 @@ from autosample.training.steps.graph import GraphSteps
 from autosample.training.steps.softmax import SoftmaxSteps
 from autosample.training.steps.tables import TableSteps
 from autosample.training.supernet import Supernet, equal_weights
+from autosample.training.supernet.links import links_of
 
 SPLIT = RandomSplit().apply(Synthetic(users=90, items=70).build().dataset, seed=0)
 SHARED = UniformSampler(negatives=12, shared=True)
@@ -272,6 +273,43 @@ def test_every_optimizer_takes_the_same_steps_on_rows_as_on_tables(
         after(ours, expected), after(theirs, AutomaticSteps), strict=True
     ):
         torch.testing.assert_close(mine, other, rtol=1e-3, atol=2e-5)
+
+
+@pytest.mark.parametrize("relaxation", [Relaxation.LOSS, Relaxation.SAMPLED])
+@pytest.mark.parametrize(
+    "losses", [(BSL(), SL(temperature=0.3), CCL()), (BPR(), Hinge(), BPR())], ids=str
+)
+def test_a_mixture_of_losses_is_the_sum_of_what_each_candidate_has_alone(
+    losses: tuple[Loss, ...], relaxation: Relaxation
+) -> None:
+    """Candidates draw their own pools here, so that each alone draws the same."""
+    samplers: list[Sampler] = [
+        UniformSampler(negatives=8),
+        DNS(pool=16, negatives=8),
+        PopularitySampler(negatives=8),
+    ]
+    own = trainer(samplers, losses[0])
+    observed, weights_K = Observed(SPLIT.train), torch.tensor([0.5, 0.3, 0.2])
+    net = Supernet(samplers, observed, losses[0], relaxation, losses=losses)
+    [batch, *_] = own.batches()
+    pairs, rng = own.pairs(batch), torch.Generator()
+
+    def step(net: Supernet, weights: torch.Tensor) -> torch.Tensor:
+        return net.step(own.model(), pairs, weights, rng.manual_seed(5)).pairs_B
+
+    if relaxation is Relaxation.SAMPLED:
+        assert step(net, weights_K).isfinite().all()
+        return
+    whole = step(net, weights_K)
+    context = net.context(own.model(), pairs, own.model().queries(pairs.queries))
+    chosen = net.choose(context, rng.manual_seed(5))
+    expected = torch.zeros_like(whole)
+    for k, loss in enumerate(losses):
+        alone = Supernet([samplers[k]], observed, loss)
+        links = links_of(own.model(), pairs.queries, own.model().queries(pairs.queries))
+        part = alone.losses(context, links, [chosen[k]], torch.ones(1))
+        expected += weights_K[k] * part.pairs_B
+    torch.testing.assert_close(whole, expected)
 
 
 SOFTMAX: list[Loss] = [

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from autosample.errors import SpecError
 from autosample.experiment.strategies import recipe as trials
 from autosample.library import make_spec
-from autosample.losses import BPR, SL
+from autosample.losses import BPR, BSL, SL
 from autosample.optimizers import Adam
 from autosample.samplers import DNS, CustomSampler, UniformSampler
 from autosample.spec import SearchSpec
@@ -97,14 +97,18 @@ def test_a_recipe_that_cannot_be_trained_is_refused(
         spec(candidate)
 
 
-def test_a_mixture_of_recipes_that_are_trained_differently_is_refused() -> None:
-    with pytest.raises((SpecError, ValidationError), match="cannot be mixed"):
-        spec(SOFT, {"kind": "uniform"}, strategy={"kind": "mixture"})
-    same = [
-        SOFT | {"sampler": {"kind": "uniform", "shared": True}},
-        SOFT | {"sampler": {"kind": "mixed"}},
-    ]
-    assert spec(*same, strategy={"kind": "mixture"}).mixture_refusal is None
+def test_a_mixture_takes_losses_that_score_alike_and_refuses_others() -> None:
+    mixture = {"strategy": {"kind": "mixture"}}
+    with pytest.raises((SpecError, ValidationError), match="inner products"):
+        spec(SOFT, {"kind": "uniform"}, **mixture)
+    faster = SOFT | {"learning_rate": 0.1, "negatives": 8}
+    with pytest.raises((SpecError, ValidationError), match="one learning rate"):
+        spec(SOFT, faster, **mixture)
+    other = SOFT | {"loss": {"kind": "bsl", "temperature": 0.1}}
+    made = spec(SOFT, other, **mixture)
+    trial = trials.trial(made, "both", made.all_candidates)
+    assert trial.losses == (SL(temperature=0.2), BSL(temperature=0.1))
+    assert trials.trial(made, "one", made.all_candidates[:1]).losses is None
 
 
 def test_the_baseline_is_plain_uniform_sampling_under_the_specs_loss() -> None:

@@ -1,0 +1,175 @@
+"""Recipes on the design cells: what their rates should be, and what they gain.
+
+    python -m benchmarks.recipes train [--cells lastfm/mf,...] [--workers 1]
+    python -m benchmarks.recipes show
+
+Each recipe is trained from scratch to early stopping. A row is appended when a training
+ends, and what is in the file is not trained again. Rates and temperatures are chosen by
+the validation metric, on design sources only; `show` compares what was so chosen with
+the best sampler under BPR of the truth file.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from autosample.experiment.strategies import recipe as trials
+from autosample.trials.recipe import Recipe
+from autosample.trials.run import InProcessRunner
+from benchmarks.cells import Role, role_of
+from benchmarks.truth import (
+    CELLS,
+    TRUTH,
+    Cell,
+    append,
+    rows,
+    spec_of,
+    split_of,
+    test_metric,
+)
+
+OUT = Path("benchmarks/results/recipes.jsonl")
+SHARED = {"kind": "uniform", "shared": True}
+DEFAULT_CELLS = ("lastfm/mf", "ml-latest-small/mf", "amazon-beauty/mf", "amazon-cd/mf")
+
+
+def grid() -> Iterator[dict[str, Any]]:
+    """Yield the recipes that are tried, the more telling ones first."""
+    for temperature in (0.2, 0.1):
+        for rate in (0.03, 0.01, 0.1):
+            yield _soft({"kind": "sl", "temperature": temperature}, "adam", rate)
+    for rate in (0.1, 0.03):
+        yield _soft({"kind": "sl", "temperature": 0.2}, "adagrad", rate)
+    for rate in (0.003, 0.01, 0.001):
+        yield _of({"kind": "bpr"}, {"kind": "uniform"}, "adam", rate, 1e-3)
+    for temperature in (0.15, 0.3):
+        yield _soft({"kind": "sl", "temperature": temperature}, "adam", 0.03)
+    yield _soft({"kind": "psl", "temperature": 0.1}, "adam", 0.03)
+    yield _soft({"kind": "bsl", "temperature": 0.2, "power": 1.1}, "adam", 0.03)
+    yield _soft({"kind": "sl_at_k", "temperature": 0.2}, "adam", 0.03)
+    in_batch = {"kind": "in_batch"}
+    yield _of(
+        {"kind": "infonce", "temperature": 0.2},
+        in_batch | {"negatives": 512},
+        "adam",
+        0.03,
+    )
+    yield _of(
+        {"kind": "sl", "temperature": 0.2},
+        {"kind": "mixed", "negatives": 512},
+        "adam",
+        0.03,
+    )
+
+
+def _soft(loss: dict[str, Any], optimizer: str, rate: float) -> dict[str, Any]:
+    return _of(loss, SHARED | {"negatives": 1000}, optimizer, rate)
+
+
+def _of(
+    loss: dict[str, Any],
+    sampler: dict[str, Any],
+    optimizer: str,
+    rate: float,
+    l2: float = 0.0,
+) -> dict[str, Any]:
+    return {
+        "sampler": sampler,
+        "loss": loss,
+        "optimizer": {"kind": optimizer},
+        "learning_rate": rate,
+        "l2": l2,
+    }
+
+
+def train(cell: Cell, settings: dict[str, Any], seed: int) -> dict[str, Any]:
+    """Train one recipe from scratch to early stopping."""
+    torch.set_num_threads(1)
+    split, own = split_of(cell), Recipe.model_validate(settings)
+    request = trials.ordinary(spec_of(cell, candidates=[own]), own, seed)
+    [result] = InProcessRunner(split).run([request], lambda *_: None)
+    return {
+        "cell": cell.name,
+        "recipe": own.model_dump(mode="json"),
+        "label": own.label,
+        "seed": seed,
+        "valid": result.best,
+        "test": test_metric(cell, result.best_model(split)),
+        "seconds": round(result.seconds, 1),
+        "epochs": len(result.history),
+        "best_epoch": result.best_epoch,
+        "error": result.error,
+    }
+
+
+def train_missing(names: list[str], seeds: list[int]) -> None:
+    """Train what is not in the file yet, the first recipe on all cells first."""
+    cells = [cell for cell in CELLS if cell.name in names]
+    for cell in cells:
+        assert role_of(cell.dataset) is Role.DESIGN, cell.name
+    there = {(row["cell"], row["label"], row["seed"]) for row in rows(OUT)}
+    for seed in seeds:
+        for settings in grid():
+            label = Recipe.model_validate(settings).label
+            for cell in cells:
+                if (cell.name, label, seed) not in there:
+                    row = train(cell, settings, seed)
+                    append(OUT, row)
+                    print(
+                        f"{cell.name} {label}: {row['valid']:.4f}, test"
+                        f" {row['test']:.4f}, {row['seconds']} s",
+                        flush=True,
+                    )
+
+
+def show() -> None:
+    """Print each recipe beside the best sampler under BPR, by cell."""
+    by_cell: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in rows(OUT):
+        by_cell[row["cell"]].append(row)
+    for cell, found in by_cell.items():
+        samplers: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        for row in rows(TRUTH):
+            if row["cell"] == cell and not row["error"]:
+                samplers[row["label"]].append(row)
+        best = max(samplers.values(), key=lambda each: _mean(each, "valid"))
+        print(
+            f"\n{cell}: {best[0]['label']} under bpr:"
+            f" valid {_mean(best, 'valid'):.4f}, test {_mean(best, 'test'):.4f}"
+        )
+        for row in sorted(found, key=lambda each: -each["valid"]):
+            gain = row["test"] / _mean(best, "test") - 1
+            print(
+                f"  {row['valid']:.4f} {row['test']:.4f} {gain:+.1%} after"
+                f" {row['best_epoch']:3d} epochs, {row['seconds']:6.1f} s:"
+                f" {row['label']}"
+            )
+
+
+def _mean(each: list[dict[str, Any]], name: str) -> float:
+    return float(sum(row[name] for row in each) / len(each))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("what", choices=["train", "show"])
+    parser.add_argument("--cells", default=",".join(DEFAULT_CELLS))
+    parser.add_argument("--seeds", default="0")
+    given = parser.parse_args()
+    if given.what == "show":
+        show()
+    else:
+        seeds = [int(seed) for seed in given.seeds.split(",")]
+        train_missing(given.cells.split(","), seeds)
+
+
+if __name__ == "__main__":
+    main()
