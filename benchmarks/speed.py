@@ -39,7 +39,7 @@ from autosample.losses import BPR
 from autosample.models import MF
 from autosample.samplers import DNS, Observed, Sampler, UniformSampler
 from autosample.spec import SearchSpec
-from autosample.spec.candidates import default_candidates
+from autosample.spec.candidates import default_samplers
 from autosample.training import FixedWeights, Trainer
 from autosample.trials import Request
 from autosample.trials.run import prepare as set_up
@@ -117,7 +117,7 @@ def gowalla(say: Callable[..., None]) -> dict[str, float]:
 
 def supernet(split: Split) -> dict[str, float]:
     """Measure a supernet of all default candidates, and each of them alone."""
-    candidates = default_candidates(BPR())
+    candidates = default_samplers(BPR())
     alone = {
         sampler.label: epochs(trainer(split, [sampler]), 2) for sampler in candidates
     }

@@ -20,7 +20,7 @@ from autosample.experiment.strategies import recipe
 from autosample.losses import BPR
 from autosample.samplers import Sampler
 from autosample.spec import SearchSpec
-from autosample.spec.candidates import default_candidates
+from autosample.spec.candidates import default_samplers
 from autosample.training import FixedWeights
 from autosample.training.supernet import equal_weights
 from autosample.trials import Request
@@ -38,7 +38,7 @@ def main() -> None:
         {"dataset": "gowalla", "model": {"kind": given.model}}
     )
     split = prepare(spec, dataset("gowalla"))
-    alone = default_candidates(BPR())
+    alone = default_samplers(BPR())
     fields: dict[str, Sequence[Sampler]] = {each.label: [each] for each in alone}
     fields["mixed"] = alone
     steps = {}

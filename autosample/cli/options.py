@@ -98,7 +98,8 @@ class SpecOptions:
     ] = None
     loss: Annotated[str | None, typer.Option(help="bpr, infonce, bsl, ...")] = None
     candidates: Annotated[
-        str | None, typer.Option(help="Samplers, separated by commas, or `default`.")
+        str | None,
+        typer.Option(help="Samplers, separated by commas; or `default`, `samplers`."),
     ] = None
     strategy: Annotated[
         str | None, typer.Option(help="race, exhaustive, asha, mixture, ...")
@@ -180,8 +181,9 @@ def kind_of(text: str | None) -> Any:
 
 
 def kinds_of(text: str | None) -> Any:
-    """Return the specs of samplers that are separated by commas, or `default`."""
-    if text is None or text == "default":
+    """Return the specs of samplers that are separated by commas, or the name of a
+    list."""
+    if text in (None, "default", "samplers"):
         return text
     return [{"kind": kind.strip()} for kind in text.split(",") if kind.strip()]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from torch import Generator, Tensor, nn, optim
 
@@ -11,6 +11,8 @@ from autosample.core.config import Config
 from autosample.core.types import Scorer
 from autosample.data.interactions import Interactions
 from autosample.data.order import Order, PairOrder
+from autosample.losses import Loss
+from autosample.optimizers.base import OptimizerConfig
 
 
 class Model(nn.Module, ABC):
@@ -35,6 +37,15 @@ class Model(nn.Module, ABC):
     @abstractmethod
     def export(self) -> dict[str, Tensor]:
         """Return the rows of all `users` (U, D) and all `items` (I, D)."""
+
+
+class Usual(NamedTuple):
+    """What a training takes where its spec says nothing."""
+
+    optimizer: OptimizerConfig | None
+    """None: the model's own."""
+    learning_rate: float
+    l2: float
 
 
 class ModelConfig(Config, ABC):
@@ -63,6 +74,10 @@ class ModelConfig(Config, ABC):
     def has_cosine(self) -> bool:
         """Whether scores can be cosines; false if they have parts such as biases."""
         return True
+
+    def usual(self, loss: Loss) -> Usual:
+        """Return the defaults of trainings under a loss."""
+        return Usual(None, self.learning_rate, self.l2)
 
     @abstractmethod
     def build(self, train: Interactions, rng: Generator) -> Model:

@@ -17,8 +17,9 @@ from autosample.core.bounds import Positive, Width
 from autosample.core.types import Queries, Rows
 from autosample.data.interactions import Interactions
 from autosample.kernels.memory import empty
-from autosample.models.base import Model, ModelConfig
-from autosample.optimizers import RowAdagrad
+from autosample.losses import Loss
+from autosample.models.base import Model, ModelConfig, Usual
+from autosample.optimizers import Adam, RowAdagrad
 
 
 class MF(ModelConfig):
@@ -39,6 +40,13 @@ class MF(ModelConfig):
     @property
     def has_cosine(self) -> bool:
         return not self.biases
+
+    def usual(self, loss: Loss) -> Usual:
+        """Return the model's own rates for inner products, and Adam's for cosines,
+        which stand in docs/training.md beside others."""
+        if loss.cosine:
+            return Usual(Adam(), 0.03, 0.0)
+        return super().usual(loss)
 
     def build(self, train: Interactions, rng: Generator) -> MatrixFactorization:
         return MatrixFactorization(

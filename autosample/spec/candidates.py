@@ -1,8 +1,9 @@
-"""The samplers that a search compares where its spec names none."""
+"""The candidates that a search compares where its spec names none."""
 
 from __future__ import annotations
 
-from autosample.losses import Loss
+from autosample.losses import BPR, PSL, SL, InfoNCE, Loss, SLAtK
+from autosample.models import ModelConfig
 from autosample.samplers import (
     AHNS,
     AMNS,
@@ -33,15 +34,17 @@ from autosample.samplers.proposals import UniformProposal
 from autosample.samplers.synthesis import MixGCF
 from autosample.spec.compatibility import relaxation_refusal, sampler_refusal
 from autosample.training.relaxation import Relaxation
-from autosample.trials.recipe import Candidate, loss_of, sampler_of
+from autosample.trials.recipe import Candidate, Recipe, loss_of, sampler_of
 
 MANY = 16
 """Negatives per pair from which on the pairs of a batch share their pools."""
+SOFT = 1000
+"""Negatives of recipes with a softmax loss, as in the papers on them."""
 POOL = 32
 """Size of every uniform pool, so that one draw and one scoring serve all of them."""
 
 
-def default_candidates(
+def default_samplers(
     loss: Loss, relaxation: Relaxation = Relaxation.LOSS
 ) -> tuple[Sampler, ...]:
     """Return a dozen samplers that differ in kind, without those the loss cannot use.
@@ -71,6 +74,52 @@ def default_candidates(
         if sampler_refusal(loss, sampler) is None
         and relaxation_refusal(relaxation, loss, (sampler,)) is None
     )
+
+
+def default_recipes(loss: Loss, model: ModelConfig) -> tuple[Candidate, ...]:
+    """Return a dozen recipes that differ in kind, without those the model cannot use.
+
+    - uniform under the spec's loss: the baseline
+    - dns with two pools, dns_mn, softmax, aobpr under BPR: hard negatives, few of them
+    - SL at two temperatures, with a thousand uniform negatives that a batch shares: so
+      many make hard ones likely, and the temperature says how much these count
+    - SL with half of the negatives from the batch, which are popular ones
+    - InfoNCE with popular negatives from the batch alone, and a logistic correction
+    - PSL and SL at 20: losses that forgive outliers, or attend to the top
+
+    They were chosen on design sources alone, see `benchmarks/recipes.py`.
+    """
+    hard: list[Sampler] = [
+        DNS(pool=8),
+        DNS(pool=POOL),
+        DNSMN(pool=POOL, top=4),
+        SoftmaxSampler(pool=POOL),
+        AOBPR(),
+    ]
+    own = None if isinstance(loss, BPR) else BPR()
+    under_bpr: list[Candidate] = [
+        sampler if own is None else Recipe(sampler=sampler, loss=own)
+        for sampler in hard
+    ]
+    count = loss.default_negatives
+    uniform = UniformSampler(negatives=count, shared=count >= MANY)
+    return (uniform, *under_bpr, *(_soft_recipes() if model.has_cosine else ()))
+
+
+def _soft_recipes() -> list[Recipe]:
+    """Return recipes of the softmax family, with many negatives that a batch shares."""
+    shared = UniformSampler(negatives=SOFT, shared=True)
+    return [
+        Recipe(sampler=shared, loss=SL(temperature=0.2)),
+        Recipe(sampler=shared, loss=SL(temperature=0.1)),
+        Recipe(sampler=MixedSampler(negatives=SOFT // 2), loss=SL(temperature=0.2)),
+        Recipe(
+            sampler=InBatchSampler(negatives=SOFT // 2),
+            loss=InfoNCE(temperature=0.2),
+        ),
+        Recipe(sampler=shared, loss=PSL(temperature=0.1)),
+        Recipe(sampler=shared, loss=SLAtK(temperature=0.2)),
+    ]
 
 
 def _with_own_pools(count: int) -> list[Sampler]:

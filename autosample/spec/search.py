@@ -7,13 +7,14 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AliasChoices,
-    BeforeValidator,
+    Discriminator,
     Field,
+    Tag,
     field_validator,
     model_validator,
 )
 
-from autosample.core.config import Config
+from autosample.core.config import HIDDEN, Config
 from autosample.data.splits import SplitSpec
 from autosample.errors import SpecError
 from autosample.evaluation.metrics import Metric
@@ -21,7 +22,7 @@ from autosample.losses import BPR, Loss, LossSpec
 from autosample.models import MF, ModelConfig, ModelSpec
 from autosample.samplers import Sampler
 from autosample.spec.budget import Budget
-from autosample.spec.candidates import default_candidates
+from autosample.spec.candidates import default_recipes, default_samplers
 from autosample.spec.compatibility import (
     history_refusal,
     model_refusal,
@@ -31,7 +32,6 @@ from autosample.spec.compatibility import (
 from autosample.spec.strategies import Asha, Race, StrategySpec
 from autosample.spec.strategy import Strategy
 from autosample.spec.tuning import Tune
-from autosample.spec.usual import usual_rates
 from autosample.training import Training
 from autosample.training.relaxation import Relaxation
 from autosample.trials.recipe import (
@@ -43,13 +43,17 @@ from autosample.trials.recipe import (
 )
 
 
-def _default_by_name(value: Any) -> Any:
-    return None if value == "default" else value
+def _form(value: Any) -> str:
+    named = isinstance(value, str)
+    return f"{HIDDEN}named" if named else f"{HIDDEN}{'listed' if value else 'open'}"
 
 
+Listed = Annotated[tuple[CandidateSpec, ...], Field(min_length=1, max_length=64)]
 Candidates = Annotated[
-    Annotated[tuple[CandidateSpec, ...], Field(min_length=1, max_length=64)] | None,
-    BeforeValidator(_default_by_name),
+    Annotated[Listed, Tag(f"{HIDDEN}listed")]
+    | Annotated[Literal["default", "samplers"], Tag(f"{HIDDEN}named")]
+    | Annotated[Listed | None, Tag(f"{HIDDEN}open")],
+    Discriminator(_form),
 ]
 
 
@@ -67,8 +71,10 @@ class SearchSpec(Config):
     """Loss that candidates are trained with, unless they bring their own."""
 
     candidates: Candidates = None
-    """Samplers or recipes that compete. Null or "default": a dozen that differ in
-    kind."""
+    """Samplers or recipes that compete. "default": a dozen recipes that differ in kind.
+    "samplers": a dozen samplers under the spec's loss, for the question which of them
+    is best. Null: recipes where the loss is BPR and the strategy trains candidates
+    apart, else samplers."""
 
     strategy: StrategySpec = Race()
     """Strategy that finds the winner."""
@@ -220,9 +226,13 @@ class SearchSpec(Config):
     @property
     def all_candidates(self) -> tuple[Candidate, ...]:
         """The candidates, written out."""
-        if self.candidates is None:
-            return default_candidates(self.loss, self.relaxation)
-        return self.candidates
+        if isinstance(self.candidates, tuple):
+            return self.candidates
+        apart = not self.strategy.mixes and self.relaxation is Relaxation.LOSS
+        free = self.candidates is None and self.loss == BPR() and apart
+        if self.candidates == "default" or free:
+            return default_recipes(self.loss, self.model)
+        return default_samplers(self.loss, self.relaxation)
 
     @property
     def samplers(self) -> tuple[Sampler, ...]:
@@ -292,7 +302,7 @@ class SearchSpec(Config):
 
 def _with_defaults(training: Training, model: ModelConfig, loss: Loss) -> Training:
     """Fill in optimiser, learning rate and l2 where they are not given."""
-    usual = usual_rates(model, loss)
+    usual = model.usual(loss)
     chosen: dict[str, Any] = {}
     optimizer = training.optimizer
     if optimizer is None:

@@ -61,9 +61,10 @@ class Recipe(Config):
 
     @property
     def label(self) -> str:
-        """The loss, the sampler, and what else the recipe sets."""
-        parts = [self.loss.label] if self.loss else []
-        parts.append(self.sampler.label)
+        """The sampler, the loss, and what else the recipe sets."""
+        parts = [self.sampler.label]
+        if self.loss is not None:
+            parts.append(self.loss.label)
         if self.optimizer is not None:
             parts.append(self.optimizer.label)
         for name in ("learning_rate", "l2"):

@@ -8,12 +8,13 @@ from pydantic import ValidationError
 from autosample.core.plugins import kind_of
 from autosample.errors import SpecError
 from autosample.library import make_spec
-from autosample.losses import LOSSES, Loss, SampledSoftmax
-from autosample.models import LightGCN
-from autosample.samplers import UniformSampler
+from autosample.losses import BPR, LOSSES, Loss, SampledSoftmax
+from autosample.models import MODELS, LightGCN, ModelConfig
+from autosample.samplers import Sampler, UniformSampler
 from autosample.spec import SearchSpec
-from autosample.spec.candidates import default_candidates
+from autosample.spec.candidates import default_samplers
 from autosample.training.relaxation import Relaxation
+from autosample.trials.recipe import loss_of
 
 
 def test_only_the_data_set_has_no_default() -> None:
@@ -40,21 +41,45 @@ def test_default_candidates_are_a_dozen_with_uniform_among_them() -> None:
     by_name = SearchSpec.model_validate({"dataset": "x", "candidates": "default"})
     assert 10 <= len(by_name.samplers) <= 14
     assert any(isinstance(each, UniformSampler) for each in by_name.samplers)
-    assert by_name == SearchSpec(dataset="x")
+    assert by_name.all_candidates == SearchSpec(dataset="x").all_candidates
+    losses = {loss_of(each, BPR()).kind for each in by_name.all_candidates}
+    assert {"bpr", "sl", "infonce", "psl", "sl_at_k"} <= losses
+
+
+def test_samplers_by_name_keep_the_loss_fixed() -> None:
+    """So do all searches that cannot train candidates apart, or that name a loss."""
+    named = {"dataset": "x", "candidates": "samplers"}
+    fixed = SearchSpec.model_validate(named).all_candidates
+    assert 10 <= len(fixed) <= 14
+    assert all(isinstance(each, Sampler) for each in fixed)
+    for field in ({"strategy": {"kind": "mixture"}}, {"relaxation": "sampled"}):
+        assert SearchSpec.model_validate({"dataset": "x"} | field).samplers == fixed
+    under_sl = SearchSpec.model_validate({"dataset": "x", "loss": {"kind": "sl"}})
+    assert all(isinstance(each, Sampler) for each in under_sl.all_candidates)
+
+
+@pytest.mark.parametrize("model", MODELS.all)
+def test_default_recipes_go_with_any_model(model: type[ModelConfig]) -> None:
+    made = SearchSpec.model_validate(
+        {"dataset": "x", "model": {"kind": kind_of(model)}}
+    )
+    assert len(made.all_candidates) >= 10
+    biased = {"kind": "mf", "biases": True}
+    assert SearchSpec.model_validate({"dataset": "x", "model": biased}).all_candidates
 
 
 @pytest.mark.parametrize("loss", LOSSES.all, ids=kind_of)
 def test_default_candidates_go_with_any_loss(loss: type[Loss]) -> None:
     made = loss(kind=kind_of(loss))
     for relaxation in Relaxation:
-        chosen = default_candidates(made, relaxation)
+        chosen = default_samplers(made, relaxation)
         if relaxation is not Relaxation.INSTANCE:
             assert len(chosen) >= 8
             SearchSpec(dataset="x", loss=made, relaxation=relaxation)
 
 
 def test_listwise_losses_get_more_negatives_by_default() -> None:
-    for sampler in default_candidates(SampledSoftmax()):
+    for sampler in default_samplers(SampledSoftmax()):
         assert sampler.most_negatives > 1
 
 

@@ -122,7 +122,7 @@ def test_the_baseline_is_plain_uniform_sampling_under_the_specs_loss() -> None:
 def test_the_label_tells_recipes_apart() -> None:
     mine = Recipe.model_validate(SOFT)
     assert mine.label == (
-        "sl(temperature=0.2) + uniform(negatives=40, shared=True) + adam"
+        "uniform(negatives=40, shared=True) + sl(temperature=0.2) + adam"
         " + learning_rate=0.03 + l2=0"
     )
 
