@@ -41,31 +41,31 @@ DEFAULT_CELLS = ("lastfm/mf", "ml-latest-small/mf", "amazon-beauty/mf", "amazon-
 
 def grid() -> Iterator[dict[str, Any]]:
     """Yield the recipes that are tried, the more telling ones first."""
-    for temperature in (0.2, 0.1):
-        for rate in (0.03, 0.01, 0.1):
-            yield _soft({"kind": "sl", "temperature": temperature}, "adam", rate)
-    for rate in (0.1, 0.03):
-        yield _soft({"kind": "sl", "temperature": 0.2}, "adagrad", rate)
-    for rate in (0.003, 0.01, 0.001):
+    for rate in (0.03, 0.01, 0.1):
+        yield _soft({"kind": "sl", "temperature": 0.2}, "adam", rate)
+    for temperature in (0.1, 0.15, 0.3):
+        yield _soft({"kind": "sl", "temperature": temperature}, "adam", 0.01)
+    yield _soft({"kind": "psl", "temperature": 0.1}, "adam", 0.01)
+    yield _soft({"kind": "sl", "temperature": 0.2}, "adagrad", 0.1)
+    for rate in (0.003, 0.01):
         yield _of({"kind": "bpr"}, {"kind": "uniform"}, "adam", rate, 1e-3)
-    for temperature in (0.15, 0.3):
-        yield _soft({"kind": "sl", "temperature": temperature}, "adam", 0.03)
-    yield _soft({"kind": "psl", "temperature": 0.1}, "adam", 0.03)
-    yield _soft({"kind": "bsl", "temperature": 0.2, "power": 1.1}, "adam", 0.03)
-    yield _soft({"kind": "sl_at_k", "temperature": 0.2}, "adam", 0.03)
-    in_batch = {"kind": "in_batch"}
+    yield _soft({"kind": "bsl", "temperature": 0.2, "power": 1.1}, "adam", 0.01)
+    for every in (5, 20):
+        at_20 = {"kind": "sl_at_k", "temperature": 0.2, "renewed_every": every}
+        yield _soft(at_20, "adam", 0.01)
+    mixed = {"kind": "mixed", "negatives": 500}
+    yield _of({"kind": "sl", "temperature": 0.2}, mixed, "adam", 0.01)
+    few = SHARED | {"negatives": 256}
+    yield _of({"kind": "sl", "temperature": 0.2}, few, "adam", 0.01)
     yield _of(
-        {"kind": "infonce", "temperature": 0.2},
-        in_batch | {"negatives": 512},
-        "adam",
-        0.03,
+        {"kind": "sl", "temperature": 0.2}, SHARED | {"negatives": 64}, "adam", 0.01
     )
-    yield _of(
-        {"kind": "sl", "temperature": 0.2},
-        {"kind": "mixed", "negatives": 512},
-        "adam",
-        0.03,
-    )
+    ccl = {"kind": "ccl", "margin": 0.4, "negative_weight": 150}
+    yield _soft(ccl, "adam", 0.01)
+    popular = {"kind": "in_batch", "negatives": 500}
+    corrected = {"kind": "sampled_softmax", "temperature": 0.2, "log_q": True}
+    yield _of({"kind": "infonce", "temperature": 0.2}, popular, "adam", 0.01)
+    yield _of(corrected, popular, "adam", 0.01)
 
 
 def _soft(loss: dict[str, Any], optimizer: str, rate: float) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The truth of a benchmark: every default candidate trained from scratch, by cell.
+"""The truth of a benchmark: every default sampler under BPR, trained from scratch.
 
 A cell is a data set and a model. A row is appended to a file when a training ends, and
 what is in the file is not trained again.
@@ -72,6 +72,7 @@ def spec_of(cell: Cell, **fields: Any) -> SearchSpec:
         "model": {"kind": cell.model},
         "training": dict(cell.training),
         "seeds": SEEDS,
+        "candidates": "samplers",
     }
     return SearchSpec.model_validate(known | fields)
 

@@ -45,7 +45,7 @@ class MF(ModelConfig):
         """Return the model's own rates for inner products, and Adam's for cosines,
         which stand in docs/training.md beside others."""
         if loss.cosine:
-            return Usual(Adam(), 0.03, 0.0)
+            return Usual(Adam(), 0.01, 0.0)
         return super().usual(loss)
 
     def build(self, train: Interactions, rng: Generator) -> MatrixFactorization:

@@ -21,8 +21,6 @@ from autosample.trials import Request, TrialResult
 from autosample.trials.recipe import (
     Candidate,
     is_baseline,
-    recipe_or_none,
-    sampler_of,
 )
 from autosample.trials.study import Study, Tried
 
@@ -46,10 +44,8 @@ def search_with_asha(ledger: Ledger, settings: Asha) -> SearchResult:
         candidates=tuple(
             _report(sound[listed], ranked)
             if listed in sound
-            else CandidateReport(
-                sampler=sampler_of(listed),
-                recipe=recipe_or_none(listed),
-                name=listed.label,
+            else CandidateReport.of(
+                listed,
                 error=errors_by_base.get(listed) or "not tried",
             )
             for listed in spec.all_candidates
@@ -125,10 +121,8 @@ def _report(best: Tried, ranked: Sequence[Tried]) -> CandidateReport:
     # A training that was stopped at a milestone was not trained as long as another.
     if uniform is not None and best is not uniform and best.over and uniform.over:
         gap = compare(best.result.best_U, uniform.result.best_U, best.result.owners_Q)
-    return CandidateReport(
-        sampler=sampler_of(best.candidate),
-        recipe=recipe_or_none(best.candidate),
-        name=best.candidate.label,
+    return CandidateReport.of(
+        best.candidate,
         metric=estimate(best.result.best_U, best.result.owners_Q),
         epochs=len(best.result.history),
         versus_uniform=gap,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, Self
 
 from pydantic import AliasChoices, Field, NonNegativeFloat, NonNegativeInt, PositiveInt
 
@@ -12,7 +13,12 @@ from autosample.core.events import TraceEvent
 from autosample.evaluation.significance import Comparison, Estimate
 from autosample.samplers import SamplerSpec
 from autosample.trials import Request, TrialResult
-from autosample.trials.recipe import Candidate, RecipeField
+from autosample.trials.recipe import (
+    Candidate,
+    RecipeField,
+    recipe_or_none,
+    sampler_of,
+)
 
 
 class Setting(Config):
@@ -114,6 +120,16 @@ class CandidateReport(Config):
     """Final mixture weight."""
     error: str | None = None
     """Why its training failed; None: it did not."""
+
+    @classmethod
+    def of(cls, candidate: Candidate, **fields: Any) -> Self:
+        """Return the report of a candidate; `fields` are all but its names."""
+        return cls(
+            sampler=sampler_of(candidate),
+            recipe=recipe_or_none(candidate),
+            name=candidate.label,
+            **fields,
+        )
 
     @property
     def was_beside_uniform(self) -> bool:

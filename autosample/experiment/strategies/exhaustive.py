@@ -16,8 +16,6 @@ from autosample.trials import TrialResult
 from autosample.trials.recipe import (
     Candidate,
     is_baseline,
-    recipe_or_none,
-    sampler_of,
 )
 
 
@@ -81,10 +79,8 @@ def _report(
             results[0].owners_Q,
             comparisons=max(len(sound) - 1, 1),
         )
-    return CandidateReport(
-        sampler=sampler_of(candidate),
-        recipe=recipe_or_none(candidate),
-        name=candidate.label,
+    return CandidateReport.of(
+        candidate,
         metric=None if values_U is None else estimate(values_U, results[0].owners_Q),
         epochs=sum(len(result.history) for result in results),
         versus_uniform=gap,

@@ -16,7 +16,7 @@ from autosample.experiment.strategies.evidence import CandidateReport, SearchRes
 from autosample.experiment.strategies.ledger import Ledger
 from autosample.spec.strategies import Mixture
 from autosample.trials import Request, Start, TrialResult
-from autosample.trials.recipe import Candidate, recipe_or_none, sampler_of
+from autosample.trials.recipe import Candidate
 
 
 def learn_mixture(ledger: Ledger, settings: Mixture) -> SearchResult:
@@ -71,10 +71,8 @@ def _reports(
     """Report the weights alone: the candidates share one model, so its metric says
     nothing of any one of them."""
     return tuple(
-        CandidateReport(
-            sampler=sampler_of(candidate),
-            recipe=recipe_or_none(candidate),
-            name=candidate.label,
+        CandidateReport.of(
+            candidate,
             epochs=len(supernet.history),
             weight=weight,
         )

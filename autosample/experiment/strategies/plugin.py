@@ -18,7 +18,7 @@ class PluginStrategy(Strategy):
 
     @abstractmethod
     def search(self, ledger: Ledger) -> SearchResult:
-        """Find the winner among `ledger.spec.samplers`; the ledger runs the trials.
+        """Find the winner among `ledger.spec.all_candidates`; the ledger runs trials.
 
         Raises SearchFailed where no candidate can be trained.
         """

@@ -23,7 +23,6 @@ from autosample.spec.strategies import Race, Rung
 from autosample.trials import Request, Start, TrialResult
 from autosample.trials.recipe import (
     Candidate,
-    recipe_or_none,
     sampler_of,
     with_sampler,
 )
@@ -231,10 +230,8 @@ def _runner_up(branches: list[Branch], winner: Branch) -> Candidate | None:
 
 def _report(branch: Branch, warmup: int) -> CandidateReport:
     after = branch.versus_uniform_after
-    return CandidateReport(
-        sampler=sampler_of(branch.candidate),
-        recipe=recipe_or_none(branch.candidate),
-        name=branch.candidate.label,
+    return CandidateReport.of(
+        branch.candidate,
         metric=estimate(branch.values_U, branch.owners_Q) if branch.result else None,
         epochs=warmup + len(branch.curve) if branch.result else 0,
         versus_uniform=branch.versus_uniform,

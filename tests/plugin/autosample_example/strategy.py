@@ -31,7 +31,7 @@ class Sprint(PluginStrategy):
 
     def planned_epochs(self, spec: SearchSpec) -> list[PlannedEpochs]:
         """Return one short training per candidate."""
-        count = len(spec.samplers)
+        count = len(spec.all_candidates)
         return [PlannedEpochs(Trainee.EACH, count, self.epochs, self.epochs)]
 
     def shorten(self, ratio: float) -> Self:
@@ -40,30 +40,29 @@ class Sprint(PluginStrategy):
 
     def search(self, ledger: Ledger) -> SearchResult:
         """Train all candidates, and choose by the validation metric."""
-        spec = ledger.spec
+        spec, candidates = ledger.spec, ledger.spec.all_candidates
         limits = {"own_epochs": self.epochs, "stop_early": False}
-        trials = [recipe.trial(spec, s.label, [s], **limits) for s in spec.samplers]
+        trials = [recipe.trial(spec, c.label, [c], **limits) for c in candidates]
         results = ledger.run([Request(trial) for trial in trials])
         reports = tuple(
-            CandidateReport(
-                sampler=sampler,
-                name=sampler.label,
+            CandidateReport.of(
+                candidate,
                 metric=None if result.error else estimate(result.last_U),
                 epochs=len(result.history),
                 error=result.error,
             )
-            for sampler, result in zip(spec.samplers, results, strict=True)
+            for candidate, result in zip(candidates, results, strict=True)
         )
         sound = [at for at, result in enumerate(results) if result.error is None]
         if not sound:
             raise SearchFailed(f"every candidate failed: {results[0].error}")
         best, *others = sorted(sound, key=lambda at: -results[at].last_U.mean())
-        chosen = spec.samplers[best]
+        chosen = candidates[best]
         return SearchResult(
             chosen=chosen,
             candidates=reports,
             final_training=recipe.retraining(spec, chosen, results[best]),
             trace=tuple(ledger.trace),
             cost=ledger.cost,
-            runner_up=spec.samplers[others[0]] if others else None,
+            runner_up=candidates[others[0]] if others else None,
         )
