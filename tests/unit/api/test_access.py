@@ -19,6 +19,7 @@ from autosample.jobs.keys import Scope, SqlKeyStore
 from autosample.jobs.settings import Settings
 from autosample.jobs.tables import keys as keys_table
 from autosample.jobs.tables import now
+from autosample.spec.catalogue import CATALOGUE
 from tests.unit.api.calls import CSV, is_problem
 
 # Method, path, the scope it needs, and whether it names a thing that has an owner.
@@ -42,6 +43,8 @@ ROUTES: list[tuple[str, str, Scope, bool]] = [
     ("GET", "/v1/samplers", Scope.READ, False),
     ("GET", "/v1/models", Scope.READ, False),
     ("GET", "/v1/losses", Scope.READ, False),
+    ("GET", "/v1/optimizers", Scope.READ, False),
+    ("GET", "/v1/schedules", Scope.READ, False),
     ("GET", "/v1/strategies", Scope.READ, False),
     ("GET", "/metrics", Scope.READ, False),
 ]
@@ -88,7 +91,7 @@ def test_the_matrix_names_every_route(app: TestClient) -> None:
         .replace("model.safetensors", "{name}")
         for path in named
     }
-    parts = {f"/v1/{part}" for part in ("samplers", "models", "losses", "strategies")}
+    parts = {f"/v1/{part}" for part in CATALOGUE}
     assert alike - parts == shown - {"/v1/{part}"}
 
 
