@@ -98,6 +98,8 @@ def gowalla(say: Callable[..., None]) -> dict[str, float]:
     for name, value in limits().items():
         add(name, value)
     add("mf_bpr_epoch_s", epochs(trainer(split, [UniformSampler()])))
+    sgd = {"training": {"optimizer": {"kind": "sgd"}, "learning_rate": 50.0}}
+    add("mf_bpr_sgd_epoch_s", epochs(trainer(split, [UniformSampler()], **sgd)))
     add("hardest32_epoch_s", epochs(trainer(split, [DNS(pool=32)])))
     for name, value in peers(split.train).items():
         add(name, value)
