@@ -90,7 +90,7 @@ ROWS: dict[str, Row] = {
 
 LOSSES_PAPER = "SL@K paper (KDD 2025), table 2, IR-Benchmark; test set, 200 epochs"
 MANY = [{"kind": "uniform", "shared": True, "negatives": 1000}]
-ADAM = {"optimizer": {"kind": "adam"}, "batch_size": 1024, "epochs": 200, "l2": 0.0}
+ADAM = {"batch_size": 1024, "epochs": 200, "l2": 0.0}
 
 
 def _irb(
@@ -103,17 +103,20 @@ def _irb(
     decay: float = 0.0,
     **training: Any,
 ) -> Row:
-    """Return a row of the losses' benchmark on its 80/20 splits, with width 64."""
-    plain = loss["kind"] == "bpr"
+    """Return a row of the losses' benchmark on its 80/20 splits, with width 64 and a
+    thousand negatives under every loss; `decay` is Adam's coupled weight decay."""
+    optimizer = {"kind": "adam", "weight_decay": decay}
     return Row(
         dataset,
         _published(*published, LOSSES_PAPER),
         {
             "model": {"kind": model},
             "loss": loss,
-            "candidates": [{"kind": "uniform"}] if plain else MANY,
+            "candidates": MANY,
         },
-        ADAM | {"learning_rate": rate, "l2": decay, "patience": 25} | training,
+        ADAM
+        | {"optimizer": optimizer, "learning_rate": rate, "patience": 25}
+        | training,
         valid=0.1,
         refit=True,
     )
