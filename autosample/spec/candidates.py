@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from autosample.losses import BPR, PSL, SL, InfoNCE, Loss, SLAtK
+from autosample.losses import BPR, PSL, SL, InfoNCE, Loss
 from autosample.models import ModelConfig
 from autosample.samplers import (
     AHNS,
@@ -81,11 +81,11 @@ def default_recipes(loss: Loss, model: ModelConfig) -> tuple[Candidate, ...]:
 
     - uniform under the spec's loss: the baseline
     - dns with two pools, dns_mn, softmax, aobpr under BPR: hard negatives, few of them
-    - SL at two temperatures, with a thousand uniform negatives that a batch shares: so
+    - SL at three temperatures, with a thousand uniform negatives that a batch shares: so
       many make hard ones likely, and the temperature says how much these count
     - SL with half of the negatives from the batch, which are popular ones
     - InfoNCE with popular negatives from the batch alone, and a logistic correction
-    - PSL and SL at 20: losses that forgive outliers, or attend to the top
+    - PSL, which forgives outliers among negatives
 
     They were chosen on design sources alone, see `benchmarks/recipes.py`.
     """
@@ -110,15 +110,13 @@ def _soft_recipes() -> list[Recipe]:
     """Return recipes of the softmax family, with many negatives that a batch shares."""
     shared = UniformSampler(negatives=SOFT, shared=True)
     return [
-        Recipe(sampler=shared, loss=SL(temperature=0.2)),
-        Recipe(sampler=shared, loss=SL(temperature=0.1)),
+        *(Recipe(sampler=shared, loss=SL(temperature=t)) for t in (0.2, 0.15, 0.1)),
         Recipe(sampler=MixedSampler(negatives=SOFT // 2), loss=SL(temperature=0.2)),
         Recipe(
             sampler=InBatchSampler(negatives=SOFT // 2),
             loss=InfoNCE(temperature=0.2),
         ),
         Recipe(sampler=shared, loss=PSL(temperature=0.1)),
-        Recipe(sampler=shared, loss=SLAtK(temperature=0.2)),
     ]
 
 

@@ -43,7 +43,7 @@ def test_default_candidates_are_a_dozen_with_uniform_among_them() -> None:
     assert any(isinstance(each, UniformSampler) for each in by_name.samplers)
     assert by_name.all_candidates == SearchSpec(dataset="x").all_candidates
     losses = {loss_of(each, BPR()).kind for each in by_name.all_candidates}
-    assert {"bpr", "sl", "infonce", "psl", "sl_at_k"} <= losses
+    assert {"bpr", "sl", "infonce", "psl"} <= losses
 
 
 def test_samplers_by_name_keep_the_loss_fixed() -> None:
