@@ -81,8 +81,8 @@ def default_recipes(loss: Loss, model: ModelConfig) -> tuple[Candidate, ...]:
 
     - uniform under the spec's loss: the baseline
     - dns with two pools, dns_mn, softmax, aobpr under BPR: hard negatives, few of them
-    - SL at three temperatures, with a thousand uniform negatives that a batch shares: so
-      many make hard ones likely, and the temperature says how much these count
+    - SL at three temperatures, with a thousand uniform negatives that a batch shares:
+      so many make hard ones likely, and the temperature says how much these count
     - SL with half of the negatives from the batch, which are popular ones
     - InfoNCE with popular negatives from the batch alone, and a logistic correction
     - PSL, which forgives outliers among negatives
