@@ -22,8 +22,6 @@ Ints = NDArray[np.int64]
 Clocks = NDArray[np.int32]
 Series = NDArray[np.float32]
 
-_ONE = np.float32(1)
-
 
 class Moments(NamedTuple):
     """A table of parameters in training, and the moments of its gradients."""
@@ -99,23 +97,6 @@ def refresh(rows: Moments, ids: Ints, lag: Lag, eps: np.float32) -> None:
     moves, keeps, fades, shrinks = lag
     now = len(moves) - 1
     for at in ids.flat:
-        j = clocks[at]
-        if j != now:
-            k = now - j
-            _catch_up(
-                table, first, second, at, moves[j], keeps[j], fades[k], shrinks[k], eps
-            )
-            clocks[at] = now
-
-
-@compiled
-def refresh_all(rows: Moments, lag: Lag, eps: np.float32) -> None:
-    """Bring all rows up to date."""
-    table, first, second, clocks = rows
-    moves, keeps, fades, shrinks = lag
-    now = len(moves) - 1
-    for row in range(len(table)):
-        at = np.int64(row)
         j = clocks[at]
         if j != now:
             k = now - j

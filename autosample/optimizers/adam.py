@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import ClassVar, Literal
 
 import torch
@@ -10,22 +10,41 @@ from pydantic import Field
 from torch import nn
 
 from autosample.core.bounds import NonNegative, Positive
-from autosample.optimizers.base import OptimizerConfig, densify
+from autosample.optimizers.base import OptimizerConfig, taking_sparse
 from autosample.optimizers.moments import RowMoments
 
+LARGEST_EPS = 1e-6
+"""Largest eps for which steps that a row has missed are made up for exactly."""
 
-class Adam(OptimizerConfig):
-    """Divides a running mean of the gradients by the root of that of their squares."""
 
-    paper: ClassVar[str] = "Kingma and Ba, ICLR 2015, arXiv:1412.6980"
+class _Adams(OptimizerConfig):
+    """What both kinds of Adam have in common."""
+
     learning_rate: ClassVar[float] = 0.01
-    kind: Literal["adam"] = "adam"
     beta1: float = Field(0.9, gt=0, lt=1)
     """How much of the mean of gradients is kept in a step."""
     beta2: float = Field(0.999, gt=0, lt=1)
     """How much of the mean of squared gradients is kept in a step."""
     eps: Positive = 1e-8
     """Added to the root of the mean of squares."""
+
+    @property
+    def betas(self) -> tuple[float, float]:
+        """How much both means keep."""
+        return self.beta1, self.beta2
+
+    @property
+    def fades(self) -> bool:
+        """Whether a row's steps without a gradient shrink, and eps does not count in
+        them: only then can they be made up for at once."""
+        return self.beta1**2 < self.beta2 and self.eps <= LARGEST_EPS
+
+
+class Adam(_Adams):
+    """Divides a running mean of the gradients by the root of that of their squares."""
+
+    paper: ClassVar[str] = "Kingma and Ba, ICLR 2015, arXiv:1412.6980"
+    kind: Literal["adam"] = "adam"
     weight_decay: NonNegative = 0.0
     """Added to every parameter's gradient, times the parameter. Every row then has a
     gradient in every step, which costs a step of the whole tables."""
@@ -33,69 +52,45 @@ class Adam(OptimizerConfig):
     def build(
         self, parameters: Iterable[nn.Parameter], learning_rate: float, *, tables: bool
     ) -> torch.optim.Optimizer:
-        betas = self.beta1, self.beta2
-        if tables and not self.weight_decay:
-            return RowMoments(parameters, learning_rate, betas=betas, eps=self.eps)
-        return DenseAdam(
+        if tables and self.fades and not self.weight_decay:
+            betas, eps = self.betas, self.eps
+            return RowMoments(parameters, learning_rate, betas=betas, eps=eps)
+        dense = torch.optim.Adam(
             parameters,
             learning_rate,
-            betas,
+            self.betas,
             self.eps,
             self.weight_decay,
             fused=True,
         )
+        return taking_sparse(dense)
 
 
-class AdamW(OptimizerConfig):
+class AdamW(_Adams):
     """Adam, with parameters that shrink by a part of themselves in every step."""
 
     paper: ClassVar[str] = "Loshchilov and Hutter, ICLR 2019, arXiv:1711.05101"
-    learning_rate: ClassVar[float] = 0.01
     kind: Literal["adamw"] = "adamw"
-    beta1: float = Field(0.9, gt=0, lt=1)
-    """How much of the mean of gradients is kept in a step."""
-    beta2: float = Field(0.999, gt=0, lt=1)
-    """How much of the mean of squared gradients is kept in a step."""
-    eps: Positive = 1e-8
-    """Added to the root of the mean of squares."""
     weight_decay: NonNegative = 0.01
     """Part of each parameter that a step at learning rate 1 would take away."""
 
     def build(
         self, parameters: Iterable[nn.Parameter], learning_rate: float, *, tables: bool
     ) -> torch.optim.Optimizer:
-        betas = self.beta1, self.beta2
-        if tables:
+        if tables and self.fades:
             return RowMoments(
                 parameters,
                 learning_rate,
-                betas=betas,
+                betas=self.betas,
                 eps=self.eps,
                 decay=self.weight_decay,
             )
-        return DenseAdamW(
+        dense = torch.optim.AdamW(
             parameters,
             learning_rate,
-            betas,
+            self.betas,
             self.eps,
             self.weight_decay,
             fused=True,
         )
-
-
-class DenseAdam(torch.optim.Adam):
-    """Torch's Adam, which takes sparse gradients as well."""
-
-    def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
-        for group in self.param_groups:
-            densify(group["params"])
-        super().step()
-
-
-class DenseAdamW(torch.optim.AdamW):
-    """Torch's AdamW, which takes sparse gradients as well."""
-
-    def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
-        for group in self.param_groups:
-            densify(group["params"])
-        super().step()
+        return taking_sparse(dense)

@@ -132,8 +132,15 @@ class TableOptimizer(torch.optim.Optimizer, ABC):
         return self._uses[parameter].numpy()
 
 
-def densify(parameters: Iterable[nn.Parameter]) -> None:
-    """Make sparse gradients dense, for optimisers of torch that take no others."""
-    for parameter in parameters:
-        if parameter.grad is not None and parameter.grad.is_sparse:
-            parameter.grad = parameter.grad.to_dense()
+def taking_sparse(optimizer: torch.optim.Optimizer) -> torch.optim.Optimizer:
+    """Return an optimiser of torch that takes dense gradients only, so that it takes
+    sparse ones as well."""
+    optimizer.register_step_pre_hook(_densify)
+    return optimizer
+
+
+def _densify(optimizer: torch.optim.Optimizer, *_: Any) -> None:
+    for group in optimizer.param_groups:
+        for parameter in group["params"]:
+            if parameter.grad is not None and parameter.grad.is_sparse:
+                parameter.grad = parameter.grad.to_dense()

@@ -37,7 +37,11 @@ def _values(parameter: nn.Parameter) -> Tensor | None:
     grad = parameter.grad
     if grad is None or not grad.is_sparse:
         return grad
-    # A row that occurs several times counts once, with the sum of its gradients.
+    # A row that occurs several times counts once, with the sum of its gradients. Away
+    # from the CPU, finding such rows would make the host wait for the device.
+    if grad.device.type != "cpu":
+        parameter.grad = grad.to_dense()
+        return parameter.grad
     parameter.grad = grad.coalesce()
     return parameter.grad._values()
 

@@ -17,7 +17,6 @@ from autosample.kernels.moments import (
     Moments,
     Pace,
     refresh,
-    refresh_all,
     step_rows,
 )
 from autosample.kernels.updates import Sums
@@ -117,8 +116,7 @@ class RowMoments(TableOptimizer):
     def finish(self) -> None:
         if self.lags.now:
             for parameter in self._parameters():
-                eps = self._eps(self._steps())
-                refresh_all(self._moments(parameter), self.lags.lag(), eps)
+                self.refresh(parameter, torch.arange(len(parameter)))
                 self._clocks[parameter].zero_()
             self.lags.reset()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from autosample.core.bounds import NonNegative
 from autosample.kernels.updates import PLAIN, Rate
-from autosample.optimizers.base import OptimizerConfig, densify
+from autosample.optimizers.base import OptimizerConfig, taking_sparse
 from autosample.optimizers.fused import FusedOptimizer
 from autosample.optimizers.moments import RowMoments
 
@@ -33,11 +33,13 @@ class SGD(OptimizerConfig):
         self, parameters: Iterable[nn.Parameter], learning_rate: float, *, tables: bool
     ) -> torch.optim.Optimizer:
         if not tables or self.weight_decay:
-            return DenseSGD(
-                parameters,
-                learning_rate,
-                momentum=self.momentum,
-                weight_decay=self.weight_decay,
+            return taking_sparse(
+                torch.optim.SGD(
+                    parameters,
+                    learning_rate,
+                    momentum=self.momentum,
+                    weight_decay=self.weight_decay,
+                )
             )
         if self.momentum:
             betas = self.momentum, 1.0
@@ -54,12 +56,3 @@ class RowSGD(FusedOptimizer):
     def squares(self, parameter: nn.Parameter) -> Tensor:
         """Return the table itself, since there is no state."""
         return parameter
-
-
-class DenseSGD(torch.optim.SGD):
-    """Torch's descent, which takes sparse gradients as well."""
-
-    def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
-        for group in self.param_groups:
-            densify(group["params"])
-        super().step()

@@ -38,6 +38,12 @@ CASES: list[tuple[OptimizerConfig, float, Torchs]] = [
         lambda ps: torch.optim.Adam(ps, 0.02, (0.5, 0.9), 1e-6),
     ),
     (
+        Adam(beta1=0.9, beta2=0.5),
+        0.02,
+        lambda ps: torch.optim.Adam(ps, 0.02, (0.9, 0.5)),
+    ),
+    (Adam(eps=0.01), 0.02, lambda ps: torch.optim.Adam(ps, 0.02, eps=0.01)),
+    (
         Adam(weight_decay=0.1),
         0.02,
         lambda ps: torch.optim.Adam(ps, 0.02, weight_decay=0.1),
