@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from autosample.core.learner import Learner
 from autosample.core.types import Pairs
 from autosample.kernels.softmax import forget_seen
 from autosample.kernels.updates import Columns, Links
@@ -196,10 +197,18 @@ def suits(supernet: Supernet) -> bool:
     shared = type(parts.proposal) is UniformProposal and parts.proposal.shared
     taken = type(parts.choice) is First and parts.choice.keep == parts.pool
     plain = parts.synthesis is None and parts.guard == 0 and not loss.needs_log_q
-    return shared and taken and plain and _is_known(loss)
+    return shared and taken and plain and _is_known(loss) and not _learns(supernet)
+
+
+def _learns(supernet: Supernet) -> bool:
+    """Tell whether the loss has parameters, whose gradients these steps do not give."""
+    mixer = supernet.mixer
+    return isinstance(mixer, Learner) and any(True for _ in mixer.parameters())
 
 
 def _is_known(loss: Listwise) -> bool:
+    if (type(loss).log_sum, type(loss).mix) != (Listwise.log_sum, Listwise.mix):
+        return False  # a plug-in sums in its own way
     if type(loss) is PSL:
         return loss.surrogate == "relu" and 1 / loss.temperature <= STEEPEST
     return loss.cosine and loss.scale is not None and loss.scale <= STEEPEST

@@ -26,6 +26,7 @@ from autosample.losses import (
     InfoNCE,
     Loss,
     SampledSoftmax,
+    Scored,
     SLAtK,
 )
 from autosample.models import (
@@ -342,6 +343,18 @@ def test_one_product_takes_the_steps_of_a_softmax_loss(
         strict=True,
     ):
         torch.testing.assert_close(mine, other, rtol=1e-3, atol=2e-5)
+
+
+class OwnSum(SL):
+    """A plug-in's loss, which sums in its own way."""
+
+    def log_sum(self, positive_B: torch.Tensor, scored: Scored) -> torch.Tensor:
+        return scored.scores_BN.amax(1) / self.temperature
+
+
+def test_a_loss_that_sums_in_its_own_way_takes_the_general_steps() -> None:
+    sampler = UniformSampler(negatives=12, shared=True)
+    assert type(trainer([sampler], OwnSum()).steps) is TableSteps
 
 
 def test_a_pair_without_any_allowed_negative_has_no_loss() -> None:
