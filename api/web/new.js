@@ -86,6 +86,8 @@ async function dataset() {
   return id;
 }
 
+let kept = null;
+
 function spec(id) {
   const made = {
     dataset: id,
@@ -96,6 +98,7 @@ function spec(id) {
   };
   const candidates = [...document.querySelectorAll("input[name=candidate]:checked")];
   if (candidates.length) made.candidates = candidates.map((each) => ({ kind: each.value }));
+  else if (kept) made.candidates = kept;
   if (by("seconds").value) made.budget = { seconds: Number(by("seconds").value) };
   return made;
 }
@@ -138,7 +141,11 @@ async function like(id) {
   by("seed").value = before.training.seed;
   by("verify").checked = before.verify;
   if (before.budget && before.budget.seconds) by("seconds").value = before.budget.seconds;
-  const kinds = (before.candidates || []).map((each) => each.kind);
+  // Recipes, and lists by name, have no boxes to tick: they are sent again as they were.
+  const listed = Array.isArray(before.candidates) ? before.candidates : [];
+  const unlisted = typeof before.candidates === "string" || listed.some((each) => each.sampler);
+  kept = unlisted ? before.candidates : null;
+  const kinds = kept ? [] : listed.map((each) => each.kind);
   document.querySelectorAll("input[name=candidate]").forEach((each) => { each.checked = kinds.includes(each.value); });
   toggle();
 }
@@ -146,7 +153,8 @@ async function like(id) {
 function toggle() {
   by("upload").hidden = by("dataset").value !== "";
   const chosen = document.querySelectorAll("input[name=candidate]:checked").length;
-  by("count").textContent = chosen ? `${chosen} selected` : "a dozen of different kinds";
+  const others = kept ? "those of the earlier search" : "a dozen of different kinds";
+  by("count").textContent = chosen ? `${chosen} selected` : others;
 }
 
 by("file").addEventListener("change", look);

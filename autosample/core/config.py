@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ValidationError
+from typing import Any
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
+
+from autosample.errors import SpecError
 
 HIDDEN = "~"
 """Begins the names of those parts of a field's path that no user has written."""
@@ -33,6 +37,17 @@ class Config(
             return kind
         inner = ", ".join(f"{name}={_short(value)}" for name, value in set_here.items())
         return f"{kind}({inner})"
+
+
+def parse_json(kind: Any, text: str, what: str) -> Any:
+    """Return the settings that JSON text describes; `kind` is their class or union.
+
+    Raises SpecError, in one line, where the text is not valid; `what` names them in it.
+    """
+    try:
+        return TypeAdapter(kind).validate_json(text)
+    except ValidationError as error:
+        raise SpecError(f"not a valid {what}: {describe_errors(error)}") from error
 
 
 def _short(value: object) -> str:

@@ -2,11 +2,8 @@
 
 from typing import Annotated
 
-from pydantic import TypeAdapter, ValidationError
-
-from autosample.core.config import describe_errors
+from autosample.core.config import parse_json
 from autosample.core.plugins import Registry
-from autosample.errors import SpecError
 from autosample.losses.at_k import SLAtK
 from autosample.losses.base import Listwise, Loss, Scored, Separable
 from autosample.losses.listwise import BSL, PSL, SL, InfoNCE, KPair, SampledSoftmax
@@ -38,10 +35,7 @@ def parse_loss(text: str) -> Loss:
 
     Raises SpecError, in one line, where the text is not a valid loss.
     """
-    try:
-        loss: Loss = TypeAdapter(LossSpec).validate_json(text)
-    except ValidationError as error:
-        raise SpecError(f"not a valid loss: {describe_errors(error)}") from error
+    loss: Loss = parse_json(LossSpec, text, "loss")
     return loss
 
 

@@ -7,17 +7,14 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
     Field,
-    TypeAdapter,
-    ValidationError,
     model_validator,
 )
 
 from autosample.core.bounds import DrawCount, EpochCount, Positive
-from autosample.core.config import Config, describe_errors
+from autosample.core.config import Config, parse_json
 from autosample.core.plugins import Registry
 from autosample.core.ranges import Between
 from autosample.core.types import Moment
-from autosample.errors import SpecError
 from autosample.samplers.base import Leaf, Parts, Preset, Sampler
 from autosample.samplers.choices import ChoiceSpec, Hardest
 from autosample.samplers.presets import PRESETS, UniformSampler
@@ -155,8 +152,5 @@ def parse_sampler(text: str) -> Sampler:
 
     Raises SpecError, in one line, where the text is not a valid sampler.
     """
-    try:
-        sampler: Sampler = TypeAdapter(SamplerSpec).validate_json(text)
-    except ValidationError as error:
-        raise SpecError(f"not a valid sampler: {describe_errors(error)}") from error
+    sampler: Sampler = parse_json(SamplerSpec, text, "sampler")
     return sampler

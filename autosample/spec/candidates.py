@@ -32,7 +32,11 @@ from autosample.samplers.choices import (
 )
 from autosample.samplers.proposals import UniformProposal
 from autosample.samplers.synthesis import MixGCF
-from autosample.spec.compatibility import relaxation_refusal, sampler_refusal
+from autosample.spec.compatibility import (
+    model_refusal,
+    relaxation_refusal,
+    sampler_refusal,
+)
 from autosample.training.relaxation import Relaxation
 from autosample.trials.recipe import Candidate, Recipe, loss_of, sampler_of
 
@@ -103,7 +107,10 @@ def default_recipes(loss: Loss, model: ModelConfig) -> tuple[Candidate, ...]:
     ]
     count = loss.default_negatives
     uniform = UniformSampler(negatives=count, shared=count >= MANY)
-    return (uniform, *under_bpr, *(_soft_recipes() if model.has_cosine else ()))
+    listed: list[Candidate] = [uniform, *under_bpr, *_soft_recipes()]
+    return tuple(
+        each for each in listed if model_refusal(model, loss_of(each, loss)) is None
+    )
 
 
 def _soft_recipes() -> list[Recipe]:

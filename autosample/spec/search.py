@@ -194,7 +194,7 @@ class SearchSpec(Config):
         None: they can."""
         trainings = {self.training_for(each) for each in self.all_candidates}
         losses = {loss_of(each, self.loss) for each in self.all_candidates}
-        if len({loss.cosine for loss in losses}) > 1:
+        if len({self._model_under(loss) for loss in losses}) > 1:
             kinds = ", ".join(sorted(loss.kind for loss in losses))
             return (
                 f"of losses {kinds} some score by cosines and others by inner products,"

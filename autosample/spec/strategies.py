@@ -76,7 +76,7 @@ class Race(Strategy):
         """Return the warm-up, and the branches of each rung."""
         count, trainee = len(spec.all_candidates), Trainee.EACH
         planned = []
-        if self.warmup and count > 1:
+        if self.warmup and count > 1 and spec.mixture_refusal is None:
             planned.append(PlannedEpochs(Trainee.SUPERNET, 1, self.warmup, self.warmup))
         for branches, rung in zip(self._sizes(count), self.rungs or (), strict=True):
             planned.append(PlannedEpochs(trainee, branches, rung.epochs, rung.epochs))

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import Discriminator, Field, Tag, ValidationError, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from autosample.core.bounds import NonNegative, Positive
-from autosample.core.config import HIDDEN, Config, describe_errors
-from autosample.errors import SpecError
+from autosample.core.config import HIDDEN, Config, parse_json
 from autosample.losses import Loss, LossSpec
 from autosample.optimizers import OptimizerSpec
 from autosample.samplers import Sampler, SamplerSpec, UniformSampler
@@ -79,10 +78,8 @@ def parse_recipe(text: str) -> Recipe:
 
     Raises SpecError, in one line, where the text is not a valid recipe.
     """
-    try:
-        return Recipe.model_validate_json(text)
-    except ValidationError as error:
-        raise SpecError(f"not a valid recipe: {describe_errors(error)}") from error
+    recipe: Recipe = parse_json(Recipe, text, "recipe")
+    return recipe
 
 
 Candidate = Sampler | Recipe

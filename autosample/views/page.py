@@ -52,14 +52,14 @@ def findings(report: Report) -> Markup:
 def report_page(report: Report) -> str:
     """Render a report; the same report gives the same bytes."""
     drawn = [chart.json() for chart in charts.of_report(report)]
-    sampler = report.chosen.model_dump(mode="json")
+    chosen = (report.recipe or report.chosen).model_dump(mode="json")
     return (
         environment()
         .get_template("report.html")
         .render(
             report=report,
             findings=findings(report),
-            sampler=json.dumps(sampler, indent=1, sort_keys=True),
+            chosen=json.dumps(chosen, indent=1, sort_keys=True),
             charts=in_script(drawn),
             style=Markup(web.read("style.css")),
             plotly=Markup(web.plotly()),

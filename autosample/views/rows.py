@@ -185,7 +185,7 @@ def tuning_rows(tuning: Tuning) -> Rows:
     rows = [
         (
             name,
-            setting.sampler.label,
+            setting.candidate.label,
             f"{setting.learning_rate:.3g}",
             f"{setting.l2:.3g}",
             _estimate(setting.valid),
@@ -210,7 +210,7 @@ def comparison_rows(reports: Sequence[Report]) -> list[tuple[str, ...]]:
     rows = [
         ("model", *(report.spec.model.label for report in reports)),
         ("loss", *(report.spec.loss.label for report in reports)),
-        ("chosen sampler", *(report.chosen_label for report in reports)),
+        ("chosen", *(report.chosen_label for report in reports)),
         ("candidates", *(str(len(report.candidates)) for report in reports)),
         ("verdict", *(report.verdict.text for report in reports)),
     ]

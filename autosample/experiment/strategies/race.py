@@ -32,6 +32,8 @@ def race(ledger: Ledger, settings: Race) -> SearchResult:
     """Warm up, then train branches in rungs, each of which drops the worst."""
     candidates = ledger.spec.all_candidates
     supernet = _warm_up(ledger, settings)
+    if supernet is None:  # from here on the race is one without a warm-up
+        settings = settings.model_copy(update={"warmup": 0})
     branches = [Branch(each, weight=1 / len(candidates)) for each in candidates]
     left = branches
     for number, rung in enumerate(settings.rungs or (), start=1):

@@ -13,8 +13,11 @@ from autosample.bundle.archive import manifest_of
 from autosample.bundle.recommender import load
 from autosample.data.synthetic import Synthetic
 from autosample.experiment.audit import audit
+from autosample.experiment.forecast import forecast
+from autosample.experiment.prepare import prepare
 from autosample.library import make_spec
 from autosample.losses import SL
+from autosample.spec.plan import Trainee, plan_search
 
 DATA = (
     Synthetic(users=150, items=120, pairs_per_user=15, clusters=10, loyalty=6.0)
@@ -63,6 +66,15 @@ def test_the_better_recipe_wins_and_the_bundle_says_what_it_is(
     assert read.recipe.loss == SL(temperature=0.2)
     config = json.loads((tmp_path / "bundle" / "config.json").read_text())
     assert config["model"]["cosine"]
+
+
+def test_a_race_that_cannot_warm_up_counts_no_epochs_of_a_warm_up() -> None:
+    race = {"kind": "race", "warmup": 3, "rungs": [{"epochs": 4, "keep": 1}]}
+    report = autosample.search(DATA, strategy=race, **FIELDS).report
+    assert {each.epochs for each in report.candidates} == {4}
+    spec = make_spec("made", FIELDS | {"strategy": race})
+    assert Trainee.SUPERNET not in {each.trainee for each in plan_search(spec)}
+    assert "supernet" not in forecast(spec, prepare(spec, DATA)).epoch_seconds
 
 
 def test_a_recipe_is_verified_against_uniform_sampling_under_the_specs_loss() -> None:

@@ -64,8 +64,17 @@ def test_default_recipes_go_with_any_model(model: type[ModelConfig]) -> None:
         {"dataset": "x", "model": {"kind": kind_of(model)}}
     )
     assert len(made.all_candidates) >= 10
-    biased = {"kind": "mf", "biases": True}
-    assert SearchSpec.model_validate({"dataset": "x", "model": biased}).all_candidates
+
+
+@pytest.mark.parametrize("field", [{"biases": True}, {"cosine": False}])
+def test_a_model_that_cannot_score_by_cosines_gets_the_other_recipes(
+    field: dict[str, bool],
+) -> None:
+    model = {"kind": "mf"} | field
+    made = SearchSpec.model_validate({"dataset": "x", "model": model})
+    losses = {loss_of(each, BPR()).kind for each in made.all_candidates}
+    assert losses == {"bpr"}
+    assert len(made.all_candidates) >= 6
 
 
 @pytest.mark.parametrize("loss", LOSSES.all, ids=kind_of)

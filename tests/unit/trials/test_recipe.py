@@ -111,6 +111,14 @@ def test_a_mixture_takes_losses_that_score_alike_and_refuses_others() -> None:
     assert trials.trial(made, "one", made.all_candidates[:1]).losses is None
 
 
+def test_losses_score_alike_where_the_model_is_told_to_score_by_cosines() -> None:
+    same = {name: SOFT[name] for name in ("optimizer", "learning_rate", "l2")}
+    under_bpr = same | {"sampler": {"kind": "uniform"}, "loss": {"kind": "bpr"}}
+    model = {"kind": "mf", "cosine": True}
+    assert spec(SOFT, under_bpr, model=model).mixture_refusal is None
+    assert spec(SOFT, under_bpr).mixture_refusal is not None
+
+
 def test_the_baseline_is_plain_uniform_sampling_under_the_specs_loss() -> None:
     mine = Recipe.model_validate(SOFT)
     assert is_baseline(UniformSampler())
