@@ -2,29 +2,38 @@
 
     python -m benchmarks.recipes train [--cells lastfm/mf,...] [--workers 1]
     python -m benchmarks.recipes show
+    python -m benchmarks.recipes compare [--cells ...] [--seeds 0,1]
 
 Each recipe is trained from scratch to early stopping. A row is appended when a training
 ends, and what is in the file is not trained again. Rates and temperatures are chosen by
-the validation metric, on design sources only; `show` compares what was so chosen with
-the best sampler under BPR of the truth file.
+the validation metric, on design sources only; `show` lists them beside the best sampler
+under BPR of the truth file. `compare` trains the best of both under each seed and
+compares them on the test split, by user in pairs.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
+from autosample.core.seeds import numpy_generator
+from autosample.evaluation.metrics import Metric, Values
+from autosample.evaluation.replicates import compare_replicates, seed_noise
+from autosample.experiment.prepare import open_test_split
 from autosample.experiment.strategies import recipe as trials
-from autosample.trials.recipe import Recipe
+from autosample.trials.recipe import Candidate, Recipe
 from autosample.trials.run import InProcessRunner
 from benchmarks.cells import Role, role_of
 from benchmarks.truth import (
     CELLS,
+    READ,
     TRUTH,
     Cell,
     append,
@@ -35,6 +44,7 @@ from benchmarks.truth import (
 )
 
 OUT = Path("benchmarks/results/recipes.jsonl")
+PAIRED = Path("benchmarks/results/recipes-paired.jsonl")
 SHARED = {"kind": "uniform", "shared": True}
 DEFAULT_CELLS = ("lastfm/mf", "ml-latest-small/mf", "amazon-beauty/mf", "amazon-cd/mf")
 
@@ -152,6 +162,54 @@ def show() -> None:
             )
 
 
+def compare(cell: Cell, seeds: list[int]) -> dict[str, Any]:
+    """Train the best recipe and the best sampler under BPR, and compare them by user.
+
+    Both were chosen by the validation metric.
+    """
+    torch.set_num_threads(1)
+    samplers: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in rows(TRUTH):
+        if row["cell"] == cell.name and not row["error"]:
+            samplers[row["label"]].append(row)
+    best = max(samplers.values(), key=lambda each: _mean(each, "valid"))
+    tried = [row for row in rows(OUT) if row["cell"] == cell.name]
+    own = max(tried, key=lambda row: float(row["valid"]))
+    candidates: list[Candidate] = [
+        Recipe.model_validate(own["recipe"]),
+        READ.validate_python(best[0]["sampler"]),
+    ]
+    values = [_values(cell, candidate, seeds) for candidate in candidates]
+    noise = seed_noise(values)
+    rng = numpy_generator(0, "bootstrap", "recipes")
+    ours, theirs = values
+    gap = compare_replicates(ours, theirs, noise, rng)
+    return {
+        "cell": cell.name,
+        "recipe": own["recipe"],
+        "sampler": best[0]["sampler"],
+        "seeds": seeds,
+        "test_recipe": float(values[0].mean()),
+        "test_sampler": float(values[1].mean()),
+        "relative": gap.relative,
+        "difference": gap.difference,
+        "low": gap.low,
+        "high": gap.high,
+        "p_value": gap.p_value,
+    }
+
+
+def _values(cell: Cell, candidate: Candidate, seeds: list[int]) -> Values:
+    """Return each test user's metric under every seed: (seeds, U)."""
+    split, spec = split_of(cell), spec_of(cell, candidates=[candidate])
+    requests = [trials.ordinary(spec, candidate, seed) for seed in seeds]
+    results = InProcessRunner(split).run(requests, lambda *_: None)
+    metric = Metric(spec.metric)
+    ranking = open_test_split(split, metric.k)
+    models = [result.best_model(split) for result in results]
+    return np.stack([ranking.hits(model()).values(metric) for model in models])
+
+
 def _mean(each: list[dict[str, Any]], name: str) -> float:
     return float(sum(row[name] for row in each) / len(each))
 
@@ -160,15 +218,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=["train", "show"])
+    parser.add_argument("what", choices=["train", "show", "compare"])
     parser.add_argument("--cells", default=",".join(DEFAULT_CELLS))
-    parser.add_argument("--seeds", default="0")
+    parser.add_argument("--seeds", help="by commas; 0 to train, 0,1 to compare")
     given = parser.parse_args()
+    names = given.cells.split(",")
     if given.what == "show":
         show()
+    elif given.what == "train":
+        train_missing(names, [int(seed) for seed in (given.seeds or "0").split(",")])
     else:
-        seeds = [int(seed) for seed in given.seeds.split(",")]
-        train_missing(given.cells.split(","), seeds)
+        seeds = [int(seed) for seed in (given.seeds or "0,1").split(",")]
+        done = {row["cell"] for row in rows(PAIRED)}
+        for cell in CELLS:
+            if cell.name in names and cell.name not in done:
+                row = compare(cell, seeds)
+                append(PAIRED, row)
+                print(json.dumps(row), flush=True)
 
 
 if __name__ == "__main__":
