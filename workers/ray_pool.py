@@ -40,8 +40,9 @@ class TrialActor:
         """Run a trial and return its result without the state that checkpoints hold."""
         self._epochs.clear()
         trial = Trial.model_validate_json(text)
-        start = load_stored(trial.start, checkpoints) if trial.start else None
-        result = run_trial(Request(trial, start), split, self._queue, checkpoints)
+        sources = [load_stored(digest, checkpoints) for digest in trial.sources]
+        request = Request.from_sources(trial, sources)
+        result = run_trial(request, split, self._queue, checkpoints)
         return result.without_state().to_bytes(done=True)
 
     def _queue(self, _: Trial, epoch: Epoch) -> None:

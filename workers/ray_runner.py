@@ -92,10 +92,11 @@ class RayRunner:
 
     def start(self, actor: Any, request: Request) -> Any:
         """Start a trial on an actor; returns the reference of its result."""
-        if request.start is not None and request.start.reused:
-            # An earlier search ran it, so it is not among the checkpoints of this one.
-            raw = request.start.to_bytes(done=True)
-            self.checkpoints.save(request.start.trial.digest, raw)
+        for source in request.sources:
+            if source.reused:
+                # An earlier search ran it: it is not among the checkpoints of this one.
+                raw = source.to_bytes(done=True)
+                self.checkpoints.save(source.trial.digest, raw)
         text = request.trial.model_dump_json()
         return actor.run.remote(text, self._split_ref, self.checkpoints)
 

@@ -31,6 +31,7 @@ from autosample.evaluation.metrics import Metric, Values
 from autosample.evaluation.ranking import Ranking
 from autosample.kernels.jit import compiles
 from autosample.models.base import Model
+from autosample.training.average import Average
 from autosample.training.settings import Training
 from autosample.training.steps import Setup, steps_for
 from autosample.training.steps.tables import tables_in_training
@@ -111,11 +112,13 @@ class Trainer:
         split: Split,
         settings: Training,
         metric: Metric,
+        average: Average | None = None,
     ) -> None:
+        """`average` is what is ranked and kept in place of the latest parameters."""
         assert settings.learning_rate is not None
         assert settings.l2 is not None
         self.model, self.supernet, self.settings = model, supernet, settings
-        self.split, self.metric = split, metric
+        self.split, self.metric, self.average = split, metric, average
         self.device = torch.device(settings.device)
         model.to(self.device)
         self.optimizer = optimizer_of(model, settings)
@@ -149,6 +152,7 @@ class Trainer:
             )
         )
         self.epoch, self.stale = 0, 0
+        self.keeps_last = average is not None and average.since is not None
         self.best = -1.0
         self.best_model: State = {}
         self.best_sampler: State = {}
@@ -169,8 +173,8 @@ class Trainer:
                 return
             began = time.perf_counter()
             loss = self._train_once(weights)
-            self.evaluate()
             self.epoch += 1
+            self.evaluate()
             yield Epoch(
                 number=self.epoch,
                 loss=loss,
@@ -242,6 +246,14 @@ class Trainer:
 
         Without validation users the latest parameters count as the best.
         """
+        if self.average is None:
+            self._evaluate()
+            return
+        self.average.add(self.model, self.epoch)
+        with self.average.within(self.model):
+            self._evaluate()
+
+    def _evaluate(self) -> None:
         if len(self.ranking.cases) == 0:
             self._keep()
             return
@@ -249,7 +261,7 @@ class Trainer:
             hits = self.ranking.hits(self.model())
         self.values_U = hits.values(self.metric)
         metric = float(self.values_U.mean())
-        if metric > self.best:
+        if metric > self.best or self.keeps_last:
             self.best, self.best_values_U = metric, self.values_U
             self._keep()
         else:
@@ -268,6 +280,9 @@ class Trainer:
         state = {f"model.{name}": t for name, t in self.model.state_dict().items()}
         state |= {f"best.{name}": tensor for name, tensor in self.best_model.items()}
         state |= {f"best_sampler.{n}": t for n, t in self.best_sampler.items()}
+        if self.average is not None:
+            average = self.average.state()
+            state |= {f"average.{name}": tensor for name, tensor in average.items()}
         state |= {f"sampler.{n}": t for n, t in self.supernet.kept.state().items()}
         state |= optimizer_state(self.optimizer)
         state |= {f"weights.{name}": t for name, t in weights.state().items()}
@@ -281,9 +296,10 @@ class Trainer:
         state["best"] = torch.tensor([self.best], dtype=torch.float64)
         return state
 
-    def start_from(self, state: State, *, with_optimizer: bool) -> None:
+    def start_from(self, state: State, *, with_optimizer: bool, begun: int = 0) -> None:
         """Load another training's parameters and samplers, and its optimiser's state if
-        asked to."""
+        asked to; `begun` is the number of epochs that count as done."""
+        self.epoch = begun
         self.model.load_state_dict(under(state, "model."))
         self.supernet.kept.load(under(state, "sampler."))
         if with_optimizer:
@@ -294,6 +310,8 @@ class Trainer:
         self.model.load_state_dict(under(state, "model."))
         self.best_model = under(state, "best.")
         self.best_sampler = under(state, "best_sampler.")
+        if self.average is not None:
+            self.average.load(under(state, "average."))
         self.supernet.kept.load(under(state, "sampler."))
         load_optimizer(self.optimizer, state)
         weights.load(under(state, "weights."))

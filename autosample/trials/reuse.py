@@ -190,6 +190,7 @@ def _is_reusable(request: Request) -> bool:
     trial = request.trial
     return (
         request.start is None
+        and not trial.merged
         and len(trial.candidates) == 1
         and trial.mixture is None
         and trial.stop_early

@@ -20,10 +20,12 @@ from autosample.training import (
     MixtureWeights,
     Trainer,
 )
+from autosample.training.average import Average
 from autosample.training.learned_weights import LearnedWeights
 from autosample.training.supernet import Supernet, equal_weights
 from autosample.training.trainer import under
 from autosample.trials.checkpoints import Checkpoints, NoCheckpoints
+from autosample.trials.merge import run_merge
 from autosample.trials.result import TrialResult, load_result
 from autosample.trials.runner import OnEpoch, Request
 from autosample.trials.trial import (
@@ -122,6 +124,8 @@ def run_trial(
     checkpoints: Checkpoints,
 ) -> TrialResult:
     """Run a trial to its end, from its checkpoint where there is one."""
+    if request.trial.merged:
+        return run_merge(request, split, on_epoch, checkpoints)
     run = TrialRun(request, split, checkpoints)
     for epoch in run.epochs():
         on_epoch(request.trial, epoch)
@@ -152,7 +156,14 @@ def prepare(request: Request, split: Split) -> tuple[Trainer, MixtureWeights]:
         losses=trial.losses,
     )
     model = fresh_model(trial, split)
-    trainer = Trainer(model, supernet, split, trial.training, Metric(trial.metric))
+    trainer = Trainer(
+        model,
+        supernet,
+        split,
+        trial.training,
+        Metric(trial.metric),
+        average_of(trial),
+    )
     weights = _weights(trial, observed, trainer.order.num_rows)
     if request.start is not None:
         state = request.start.load_state()
@@ -162,8 +173,15 @@ def prepare(request: Request, split: Split) -> tuple[Trainer, MixtureWeights]:
             trainer.load(state, weights)
         else:
             keep = trial.start_with is Start.OPTIMIZER
-            trainer.start_from(state, with_optimizer=keep)
+            trainer.start_from(state, with_optimizer=keep, begun=trial.begun)
     return trainer, weights
+
+
+def average_of(trial: Trial) -> Average | None:
+    """Return what averages a trial's parameters; None: nothing does."""
+    if trial.average_from is not None:
+        return Average(trial.average_from)
+    return Average() if trial.training.average else None
 
 
 def from_best(state: State) -> State:

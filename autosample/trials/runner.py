@@ -12,10 +12,27 @@ from autosample.trials.trial import Trial
 
 
 class Request(NamedTuple):
-    """A trial to run, and the result that it starts from; None: fresh parameters."""
+    """A trial to run, and the results that it needs."""
 
     trial: Trial
     start: TrialResult | None = None
+    """The result that it starts from; None: fresh parameters."""
+    parts: tuple[TrialResult, ...] = ()
+    """The results that it averages, in the order of `trial.merged`."""
+
+    @property
+    def sources(self) -> tuple[TrialResult, ...]:
+        """All results that it needs, in the order of `trial.sources`."""
+        return (() if self.start is None else (self.start,)) + self.parts
+
+    @classmethod
+    def from_sources(cls, trial: Trial, sources: Sequence[TrialResult]) -> Request:
+        """Return the request of a trial whose sources are these."""
+        start, parts = None, tuple(sources)
+        if trial.start is not None:
+            start, *rest = sources
+            parts = tuple(rest)
+        return cls(trial, start, parts)
 
 
 OnEpoch = Callable[[Trial, Epoch], None]

@@ -8,7 +8,14 @@ from functools import cached_property
 from hashlib import sha256
 
 import torch
-from pydantic import AliasChoices, Field, NonNegativeFloat, PositiveInt
+from pydantic import (
+    AliasChoices,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+)
 
 from autosample.core.config import Config
 from autosample.core.seeds import derive
@@ -29,8 +36,25 @@ class Start(StrEnum):
     EVERYTHING = "everything: it goes on"
 
 
+SEED_BITS = 53
+"""Bits of the seed of a training, which JSON's numbers hold exactly."""
+
+
+class Share(Config):
+    """A part of an average: a trial, and how much it counts."""
+
+    trial: str
+    """Digest of the trial."""
+    weight: PositiveFloat
+    """Its weight; those of all parts sum to 1."""
+
+
 class Trial(Config):
-    """All settings that a training depends on, beside the data."""
+    """All settings that a training depends on, beside the data.
+
+    A trial with `merged` trains nothing: its parameters are the weighted mean of those
+    of other trials, one for each of its candidates.
+    """
 
     name: str
     """Name shown to people; not part of the digest."""
@@ -67,12 +91,29 @@ class Trial(Config):
     # Left out of JSON where it is false: older trials keep their digests.
     with_test: bool = Field(False, exclude_if=lambda with_test: not with_test)
     """Whether to train on the test pairs too."""
+    # Left out of JSON where they are not used: older trials keep their digests.
+    begun: NonNegativeInt = Field(0, exclude_if=lambda begun: begun == 0)
+    """Epochs behind the parameters that it starts from, where those count: schedules
+    and curricula go on from there."""
+    average_from: PositiveInt | None = Field(
+        None, exclude_if=lambda average_from: average_from is None
+    )
+    """Epoch, counted as `begun` is, from which on the result is the mean of the
+    parameters after each epoch; None: it is as `training.average` says."""
+    merged: tuple[Share, ...] = Field((), exclude_if=lambda merged: not merged)
+    """Trials whose parameters are averaged; empty: it trains."""
 
     @cached_property
     def digest(self) -> str:
         """Digest of all fields but the name; equal trials on equal data give equal
         results."""
         return sha256(self.model_dump_json(exclude={"name"}).encode()).hexdigest()[:32]
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Digests of the trials whose results it needs."""
+        start = () if self.start is None else (self.start,)
+        return start + tuple(share.trial for share in self.merged)
 
     def training_split(self, split: Split) -> Split:
         """Return the split that this trial trains on: as it is, or with validation

@@ -93,7 +93,9 @@ class Cost(Config):
         return Cost(
             seconds=self.seconds + sum(result.seconds for result in results),
             pair_updates=self.pair_updates + sum(r.pair_updates for r in results),
-            epochs=self.epochs + sum(len(result.history) for result in results),
+            # An average of other trainings ranks once and trains no epoch.
+            epochs=self.epochs
+            + sum(len(result.history) for result in results if not result.trial.merged),
             reused=self.reused + sum(result.reused for result in results),
         )
 
@@ -169,5 +171,8 @@ class SearchResult:
     """The winner as the spec lists it, where its hyperparameters were tuned."""
     tuning: Tuning | None = None
     """What tuning found; None: nothing was tuned."""
+    mixture: tuple[tuple[Candidate, float], ...] = ()
+    """Candidates whose branches the model is an average of, with their weights; empty:
+    the winner alone trained it."""
     curves: tuple[Curve, ...] = ()
     """The curve of each training, in the order in which they began."""

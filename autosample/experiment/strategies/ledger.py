@@ -71,7 +71,7 @@ class Ledger:
         return min(self.done / max(self.planned, 1), 1.0)
 
     def _on_epoch(self, trial: Trial, epoch: Epoch) -> None:
-        self.done += 1
+        self.done += not trial.merged  # which trains no epoch
         self._report(epoch_event(trial, epoch))
 
     def _report(self, event: TraceEvent | EpochEnded) -> None:
