@@ -6,7 +6,7 @@ The test split is opened here, once, after everything is trained and decided.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -70,20 +70,22 @@ def assess(
     ranking = open_valid_split(split, evaluation.k)
     valid = evaluation.rank(ranking, [models.before_refit])
     ranking = open_test_split(split, evaluation.k)
-    on_test = list(models) if winner.was_refitted else [models.returned]
+    refitted = winner.refitted
+    on_test = [models.returned] if refitted is None else list(models)
     test, *before_refit = evaluation.rank(ranking, on_test)
     verification = _verify(spec, entrants, trainings, split, evaluation)
     return Assessment(
         valid=evaluation.means(valid),
         test=evaluation.means([test]),
         refit=Refit(
-            epochs=len(winner.returned.history),
+            epochs=refitted.epochs,
+            branches=len(refitted.branches),
             test_before=evaluation.means(before_refit),
         )
-        if winner.was_refitted
+        if refitted is not None
         else None,
         reach=reach(test, ranking.cases, split.train, evaluation.metric.k),
-        false_negatives=false_negatives(winner.final, models.before_refit, split),
+        false_negatives=_false_negatives(spec, winner, models.before_refit, split),
         verification=verification,
         verdict=_judge(spec, winner.search, verification),
     )
@@ -113,6 +115,16 @@ class Evaluation:
             name: float(np.mean([by_name[name] for by_name in means]))
             for name in means[0]
         }
+
+
+def _false_negatives(
+    spec: SearchSpec, winner: Winner, model: Model, split: Split
+) -> FalseNegatives:
+    """Measure the chosen sampler with the model before its refit."""
+    final = winner.final
+    if final.trial.merged:
+        final = replace(final, trial=winner.trial(spec))
+    return false_negatives(final, model, split)
 
 
 def _begin(fraction: float, listener: Listener) -> None:

@@ -121,7 +121,7 @@ class Spending:
         epochs, seconds = trial.own_epochs, trial.seconds
         if self.budget.pair_updates is not None:
             left = (self.budget.pair_updates - spent_updates) // self.pairs
-            refit = ceil(self.spec.resolved_refit * self.growth)
+            refit = ceil(self.spec.epochs_of_refit * self.growth)
             left -= min(refit, left // REFIT_PART)
             epochs = max(left, 1)
         if self.budget.seconds is not None:
@@ -131,12 +131,13 @@ class Spending:
         return request._replace(trial=trial.model_copy(update=limits))
 
     def limit_refit(self, spent_updates: int) -> tuple[int, float | None]:
-        """Return the epochs of the refit that are left, none where nothing is, and the
-        seconds for them."""
+        """Return the epochs that are left for each branch of the refit, none where
+        nothing is, and the seconds for all of them."""
         epochs, seconds = self.spec.resolved_refit, None
         if self.budget.pair_updates is not None:
             left = self.budget.pair_updates - spent_updates
-            epochs = min(epochs, max(left // (self.known + self.everything), 0))
+            epoch = self.spec.refit_branches * (self.known + self.everything)
+            epochs = min(epochs, max(left // epoch, 0))
         if self.budget.seconds is not None:
             seconds = self._seconds_left(self.budget.seconds)
             seconds *= self.known / (self.known + self.everything)
@@ -152,7 +153,8 @@ class Spending:
     def _refit_share(self) -> float:
         """Share of the final training's time that the refits need."""
         planned = sum(stage.likely for stage in plan_retraining(self.spec))
-        share = self.growth * self.spec.resolved_refit / max(planned, 1)
+        refit = self.growth * self.spec.epochs_of_refit
+        share = refit / max(planned, 1)
         return min(share, 1 / REFIT_PART)
 
     def _seconds_left(self, seconds: float) -> float:

@@ -75,30 +75,31 @@ def run(
         final = refit_on_all(winner, runner, _count_final(winner, tell))
     costs = Costs(
         search=winner.search.cost,
-        retraining=winner.final_cost.plus([] if final is None else [final]),
+        retraining=winner.final_cost.plus([] if final is None else final.branches),
         wall_seconds=time.perf_counter() - began,
     )
     sizes = _sizes(spec, dataset, split)
     report = _report(dataset.stats, sizes, plan, winner, assessment, costs)
     if final is not None:
         pairs = split.everything.num_pairs
-        done = FinalRefit(epochs=len(final.history), pairs=pairs)
+        done = FinalRefit(epochs=final.epochs, pairs=pairs)
         report = report.model_copy(update={"final_refit": done})
     return Outcome(
         report=report,
-        model=models.returned if final is None else final.best_model(split),
+        model=models.returned if final is None else final.model.best_model(split),
         sampler=sampler_of(winner.search.chosen),
-        trial=winner.final.trial,
+        trial=winner.trial(spec),
         dataset=dataset,
         split=split,
-        sampler_state=(final or winner.returned).best_sampler(),
+        sampler_state=(final.model if final else winner.returned).best_sampler(),
     )
 
 
 def _count_final(winner: Winner, listener: Listener) -> OnEpoch:
     """Return a callback that reports the refit on all pairs."""
     low, high = (within(Stage.EVALUATING, part) for part in (REFITTED, 1.0))
-    epochs = len(winner.returned.history)
+    done = winner.refitted
+    epochs = 0 if done is None else done.epochs * len(done.branches)
     return count_epochs(Stage.EVALUATING, (low, high), epochs, listener)
 
 

@@ -11,14 +11,14 @@ from autosample.data.splits import Split
 from autosample.errors import SearchFailed
 from autosample.experiment.budget import Spending
 from autosample.experiment.progress import count_epochs
-from autosample.experiment.refit import refit_request
+from autosample.experiment.refit import RefitPlan, Refitted
 from autosample.experiment.strategies import recipe
 from autosample.experiment.strategies.evidence import Cost, Curve, SearchResult
 from autosample.experiment.strategies.ledger import Ledger
 from autosample.experiment.strategies.run import search
 from autosample.models import Model
 from autosample.spec import SearchSpec
-from autosample.trials import OnEpoch, Request, TrialResult, TrialRunner
+from autosample.trials import OnEpoch, Request, Trial, TrialResult, TrialRunner
 
 REFIT_FROM = 0.9
 """Progress of the retraining stage at which the refit begins."""
@@ -44,8 +44,16 @@ class Winner:
     search: SearchResult
     final: TrialResult
     """The winner's training on the training pairs, to its end."""
-    returned: TrialResult
-    """What the returned model is from: the refit, or `final` where there was none."""
+    refitted: Refitted | None = None
+    """The refit; None: there was none."""
+    refit_plan: RefitPlan | None = None
+    """How it was made, to be made again over all pairs."""
+
+    @property
+    def returned(self) -> TrialResult:
+        """What the returned model is from: the refit, or `final` where there was
+        none."""
+        return self.final if self.refitted is None else self.refitted.model
 
     @property
     def was_retrained(self) -> bool:
@@ -55,7 +63,7 @@ class Winner:
     @property
     def was_refitted(self) -> bool:
         """Whether the returned model was trained on the validation pairs too."""
-        return self.returned.trial.with_validation
+        return self.refitted is not None
 
     @property
     def final_cost(self) -> Cost:
@@ -70,7 +78,7 @@ class Winner:
     @property
     def _after_search(self) -> list[TrialResult]:
         final = [self.final] if self.was_retrained else []
-        refit = [self.returned] if self.was_refitted else []
+        refit = [] if self.refitted is None else [*self.refitted.branches]
         return final + refit
 
     @property
@@ -78,11 +86,28 @@ class Winner:
         """The final training, from its first epoch: a search that starts it warm has
         trained its beginning."""
         label = self.search.chosen.label
+        if self.final.trial.merged:
+            return self._curve_of_parents
         final = Curve(name=label).plus(self.final)
         if not self.was_retrained or self.final.trial.start is None:
             return final
         begun = [curve.metric for curve in self.search.curves if curve.name == label]
         return Curve(name=label, metric=sum(begun, ()) + final.metric)
+
+    @property
+    def _curve_of_parents(self) -> Curve:
+        """The averages up to the one that is returned."""
+        name, best = self.final.trial.name, round(self.final.best, 6)
+        [curve] = [each for each in self.search.curves if each.name == name]
+        return Curve(name=name, metric=curve.metric[: curve.metric.index(best) + 1])
+
+    def trial(self, spec: SearchSpec) -> Trial:
+        """Return the settings of the winner's training; those of an average of several
+        candidates are the chosen one's."""
+        if not self.final.trial.merged:
+            return self.final.trial
+        chosen = self.search.chosen
+        return recipe.trial(spec, f"retrain {chosen.label}", [chosen])
 
     def models(self, split: Split) -> Models:
         """Build the returned model, and the one before its refit."""
@@ -107,12 +132,13 @@ def find_winner(
     final = retrain(spec, result, runner, listener, spending)
     epochs, seconds = spec.resolved_refit, None
     if spending is not None:
-        spent = Winner(result, final, final).cost
+        spent = Winner(result, final).cost
         epochs, seconds = spending.limit_refit(spent.pair_updates)
-    returned = final
-    if epochs:
-        returned = refit(final, refit_request(final, epochs, seconds), runner, listener)
-    return Winner(result, final, returned)
+    if not epochs:
+        return Winner(result, final)
+    plan = RefitPlan(spec, final, result.mixture, epochs, seconds)
+    count = _count((REFIT_FROM, 1.0), epochs * spec.refit_branches, listener)
+    return Winner(result, final, plan.run(runner, count), plan)
 
 
 def retrain(
@@ -140,29 +166,18 @@ def retrain(
     return final
 
 
-def refit(
-    final: TrialResult, request: Request, runner: TrialRunner, listener: Listener
-) -> TrialResult:
-    """Train on over the validation pairs too; returns `final` where that fails."""
-    epochs = request.trial.own_epochs or 1
-    [refitted] = runner.run([request], _count((REFIT_FROM, 1.0), epochs, listener))
-    return final if refitted.error else refitted
-
-
 def refit_on_all(
     winner: Winner, runner: TrialRunner, on_epoch: OnEpoch
-) -> TrialResult | None:
+) -> Refitted | None:
     """Do the refit anew over all pairs, test pairs included, for as many epochs.
 
     Nothing may be measured on the result. Returns None where there was no refit, or
     where this one fails.
     """
-    if not winner.was_refitted:
+    if winner.refitted is None or winner.refit_plan is None:
         return None
-    epochs = len(winner.returned.history)
-    request = refit_request(winner.final, epochs, with_test=True)
-    [refitted] = runner.run([request], on_epoch)
-    return None if refitted.error else refitted
+    plan = winner.refit_plan._replace(epochs=winner.refitted.epochs, seconds=None)
+    return plan.run(runner, on_epoch, with_test=True)
 
 
 def _count(span: tuple[float, float], planned: int, listener: Listener) -> OnEpoch:

@@ -63,6 +63,10 @@ class ModelConfig(Config, ABC):
     refit: ClassVar[int] = 8
     """Default number of epochs of the refit on training and validation pairs: about a
     tenth of an ordinary training."""
+    refit_branches: ClassVar[int] = 4
+    """Trainings of the refit under seeds of their own, whose average is the returned
+    model: more of them gain more where a model's tables are free, little where a graph
+    ties them together."""
     reads_history: ClassVar[bool] = False
     """Whether scores depend on the history of the query, not on its user alone."""
     kind: str

@@ -32,6 +32,7 @@ class LightGCN(ModelConfig):
     learning_rate: ClassVar[float] = 0.005
     pace: ClassVar[int] = 1
     refit: ClassVar[int] = 4
+    refit_branches: ClassVar[int] = 1
     l2: ClassVar[float] = 1e-4
 
     def build(self, train: Interactions, rng: Generator) -> LightGraphConvolution:

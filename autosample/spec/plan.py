@@ -62,7 +62,8 @@ def plan_retraining(spec: SearchSpec, refits: int = 1) -> list[PlannedEpochs]:
     """Return the final training, unless the search includes it, and the refits: one, or
     two where the model that is handed over is trained on the test pairs too."""
     epochs = spec.resolved_refit
-    refit = [PlannedEpochs(Trainee.ANY, refits, epochs, epochs)] if epochs else []
+    branches = refits * spec.refit_branches
+    refit = [PlannedEpochs(Trainee.ANY, branches, epochs, epochs)] if epochs else []
     if spec.strategy.trains_to_the_end or spec.tune is not None:
         return refit
     return [ordinary_training(spec, Trainee.ANY, 1), *refit]

@@ -288,6 +288,16 @@ class SearchSpec(Config):
         """The epochs of the refit, by default the model's."""
         return self.model.refit if self.refit is None else self.refit
 
+    @property
+    def epochs_of_refit(self) -> int:
+        """The epochs of all branches of the refit together."""
+        return self.resolved_refit * self.refit_branches
+
+    @property
+    def refit_branches(self) -> int:
+        """The trainings of a refit, whose average is the returned model."""
+        return self.model.refit_branches
+
     def hands_over_all(self, *, test_file: bool) -> bool:
         """Return whether the model that is handed over is trained on the test pairs
         too, for data with or without a test file. Without a refit it never is."""

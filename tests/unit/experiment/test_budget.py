@@ -123,7 +123,7 @@ def test_a_forecast_knows_the_passes_of_a_race() -> None:
     found = forecast(spec, prepare(spec, DATA))
     report = autosample.search(DATA, **(FIELDS | {"strategy": RACE})).report
     assert found.search.pair_updates == report.costs.search.pair_updates
-    assert found.retraining.pair_updates == (40 + 2 * spec.resolved_refit) * PAIRS
+    assert found.retraining.pair_updates == (40 + 2 * 4 * spec.resolved_refit) * PAIRS
     assert set(found.epoch_seconds) == {"uniform", "dns(pool=4)", "supernet"}
     assert all(each > 0 for each in found.epoch_seconds.values())
     assert found.likely.seconds <= found.most.seconds

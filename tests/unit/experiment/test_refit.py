@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 import autosample
 from autosample.data.splits import RandomSplit
 from autosample.data.synthetic import Synthetic
-from autosample.experiment.refit import refit_request
+from autosample.experiment.refit import RefitPlan
+from autosample.library import make_spec
 from autosample.samplers import DNS
 from autosample.training import Epoch
 from autosample.trials import Request, Trial, TrialResult
@@ -63,11 +65,30 @@ def test_refit_trains_on_validation_pairs_and_on_no_test_pair() -> None:
     )
     assert not set(pairs(SPLIT.with_validation.train)) & set(pairs(SPLIT.test))
     done = trained()
-    [result] = InProcessRunner(SPLIT).run([refit_request(done, 3)], quiet)
-    assert [epoch.pair_updates for epoch in result.history] == [
-        SPLIT.known.num_pairs
-    ] * 3
-    assert result.best_epoch == result.total_epochs == done.total_epochs + 3
+    refitted = plan(done, 3).run(InProcessRunner(SPLIT), quiet)
+    assert refitted is not None
+    assert refitted.epochs == 3
+    assert len(refitted.branches) == 4
+    for branch in refitted.branches:
+        trained_on = [epoch.pair_updates for epoch in branch.history]
+        assert trained_on == [SPLIT.known.num_pairs] * 3
+        assert branch.best_epoch == branch.total_epochs == done.best_epoch + 3
+    assert refitted.model.best_epoch == done.best_epoch + 3
+
+
+def test_the_refitted_model_is_the_average_of_branches_of_different_seeds() -> None:
+    refitted = plan(trained(), 2).run(InProcessRunner(SPLIT), quiet)
+    assert refitted is not None
+    tables = [
+        branch.best_model(SPLIT).state_dict()["users"] for branch in refitted.branches
+    ]
+    assert not tables[0].equal(tables[1])
+    mean = torch.stack(tables).double().mean(0).float()
+    assert refitted.model.best_model(SPLIT).state_dict()["users"].allclose(mean)
+
+
+def plan(done: TrialResult, epochs: int) -> RefitPlan:
+    return RefitPlan(make_spec("made", {}), done, (), epochs)
 
 
 def pairs(some: Any) -> list[tuple[int, int]]:
@@ -77,7 +98,7 @@ def pairs(some: Any) -> list[tuple[int, int]]:
 def test_refit_goes_on_from_the_best_parameters() -> None:
     done = trained(epochs=40)
     assert done.best_epoch < done.total_epochs
-    trainer, _ = prepare(refit_request(done, 3), SPLIT)
+    trainer, _ = prepare(plan(done, 3).requests()[0], SPLIT)
     best = done.best_model(SPLIT).state_dict()
     assert all(best[n].equal(t) for n, t in trainer.model.state_dict().items())
 
@@ -86,7 +107,7 @@ def test_an_interrupted_refit_goes_on_to_the_same_bytes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("autosample.trials.run.SAVE_EVERY", 0.0)
-    request = refit_request(trained(), 4)
+    request = plan(trained(), 4).requests()[1]
     [plain] = InProcessRunner(SPLIT).run([request], quiet)
     kept = FolderCheckpoints(str(tmp_path))
 

@@ -28,7 +28,9 @@ class Copying(InProcessRunner):
 
     def run(self, requests: Sequence[Request], on_epoch: OnEpoch) -> list[TrialResult]:
         results = [replace(result) for result in super().run(requests, on_epoch)]
-        self.trained += sum(len(result.history) for result in results)
+        self.trained += sum(
+            len(result.history) for result in results if not result.trial.merged
+        )
         return results
 
 
