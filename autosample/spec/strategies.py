@@ -102,6 +102,67 @@ class Race(Strategy):
         return self.model_copy(update={"warmup": warmup, "rungs": rungs})
 
 
+class Soup(Strategy):
+    """Train a copy of one shared model with each candidate, average the copies by the
+    evidence of the validation metric, and so on in rounds."""
+
+    paper: ClassVar[str] = (
+        "our own; averages of models: Wortsman et al., ICML 2022, arXiv:2203.05482"
+    )
+    trains_to_the_end: ClassVar[bool] = True
+    budget_share: ClassVar[float] = 1.0
+    kind: Literal["soup"] = "soup"
+    rounds: Annotated[tuple[Rung, ...], Field(min_length=1)] | None = None
+    """Rounds, in each of which every candidate that is left trains a branch; the best
+    stay. None: rounds of 2, 3, 4, 6 and 8 epochs after which 8, 8, 4, 4 and 4
+    candidates stay."""
+    extra: int = Field(8, ge=0, le=100)
+    """Most rounds after those, as long as the last one; they end where the average does
+    not get better."""
+    branches: int = Field(4, ge=1, le=64)
+    """Branches of each of these further rounds, dealt to candidates by weight."""
+    patience: int = Field(1, ge=1, le=16)
+    """Further rounds in which the average must have become better."""
+    rise: float = Field(0.5, ge=0, le=8)
+    """Standard errors by which it must have become better."""
+
+    @property
+    def all_rounds(self) -> tuple[Rung, ...]:
+        """The rounds before the further ones, written out."""
+        if self.rounds is not None:
+            return self.rounds
+        shape = ((2, 8), (3, 8), (4, 4), (6, 4), (8, 4))
+        return tuple(Rung(epochs=epochs, keep=keep) for epochs, keep in shape)
+
+    def planned_epochs(self, spec: SearchSpec) -> list[PlannedEpochs]:
+        """Return the branches of each round, and of the further rounds."""
+        left, trainee = len(spec.all_candidates), Trainee.EACH
+        planned = []
+        for rung in self.all_rounds:
+            planned.append(PlannedEpochs(trainee, left, rung.epochs, rung.epochs))
+            left, trainee = min(left, rung.keep), Trainee.ANY
+        last = self.all_rounds[-1].epochs
+        likely = min(self.extra, LIKELY_EXTRA) * last
+        return [
+            *planned,
+            PlannedEpochs(Trainee.ANY, self.branches, likely, self.extra * last),
+        ]
+
+    def shorten(self, ratio: float) -> Soup:
+        """Return a copy with this share of each round's epochs and of the further
+        rounds."""
+        rounds = tuple(
+            rung.model_copy(update={"epochs": _shorten(rung.epochs, ratio)})
+            for rung in self.all_rounds
+        )
+        extra = floor(self.extra * ratio)
+        return self.model_copy(update={"rounds": rounds, "extra": extra})
+
+
+LIKELY_EXTRA = 2
+"""Further rounds that a soup is likely to have."""
+
+
 class Mixture(WeightLearning, Strategy):
     """Train all candidates as one mixture, learn its weights by gradient, and choose
     the candidate with the largest weight."""
@@ -214,7 +275,7 @@ def _shorten(epochs: int, ratio: float) -> int:
 STRATEGIES: Registry[Strategy] = Registry(
     "strategies",
     Strategy,  # type: ignore[type-abstract]
-    lambda: (Race, Mixture, Exhaustive, Asha),
+    lambda: (Race, Mixture, Exhaustive, Asha, Soup),
 )
 
 StrategySpec = Annotated[Strategy, STRATEGIES]

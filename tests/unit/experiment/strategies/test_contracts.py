@@ -10,6 +10,7 @@ from autosample.spec.strategies import (
     Mixture,
     Race,
     Rung,
+    Soup,
 )
 from autosample.testing.strategies import SPLIT, StrategyContract
 from autosample.trials import TrialRunner
@@ -39,6 +40,12 @@ class TestAsha(StrategyContract):
 
     def _runner(self) -> TrialRunner:
         return Studying(SPLIT)
+
+
+class TestSoup(StrategyContract):
+    strategy = Soup(
+        rounds=(Rung(epochs=1, keep=3), Rung(epochs=2, keep=2)), extra=1, branches=3
+    )
 
 
 def test_every_strategy_is_tested_here() -> None:

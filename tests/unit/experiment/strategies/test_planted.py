@@ -37,6 +37,7 @@ STRATEGIES: dict[str, dict[str, Any]] = {
     "exhaustive": {"kind": "exhaustive"},
     "mixture": {"kind": "mixture"},
     "asha": {"kind": "asha"},
+    "soup": {"kind": "soup"},
 }
 COMMON: dict[str, Any] = {
     "candidates": [UNIFORM, HARD],

@@ -1,0 +1,1 @@
+"""The soup: a supernet whose branches are averaged in parameter space."""
