@@ -101,6 +101,14 @@ class RungEnded(Event):
         return [name for name in self.metrics if name not in self.kept]
 
 
+class FinalsEnded(Event):
+    """The finalists were trained from fresh parameters to their end."""
+
+    kind: Literal["finals"] = "finals"
+    metrics: dict[str, float]
+    """Validation metric of each finalist at its best epoch."""
+
+
 class WinnerRefined(Event):
     """Variants of the winner were trained as long as it was."""
 
@@ -177,11 +185,26 @@ class Note(Event):
     """What people should know."""
 
 
-TraceEvent = RungEnded | WinnerRefined | SupernetTrained | WeightsLearned | Tuned | Note
+TraceEvent = (
+    RungEnded
+    | FinalsEnded
+    | WinnerRefined
+    | SupernetTrained
+    | WeightsLearned
+    | Tuned
+    | Note
+)
 """What a report remembers of its search."""
 
 StoredEvent = (
-    StageBegan | EpochEnded | RungEnded | WinnerRefined | SupernetTrained | Tuned | Note
+    StageBegan
+    | EpochEnded
+    | RungEnded
+    | FinalsEnded
+    | WinnerRefined
+    | SupernetTrained
+    | Tuned
+    | Note
 )
 """What a job stores of its search."""
 

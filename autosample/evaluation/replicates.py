@@ -48,6 +48,22 @@ def seed_noise(groups: Sequence[Values]) -> SeedNoise:
     return SeedNoise(squares / degrees, degrees)
 
 
+USUAL_SPREAD = 0.015
+"""Standard deviation of a training's metric over seeds, relative to it: the median over
+the samplers and data sets of `benchmarks/results/truth.jsonl`."""
+USUAL_DEGREES = 10
+"""Degrees of freedom that this knowledge counts as."""
+
+
+def with_prior(noise: SeedNoise, metric: float) -> SeedNoise:
+    """Return the noise together with what is known of other trainings, for a metric of
+    this size: one or two seeds say little of what seeds do."""
+    usual = (USUAL_SPREAD * metric) ** 2
+    degrees = noise.degrees + USUAL_DEGREES
+    squares = noise.degrees * noise.variance + USUAL_DEGREES * usual
+    return SeedNoise(squares / degrees, degrees)
+
+
 def compare_replicates(
     ours_SQ: Values,
     theirs_SQ: Values,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,6 +17,13 @@ from autosample.data.splits import Split
 from autosample.evaluation.bands import Reach, reach
 from autosample.evaluation.metrics import Metric
 from autosample.evaluation.ranking import Hits, Ranking
+from autosample.experiment.baseline import (
+    Baseline,
+    BaselinePlan,
+    Measured,
+    baseline_report,
+    weigh_gains,
+)
 from autosample.experiment.false_negatives import FalseNegatives, false_negatives
 from autosample.experiment.prepare import (
     metrics_of,
@@ -24,15 +32,15 @@ from autosample.experiment.prepare import (
 )
 from autosample.experiment.progress import count_epochs
 from autosample.experiment.refit import Refit
-from autosample.experiment.strategies.evidence import SearchResult
 from autosample.experiment.verdict import Verdict, verdict
 from autosample.experiment.verification import Contest, Judge, Verification, contest
 from autosample.experiment.winner import Models, Winner
 from autosample.models import Model
 from autosample.spec import SearchSpec
 from autosample.trials import TrialResult, TrialRunner
-from autosample.trials.recipe import is_baseline
 
+BASELINE = 0.3
+"""Progress of the evaluating stage when the baseline is trained."""
 VERIFIED = 0.8
 """Progress of the evaluating stage when the trainings that verify are done."""
 RANKED = 0.85
@@ -51,6 +59,7 @@ class Assessment:
     reach: Reach
     false_negatives: FalseNegatives
     verification: Verification | None
+    baseline: Baseline | None
     verdict: Verdict
 
 
@@ -63,6 +72,9 @@ def assess(
     listener: Listener,
 ) -> Assessment:
     """Verify the winner where the spec says so, then open the test split."""
+    _begin(0.0, listener)
+    plan = BaselinePlan.of(spec, winner, split)
+    baseline = _train_baseline(spec, plan, runner, listener)
     entrants = contest(spec, winner.search) if spec.verify else Contest({}, ())
     trainings = _train_entrants(spec, entrants, runner, listener)
     _begin(VERIFIED, listener)
@@ -73,6 +85,10 @@ def assess(
     refitted = winner.refitted
     on_test = [models.returned] if refitted is None else list(models)
     test, *before_refit = evaluation.rank(ranking, on_test)
+    beside = None
+    if baseline:
+        known = Ranked(ranking, test, before_refit[0] if before_refit else test)
+        beside = _compare(plan, baseline, winner, split, evaluation, known)
     verification = _verify(spec, entrants, trainings, split, evaluation)
     return Assessment(
         valid=evaluation.means(valid),
@@ -87,7 +103,14 @@ def assess(
         reach=reach(test, ranking.cases, split.train, evaluation.metric.k),
         false_negatives=_false_negatives(spec, winner, models.before_refit, split),
         verification=verification,
-        verdict=_judge(spec, winner.search, verification),
+        baseline=beside,
+        verdict=verdict(
+            winner.search.chosen.label,
+            is_baseline=plan.is_chosen(winner.search),
+            baseline=beside,
+            verified=verification,
+            metric=spec.metric,
+        ),
     )
 
 
@@ -136,15 +159,53 @@ def _train_entrants(
     spec: SearchSpec, entrants: Contest, runner: TrialRunner, listener: Listener
 ) -> dict[str, list[TrialResult]]:
     """Run the trainings that verify, by role."""
-    _begin(0.0, listener)
     requests = entrants.requests(spec)
     if not requests:
         return {}
     stage = Stage.EVALUATING
-    span = (within(stage, 0.0), within(stage, VERIFIED))
+    span = (within(stage, BASELINE), within(stage, VERIFIED))
     epochs = len(requests) * spec.training.epochs
     results = runner.run(requests, count_epochs(stage, span, epochs, listener))
     return entrants.by_role(results)
+
+
+def _train_baseline(
+    spec: SearchSpec, plan: BaselinePlan, runner: TrialRunner, listener: Listener
+) -> list[TrialResult]:
+    """Train the baseline under its seeds; empty where any of that fails."""
+    stage, requests = Stage.EVALUATING, plan.requests(spec)
+    span = (within(stage, 0.0), within(stage, BASELINE))
+    epochs = len(requests) * spec.training.epochs
+    results = runner.run(requests, count_epochs(stage, span, epochs, listener))
+    return results if all(result.usable for result in results) else []
+
+
+class Ranked(NamedTuple):
+    """The test ranking, and what the returned models have on top in it."""
+
+    ranking: Ranking
+    returned: Hits
+    before_refit: Hits
+
+
+def _compare(
+    plan: BaselinePlan,
+    results: Sequence[TrialResult],
+    winner: Winner,
+    split: Split,
+    evaluation: Evaluation,
+    known: Ranked,
+) -> Baseline:
+    """Compare the returned model with the baseline on the test split."""
+    models = [result.best_model(split) for result in results]
+    hits = evaluation.rank(known.ranking, models)
+    alone = known.before_refit
+    if winner.alone is not winner.final:
+        [alone] = evaluation.rank(known.ranking, [winner.alone.best_model(split)])
+    measured = Measured(known.returned, known.before_refit, alone, hits)
+    seed = winner.final.trial.training.seed
+    gains = weigh_gains(plan, winner, measured, evaluation.metric, seed)
+    return baseline_report(plan, results, evaluation.means(hits), gains)
 
 
 def _verify(
@@ -172,24 +233,3 @@ def _verify(
         for role, group in trainings.items()
     }
     return judge.verified(entrants, trainings, models)
-
-
-def _judge(
-    spec: SearchSpec, result: SearchResult, verification: Verification | None
-) -> Verdict:
-    """Return the verdict on a search's winner."""
-    label, left_after = result.chosen.label, None
-    gain = result.tuning.sampler_gain if result.tuning else None
-    reports = {report.name: report for report in result.candidates}
-    report = reports.get(label)
-    if result.tuning is None and report is not None:
-        gain = report.versus_uniform
-        left_after = None if report.was_beside_uniform else report.versus_uniform_after
-    return verdict(
-        label,
-        is_uniform=is_baseline(result.chosen),
-        searched=gain,
-        verified=verification,
-        metric=spec.metric,
-        left_after=left_after,
-    )

@@ -18,6 +18,7 @@ from autosample.spec import SearchSpec
 from autosample.spec.plan import (
     PlannedEpochs,
     Trainee,
+    plan_baseline,
     plan_retraining,
     plan_search,
     plan_verification,
@@ -47,6 +48,8 @@ class Forecast(Config):
     """Likely cost of the final training and its refit."""
     verification: Amount
     """Likely cost of the trainings that verify the gain."""
+    baseline: Amount | None = None
+    """Likely cost of the baseline's trainings; None in reports of earlier versions."""
     likely: Amount
     """Cost of everything, if trainings stop as early as they usually do."""
     most: Amount
@@ -74,13 +77,19 @@ def forecast(spec: SearchSpec, split: Split, parallel: int = 1) -> Forecast:
         torch.set_num_threads(threads)
     bill = _Bill(seconds, split.train.num_pairs, parallel)
     refits = 1 + spec.hands_over_all(test_file=split.test_file)
-    stages = [plan_search(spec), plan_retraining(spec, refits), plan_verification(spec)]
+    stages = [
+        plan_search(spec),
+        plan_retraining(spec, refits),
+        plan_baseline(spec, split.train.num_pairs),
+        plan_verification(spec),
+    ]
     everything = [planned for stage in stages for planned in stage]
-    search, final, checks = (bill.amount(stage) for stage in stages)
+    search, final, baseline, checks = (bill.amount(stage) for stage in stages)
     return Forecast(
         search=search,
         retraining=final,
         verification=checks,
+        baseline=baseline,
         likely=bill.amount(everything),
         most=bill.amount([p._replace(likely=p.most) for p in everything]),
         epoch_seconds=seconds,

@@ -10,6 +10,7 @@ from autosample.core.config import Config
 from autosample.core.events import TraceEvent
 from autosample.data.dataset import DatasetStats
 from autosample.evaluation.bands import Reach
+from autosample.experiment.baseline import Baseline
 from autosample.experiment.budget import Shortened
 from autosample.experiment.false_negatives import FalseNegatives
 from autosample.experiment.forecast import Forecast
@@ -74,7 +75,11 @@ class Report(Config):
     candidates: tuple[CandidateReport, ...]
     """How each candidate did in the search."""
     verdict: Verdict
-    """What the winner gains over plain uniform sampling, and how certain that is."""
+    """What the returned model and the winner gain over the baseline, and how certain
+    that is."""
+    baseline: Baseline | None = None
+    """What the returned model gains over the baseline, and which part of that is whose;
+    None: it was not trained, or failed."""
     valid: dict[str, float]
     """Metrics of the returned model before its refit, on the validation split."""
     test: dict[str, float]
@@ -100,7 +105,8 @@ class Report(Config):
     forecast: Forecast | None
     """Costs that were expected before the start; None without a budget."""
     costs: Costs
-    """Costs of the search and its final training; `verification` has its own."""
+    """Costs of the search and its final training; `baseline` and `verification` have
+    their own."""
     curves: tuple[Curve, ...]
     """Curve of each training of the search."""
     training: Curve

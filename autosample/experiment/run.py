@@ -132,6 +132,7 @@ def _report(
         chosen_label=result.chosen.label,
         candidates=result.candidates,
         verdict=assessment.verdict,
+        baseline=assessment.baseline,
         valid=assessment.valid,
         test=assessment.test,
         refit=assessment.refit,

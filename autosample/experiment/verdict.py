@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from autosample.core.config import Config
 from autosample.evaluation.significance import Comparison
+from autosample.experiment.baseline import Baseline, Gains
 from autosample.experiment.verification import Verification
 
 
@@ -13,11 +14,14 @@ class Basis(StrEnum):
     """What a verdict rests on."""
 
     VERIFIED = "verified"
-    """Trainings from scratch of winner and uniform, compared on the test split."""
+    """Trainings from scratch of winner and uniform under several seeds, compared on the
+    test split."""
+    BASELINE = "baseline"
+    """Winner and baseline, each trained alone, compared on the test split."""
     SEARCH = "search"
-    """Validation metrics of the search, at equal training; no training to the end."""
+    """In reports of earlier versions: validation metrics of the search."""
     NONE = "none"
-    """Uniform won, did not compete, or left the search early."""
+    """The baseline won, or could not be trained."""
 
 
 class Verdict(Config):
@@ -26,7 +30,7 @@ class Verdict(Config):
     text: str
     basis: Basis
     gain: Comparison | None
-    """Winner minus plain uniform sampling."""
+    """Winner minus baseline, each trained alone."""
     significant: bool
     """Whether the gain is positive and its interval leaves zero out."""
 
@@ -38,60 +42,43 @@ SIZES = ((0.01, "negligible"), (0.03, "small"), (0.10, "clear"))
 def verdict(
     label: str,
     *,
-    is_uniform: bool,
-    searched: Comparison | None,
+    is_baseline: bool,
+    baseline: Baseline | None,
     verified: Verification | None,
     metric: str,
-    left_after: int | None = None,
 ) -> Verdict:
-    """Put the evidence into a sentence, which says so when nothing was gained.
-
-    `left_after` is the number of epochs after which uniform left the search, and after
-    which `searched` compares both; None: uniform was measured as long as the winner.
-    """
-    beside = _beside(verified)
-    if is_uniform:
-        text = f"Plain uniform sampling won; no other candidate did better.{beside}"
+    """Put the evidence into sentences, which say so when nothing was gained."""
+    rest = _beside(verified) + _about_model(baseline, metric)
+    if is_baseline:
+        text = f"The baseline, {label}, won; no other candidate did better.{rest}"
         basis = Basis.VERIFIED if verified else Basis.NONE
         return Verdict(text=text, basis=basis, gain=None, significant=False)
-    verified_gain = verified.gain if verified else None
-    gain = verified_gain or (None if left_after else searched)
+    gain, name = (baseline.gains.candidate if baseline else None), "the baseline"
+    if baseline is not None:
+        name = baseline.name
+    where = f"test {metric}, each trained alone, {_seeds_of(baseline)}"
+    basis = Basis.BASELINE
+    if verified is not None and verified.gain is not None:
+        gain, name, basis = verified.gain, "uniform", Basis.VERIFIED
+        where = f"test {metric}, trained from scratch, {_seeds(verified)}"
     if gain is None:
-        text = _without_gain(label, searched, left_after)
+        text = f"{label} won; the baseline could not be trained, so no gain is claimed."
         return Verdict(text=text, basis=Basis.NONE, gain=None, significant=False)
-    where = (
-        f"test {metric}, trained from scratch, {_seeds(verified)}"
-        if verified
-        else f"validation {metric} at equal training in the search; not verified"
-    )
     return Verdict(
-        text=f"{label}: {_found(gain)} ({where}).{beside}",
-        basis=Basis.VERIFIED if verified else Basis.SEARCH,
+        text=f"{label}: {_found(gain, name)} ({where}).{rest}",
+        basis=basis,
         gain=gain,
         significant=gain.low > 0,
     )
 
 
-def _without_gain(label: str, early: Comparison | None, after: int | None) -> str:
-    if early is None or after is None:
-        return (
-            f"{label} won; uniform was not measured beside it, so no gain is claimed."
-        )
-    ahead = _percent(early)
-    return (
-        f"{label} won. Uniform left the race after {after} epoch{'s' * (after > 1)},"
-        f" when the winner was at {ahead} against it. Uniform learns slowly, so no gain"
-        " is claimed; `verify` measures it."
-    )
-
-
-def _found(gain: Comparison) -> str:
+def _found(gain: Comparison, name: str) -> str:
     if gain.low > 0:
         size = f", a {size_of(gain)} gain" if gain.relative is not None else ""
-        return f"beats uniform by {_percent(gain)}{size}"
+        return f"beats {name} by {_percent(gain)}{size}"
     if gain.high < 0:
-        return f"is worse than uniform, by {_percent(gain)}"
-    return f"no significant gain over uniform: {_percent(gain)}"
+        return f"is worse than {name}, by {_percent(gain)}"
+    return f"no significant gain over {name}: {_percent(gain)}"
 
 
 def size_of(gain: Comparison) -> str:
@@ -107,6 +94,11 @@ def _seeds(verified: Verification) -> str:
     return f"by user, {count} seeds"
 
 
+def _seeds_of(baseline: Baseline | None) -> str:
+    count = len(baseline.seeds) if baseline else 1
+    return f"by user, {count} seed{'s' * (count > 1)} of the baseline"
+
+
 def _beside(verified: Verification | None) -> str:
     """Set the winner beside the runner-up."""
     if verified is None or verified.over_runner_up is None:
@@ -116,6 +108,29 @@ def _beside(verified: Verification | None) -> str:
     if gap.significant:
         how = "ahead of" if gap.low > 0 else "behind"
     return f" It is {how} {verified.runner_up_name}, the runner-up: {_percent(gap)}."
+
+
+def _about_model(baseline: Baseline | None, metric: str) -> str:
+    """Say what the returned model gains over the baseline, and from what."""
+    if baseline is None:
+        return ""
+    gains = baseline.gains
+    mean = baseline.test[metric]
+    against = f"{baseline.name}, at {mean:.4f}"
+    return (
+        f" The returned model is at {_percent(gains.total)} against {against}"
+        f"{_parts(gains)}."
+    )
+
+
+def _parts(gains: Gains) -> str:
+    named = {
+        "the candidate": gains.candidate,
+        "averaging": gains.averaging,
+        "the refit": gains.refit,
+    }
+    parts = [f"{name} {_percent(gap)}" for name, gap in named.items() if gap]
+    return f": {', '.join(parts)}" if parts else ""
 
 
 def _percent(gain: Comparison) -> str:

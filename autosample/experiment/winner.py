@@ -56,6 +56,11 @@ class Winner:
         return self.final if self.refitted is None else self.refitted.model
 
     @property
+    def alone(self) -> TrialResult:
+        """The training of the winner in which no other candidate had a part."""
+        return self.search.alone or self.final
+
+    @property
     def was_retrained(self) -> bool:
         """Whether `final` was run after the search, whose cost does not include it."""
         return isinstance(self.search.final_training, Request)

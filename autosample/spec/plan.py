@@ -69,6 +69,15 @@ def plan_retraining(spec: SearchSpec, refits: int = 1) -> list[PlannedEpochs]:
     return [ordinary_training(spec, Trainee.ANY, 1), *refit]
 
 
+SMALL = 200_000
+"""Training pairs up to which the baseline is trained under two seeds instead of one."""
+
+
+def plan_baseline(spec: SearchSpec, pairs: int) -> list[PlannedEpochs]:
+    """Return the trainings of the baseline on so many training pairs."""
+    return [ordinary_training(spec, Trainee.ANY, 2 if pairs <= SMALL else 1)]
+
+
 def plan_verification(spec: SearchSpec) -> list[PlannedEpochs]:
     """Return the trainings of winner, uniform and runner-up, if the spec verifies."""
     if not spec.verify:

@@ -76,6 +76,13 @@ class SearchSpec(Config):
     is best. Null: recipes where the loss is BPR and the strategy trains candidates
     apart, else samplers."""
 
+    baseline: CandidateSpec | None = Field(
+        None, exclude_if=lambda baseline: baseline is None
+    )
+    """Sampler or recipe that the returned model is compared with: it is trained to its
+    end beside the search, and the gain over it is the first figure of the report. Null:
+    plain uniform sampling under the spec's loss."""
+
     strategy: StrategySpec = Race()
     """Strategy that finds the winner."""
 
@@ -177,6 +184,14 @@ class SearchSpec(Config):
                 raise ValueError(refusal)
         if self.strategy.mixes and self.mixture_refusal is not None:
             raise ValueError(f"strategy {self.strategy.kind}: {self.mixture_refusal}")
+        return self
+
+    @model_validator(mode="after")
+    def _baseline_can_be_trained(self) -> Self:
+        if self.baseline is not None:
+            refusal = self.refusal(self.baseline)
+            if refusal is not None:
+                raise ValueError(f"baseline {self.baseline.label}: {refusal}")
         return self
 
     def refusal(self, candidate: Candidate) -> str | None:

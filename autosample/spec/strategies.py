@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import ceil, floor, log
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import AliasChoices, Field, NonNegativeInt
 
@@ -102,9 +102,10 @@ class Race(Strategy):
         return self.model_copy(update={"warmup": warmup, "rungs": rungs})
 
 
-class Soup(Strategy):
+class SoupStrategy(Strategy):
     """Train a copy of one shared model with each candidate, average the copies by the
-    evidence of the validation metric, and so on in rounds."""
+    evidence of the validation metric, and so on in rounds; the best few candidates are
+    then trained to their end, and the best model goes on in rounds."""
 
     paper: ClassVar[str] = (
         "our own; averages of models: Wortsman et al., ICML 2022, arXiv:2203.05482"
@@ -115,40 +116,57 @@ class Soup(Strategy):
     rounds: Annotated[tuple[Rung, ...], Field(min_length=1)] | None = None
     """Rounds, in each of which every candidate that is left trains a branch; the best
     stay. None: rounds of 2, 3, 4, 6 and 8 epochs after which 8, 8, 4, 4 and 4
-    candidates stay."""
-    extra: int = Field(8, ge=0, le=100)
-    """Most rounds after those, as long as the last one; they end where the average does
-    not get better."""
+    candidates stay. Candidates that score by cosines and by inner products have models
+    of their own, and of both as many stay in proportion."""
+    finals: int = Field(2, ge=1, le=64)
+    """Candidates of the better kind of score that are trained from fresh parameters to
+    early stopping; of the other kind, the best one is."""
+    extra: int = Field(4, ge=0, le=100)
+    """Most rounds after the finals; they end where the average does not get better."""
+    extra_epochs: EpochCount = 8
+    """Epochs of each of these rounds."""
     branches: int = Field(4, ge=1, le=64)
-    """Branches of each of these further rounds, dealt to candidates by weight."""
-    patience: int = Field(1, ge=1, le=16)
-    """Further rounds in which the average must have become better."""
+    """Branches of each of these rounds, dealt to the finalists by weight."""
     rise: float = Field(0.5, ge=0, le=8)
-    """Standard errors by which it must have become better."""
+    """Standard errors by which the average must get better in each of these rounds."""
 
     @property
     def all_rounds(self) -> tuple[Rung, ...]:
-        """The rounds before the further ones, written out."""
+        """The rounds before the finals, written out."""
         if self.rounds is not None:
             return self.rounds
         shape = ((2, 8), (3, 8), (4, 4), (6, 4), (8, 4))
         return tuple(Rung(epochs=epochs, keep=keep) for epochs, keep in shape)
 
     def planned_epochs(self, spec: SearchSpec) -> list[PlannedEpochs]:
-        """Return the branches of each round, and of the further rounds."""
+        """Return the branches of each round, the finals, and the further rounds."""
         left, trainee = len(spec.all_candidates), Trainee.EACH
         planned = []
         for rung in self.all_rounds:
             planned.append(PlannedEpochs(trainee, left, rung.epochs, rung.epochs))
-            left, trainee = min(left, rung.keep), Trainee.ANY
-        last = self.all_rounds[-1].epochs
+            # The kinds of score round up apart.
+            left, trainee = min(left, rung.keep + 1), Trainee.ANY
+        finalists = min(self.finals + 1, len(spec.all_candidates))
+        last = self.extra_epochs
         likely = min(self.extra, LIKELY_EXTRA) * last
         return [
             *planned,
+            ordinary_training(spec, Trainee.ANY, finalists),
             PlannedEpochs(Trainee.ANY, self.branches, likely, self.extra * last),
         ]
 
-    def shorten(self, ratio: float) -> Soup:
+    def fit(self, spec: SearchSpec, room: Room) -> SearchSpec | None:
+        """Shorten rounds and finals; None where not an epoch of each fits."""
+        if room.ratio >= 1:
+            return spec
+        epochs = floor(spec.training.epochs * room.ratio)
+        if epochs < 1:
+            return None
+        training = spec.training.model_copy(update={"epochs": epochs})
+        strategy = self.shorten(room.ratio)
+        return spec.model_copy(update={"strategy": strategy, "training": training})
+
+    def shorten(self, ratio: float) -> SoupStrategy:
         """Return a copy with this share of each round's epochs and of the further
         rounds."""
         rounds = tuple(
@@ -156,7 +174,9 @@ class Soup(Strategy):
             for rung in self.all_rounds
         )
         extra = floor(self.extra * ratio)
-        return self.model_copy(update={"rounds": rounds, "extra": extra})
+        changes: dict[str, Any] = {"rounds": rounds, "extra": extra}
+        changes["extra_epochs"] = _shorten(self.extra_epochs, ratio)
+        return self.model_copy(update=changes)
 
 
 LIKELY_EXTRA = 2
@@ -275,7 +295,7 @@ def _shorten(epochs: int, ratio: float) -> int:
 STRATEGIES: Registry[Strategy] = Registry(
     "strategies",
     Strategy,  # type: ignore[type-abstract]
-    lambda: (Race, Mixture, Exhaustive, Asha, Soup),
+    lambda: (Race, Mixture, Exhaustive, Asha, SoupStrategy),
 )
 
 StrategySpec = Annotated[Strategy, STRATEGIES]

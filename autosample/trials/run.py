@@ -167,7 +167,7 @@ def prepare(request: Request, split: Split) -> tuple[Trainer, MixtureWeights]:
     weights = _weights(trial, observed, trainer.order.num_rows)
     if request.start is not None:
         state = request.start.load_state()
-        if trial.with_validation:
+        if trial.with_validation or trial.average_from is not None:
             state = from_best(state)
         if trial.start_with is Start.EVERYTHING:
             trainer.load(state, weights)

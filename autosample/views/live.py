@@ -23,6 +23,7 @@ from rich.table import Table
 from autosample.core.events import (
     EpochEnded,
     Event,
+    FinalsEnded,
     Note,
     RungEnded,
     StageBegan,
@@ -161,7 +162,7 @@ def describe(event: Event) -> str | None:
             return _describe_stage(event)
         case RungEnded():
             return _describe_rung(event)
-        case WinnerRefined() | SupernetTrained() | Tuned():
+        case FinalsEnded() | WinnerRefined() | SupernetTrained() | Tuned():
             return _describe_training(event)
         case Note():
             return event.text
@@ -176,8 +177,13 @@ def _describe_rung(event: RungEnded) -> str:
     return f"rung {event.rung}: {metrics}; still in the race: {kept}"
 
 
-def _describe_training(event: WinnerRefined | SupernetTrained | Tuned) -> str:
+def _describe_training(
+    event: FinalsEnded | WinnerRefined | SupernetTrained | Tuned,
+) -> str:
     match event:
+        case FinalsEnded(metrics=metrics):
+            listed = ", ".join(f"{name} {value:.4f}" for name, value in metrics.items())
+            return f"trained to the end: {listed}"
         case WinnerRefined(tried=tried, kept=best):
             return f"{len(tried)} variants of the winner were trained; {best} is best"
         case SupernetTrained(metric=metric):

@@ -58,6 +58,7 @@ def show_forecast(console: Console, forecast: Forecast) -> None:
     amounts = {
         "search": forecast.search,
         "retraining": forecast.retraining,
+        "baseline": forecast.baseline,
         "verification": forecast.verification,
         "all of it": forecast.likely,
         "at most": forecast.most,
@@ -65,6 +66,7 @@ def show_forecast(console: Console, forecast: Forecast) -> None:
     rows = [
         (name, _time(amount.seconds), f"{amount.pair_updates:,}")
         for name, amount in amounts.items()
+        if amount is not None
     ]
     console.print(_table(Rows(("stage", "likely", "pair-updates"), rows)))
     by_seconds = sorted(forecast.epoch_seconds.items(), key=lambda item: item[1])

@@ -171,6 +171,9 @@ class SearchResult:
     """The winner as the spec lists it, where its hyperparameters were tuned."""
     tuning: Tuning | None = None
     """What tuning found; None: nothing was tuned."""
+    alone: TrialResult | None = None
+    """The winner trained alone from fresh parameters, where the model is an average of
+    other trainings too; None: the final training is that."""
     mixture: tuple[tuple[Candidate, float], ...] = ()
     """Candidates whose branches the model is an average of, with their weights; empty:
     the winner alone trained it."""

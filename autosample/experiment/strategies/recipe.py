@@ -41,7 +41,7 @@ def ordinary(
     spec: SearchSpec,
     candidate: Candidate,
     seed: int,
-    rates: Mapping[str, float] | None = None,
+    rates: Mapping[str, Any] | None = None,
 ) -> Request:
     """Return an ordinary training of one candidate: from fresh parameters to early
     stopping, at its usual learning rate and l2 unless `rates` has others."""

@@ -17,7 +17,7 @@ from autosample.experiment.strategies.race import race
 from autosample.experiment.strategies.soup.search import search_with_soup
 from autosample.experiment.strategies.tuning import tune
 from autosample.spec.plan import likely_epochs
-from autosample.spec.strategies import Asha, Exhaustive, Mixture, Race, Soup
+from autosample.spec.strategies import Asha, Exhaustive, Mixture, Race, SoupStrategy
 from autosample.spec.strategy import Strategy
 
 OWN: Mapping[type[Strategy], Callable[[Ledger, Any], SearchResult]] = {
@@ -25,7 +25,7 @@ OWN: Mapping[type[Strategy], Callable[[Ledger, Any], SearchResult]] = {
     Mixture: learn_mixture,
     Exhaustive: search_exhaustively,
     Asha: search_with_asha,
-    Soup: search_with_soup,
+    SoupStrategy: search_with_soup,
 }
 """The search of each strategy of this package, by the class of its settings. Settings
 have no method for it, since the room `spec` may not import this one."""

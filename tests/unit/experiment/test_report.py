@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from autosample.evaluation.significance import Comparison
+from autosample.experiment.baseline import Baseline, Gains
 from autosample.experiment.refit import Refit
 from autosample.experiment.strategies.evidence import Cost
 from autosample.experiment.verdict import (
@@ -11,6 +14,7 @@ from autosample.experiment.verdict import (
     verdict,
 )
 from autosample.experiment.verification import Verification
+from autosample.samplers import UniformSampler
 
 
 def test_reports_of_earlier_releases_are_read() -> None:
@@ -43,6 +47,27 @@ def verified(found: Comparison, runner_up: Comparison | None = None) -> Verifica
     )
 
 
+def beside(candidate: Comparison | None) -> Baseline:
+    """Return a baseline that a candidate is so far ahead of."""
+    return Baseline(
+        sampler=UniformSampler(),
+        name="uniform",
+        seeds=(0, 1),
+        averaged=True,
+        test={"ndcg@20": 0.2},
+        gains=Gains(
+            total=gap(0.03, 0.05),
+            candidate=candidate,
+            averaging=gap(0.0, 0.01),
+            refit=None,
+        ),
+        cost=Cost(),
+    )
+
+
+PLAIN: dict[str, Any] = {"is_baseline": False, "metric": "ndcg@20"}
+
+
 @pytest.mark.parametrize(
     ("found", "text", "significant"),
     [
@@ -58,50 +83,50 @@ def verified(found: Comparison, runner_up: Comparison | None = None) -> Verifica
 def test_a_verdict_says_what_the_interval_allows(
     found: Comparison, text: str, significant: bool
 ) -> None:
-    told = verdict(
-        "dns",
-        is_uniform=False,
-        searched=None,
-        verified=verified(found),
-        metric="ndcg@20",
-    )
-    assert text in told.text
-    assert (told.basis, told.significant) == (Basis.VERIFIED, significant)
+    for told in (
+        verdict("dns", verified=verified(found), baseline=None, **PLAIN),
+        verdict("dns", verified=None, baseline=beside(found), **PLAIN),
+    ):
+        assert text in told.text
+        assert told.significant == significant
 
 
-def test_what_was_verified_outweighs_the_search() -> None:
+def test_what_was_verified_outweighs_the_baseline() -> None:
     told = verdict(
         "dns",
-        is_uniform=False,
-        searched=gap(0.01, 0.03),
         verified=verified(gap(-0.01, 0.01)),
-        metric="ndcg@20",
+        baseline=beside(gap(0.01, 0.03)),
+        **PLAIN,
     )
     assert told.basis is Basis.VERIFIED
     assert not told.significant
 
 
-def test_no_gain_is_claimed_where_uniform_did_not_compete() -> None:
-    told = verdict(
-        "dns", is_uniform=False, searched=None, verified=None, metric="ndcg@20"
+def test_a_verdict_says_whose_part_of_the_gain_is_which() -> None:
+    told = verdict("dns", verified=None, baseline=beside(gap(0.01, 0.03)), **PLAIN)
+    assert told.basis is Basis.BASELINE
+    assert "The returned model is at +20.0% [+15.0%, +25.0%] against uniform" in (
+        told.text
     )
+    assert "the candidate +10.0%" in told.text
+    assert "averaging +2.5%" in told.text
+    assert "the refit" not in told.text
+
+
+def test_no_gain_is_claimed_without_a_baseline_or_over_itself() -> None:
+    told = verdict("dns", verified=None, baseline=None, **PLAIN)
     assert "no gain is claimed" in told.text
-    early = verdict(
-        "dns",
-        is_uniform=False,
-        searched=gap(0.01, 0.03),
+    assert (told.basis, told.gain, told.significant) == (Basis.NONE, None, False)
+    won = verdict(
+        "uniform",
+        is_baseline=True,
+        baseline=beside(None),
         verified=None,
         metric="ndcg@20",
-        left_after=3,
     )
-    assert "Uniform left the race after 3 epochs," in early.text
-    assert "+10.0%" in early.text
-    assert "no gain is claimed" in early.text
-    assert (early.basis, early.gain, early.significant) == (Basis.NONE, None, False)
-    alone = verdict(
-        "uniform", is_uniform=True, searched=None, verified=None, metric="ndcg@20"
-    )
-    assert alone.basis is Basis.NONE
+    assert won.basis is Basis.NONE
+    assert "The baseline, uniform, won" in won.text
+    assert "averaging +2.5%" in won.text
 
 
 @pytest.mark.parametrize(
@@ -116,11 +141,7 @@ def test_a_verdict_sets_the_winner_beside_the_runner_up(
     found: Comparison, text: str
 ) -> None:
     told = verdict(
-        "dns",
-        is_uniform=False,
-        searched=None,
-        verified=verified(gap(0.01, 0.03), found),
-        metric="ndcg@20",
+        "dns", verified=verified(gap(0.01, 0.03), found), baseline=None, **PLAIN
     )
     assert text in told.text
 

@@ -170,15 +170,31 @@ def test_no_difference_is_said_to_be_none() -> None:
     assert not report.verdict.significant
 
 
-def test_no_gain_is_claimed_over_uniform_that_left_early() -> None:
-    rungs = [{"epochs": 1, "keep": 2}, {"epochs": 3, "keep": 1}]
-    field = [{"kind": "dns", "pool": pool} for pool in (4, 8)] + [{"kind": "uniform"}]
-    spec = {"strategy": {"kind": "race", "rungs": rungs}, "candidates": field}
-    report = autosample.search(DATA, **(SMALL | spec)).report
-    passes = {each.name: each.epochs for each in report.candidates}
-    assert passes == {"dns(pool=4)": 4, "dns(pool=8)": 4, "uniform": 1}
-    assert "Uniform left the race after 1 epoch," in report.verdict.text
-    assert (report.verdict.basis, report.verdict.gain) == (Basis.NONE, None)
+@pytest.mark.parametrize("strategy", ["race", "exhaustive", "soup"])
+def test_the_gain_over_the_baseline_is_the_sum_of_its_parts(strategy: str) -> None:
+    fields = SMALL | {"strategy": {"kind": strategy}, "seeds": [0]}
+    report = autosample.search(DATA, **fields).report
+    assert report.baseline is not None
+    found, gains = report.baseline, report.baseline.gains
+    assert found.name == "uniform"
+    assert len(found.seeds) == 2
+    assert found.averaged == (strategy == "soup")
+    ours, theirs = report.test["ndcg@20"], found.test["ndcg@20"]
+    assert gains.total.difference == pytest.approx(ours - theirs)
+    parts = (gains.candidate, gains.averaging, gains.refit)
+    if gains.candidate is not None:
+        summed = sum(part.difference for part in parts if part is not None)
+        assert summed == pytest.approx(gains.total.difference)
+    assert (gains.averaging is not None) == (strategy == "soup")
+    assert found.cost.epochs > 0
+
+
+def test_a_search_is_compared_with_the_baseline_that_it_is_given() -> None:
+    recipe = {"sampler": {"kind": "popularity"}, "learning_rate": 0.2}
+    report = autosample.search(DATA, **SMALL, baseline=recipe).report
+    assert report.baseline is not None
+    assert report.baseline.name == "popularity + learning_rate=0.2"
+    assert report.baseline.name in report.verdict.text
 
 
 def test_a_cold_start_retrains_from_fresh_parameters() -> None:

@@ -4,154 +4,210 @@ Each round, every candidate that is left trains a copy of one shared model for a
 epochs; the next shared model is the average of the copies, weighted by the evidence of
 the validation metric. What the weights learn is each candidate's part in the model, and
 no candidate trains under a loss that others spoil.
+
+Off a good shared model even a candidate looks good that would never get there alone.
+So the best few are trained from fresh parameters to their end, and these finals decide.
+Off the best model that there then is, further rounds are run while they make it better.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
-from autosample.core.events import Note, RungEnded
+from autosample.core.events import FinalsEnded
 from autosample.data.interactions import Ints
+from autosample.errors import SearchFailed
 from autosample.evaluation.significance import Comparison, compare, estimate
+from autosample.experiment.strategies import recipe
 from autosample.experiment.strategies.evidence import CandidateReport, SearchResult
 from autosample.experiment.strategies.ledger import Ledger
-from autosample.experiment.strategies.soup.soup import SoupState
-from autosample.experiment.strategies.soup.standing import Standing, errors_ahead
+from autosample.experiment.strategies.soup.rounds import (
+    SURELY_WORSE,
+    finish,
+    scout,
+)
+from autosample.experiment.strategies.soup.soup import Soup
+from autosample.experiment.strategies.soup.standing import (
+    Standing,
+    errors_ahead,
+    judge,
+)
 from autosample.spec import SearchSpec
-from autosample.spec.strategies import Soup
+from autosample.spec.strategies import SoupStrategy
+from autosample.trials import TrialResult
 from autosample.trials.recipe import Candidate, is_baseline
 
-SURELY_WORSE = -1.645
-"""Standard errors behind the better soup at which another has a chance of 5 %."""
-HOPELESS_FROM = 3
-"""Round after which a soup may be found to be worse than another."""
+PATIENCE = 10
+"""Most epochs without a better metric of an average, which is less noisy than that of
+the latest parameters."""
 
 
-def search_with_soup(ledger: Ledger, settings: Soup) -> SearchResult:
-    """Run rounds of all soups until none rises any more; the best parent is the model,
-    and the candidate with the most evidence in its soup is chosen."""
-    soups = _soups(ledger.spec, settings)
-    while under_way := [soup for soup in soups if not soup.is_over]:
-        _run_round(ledger, under_way)
-        _stop_hopeless(ledger, soups)
-    best = max(soups, key=lambda soup: soup.best.best)
-    return _result(ledger, soups, best)
+def search_with_soup(ledger: Ledger, settings: SoupStrategy) -> SearchResult:
+    """Scout in rounds, train the finalists to their end, and go on in rounds off the
+    best model while it gets better."""
+    soups = soups_of(ledger.spec)
+    scout(ledger, settings, soups)
+    finals = _run_finals(ledger, settings, soups)
+    ranked = _judge_finals(finals, soups)
+    soup = _last_soup(soups, finals)
+    model = soup.best
+    if settings.extra:
+        model = finish(ledger, settings, soup, len(settings.all_rounds) + 1)
+    chosen, *others = ranked
+    return SearchResult(
+        chosen=chosen.candidate,
+        candidates=_reports(ledger.spec, soups, ranked),
+        final_training=model,
+        alone=finals[chosen.candidate],
+        trace=tuple(ledger.trace),
+        cost=ledger.cost,
+        runner_up=others[0].candidate if others else _second(soups, chosen.candidate),
+        mixture=tuple((each.candidate, each.weight) for each in soup.live),
+    )
 
 
-def _soups(spec: SearchSpec, settings: Soup) -> list[SoupState]:
+def soups_of(spec: SearchSpec) -> list[Soup]:
     """Return a soup for each kind of score, since only models that score alike can be
     averaged."""
     by_score: dict[bool, list[Candidate]] = {}
     for candidate in spec.all_candidates:
-        cosine = bool(spec.model_for(candidate).cosine)
-        by_score.setdefault(cosine, []).append(candidate)
+        by_score.setdefault(_scores_by_cosine(spec, candidate), []).append(candidate)
     names = {False: "soup", True: "soup of cosines" if len(by_score) > 1 else "soup"}
     return [
-        SoupState(spec, settings, names[cosine], [Standing(each) for each in listed])
+        Soup(spec, names[cosine], cosine, [Standing(each) for each in listed])
         for cosine, listed in by_score.items()
     ]
 
 
-def _run_round(ledger: Ledger, soups: Sequence[SoupState]) -> None:
-    """Run one round of each soup, all branches side by side."""
-    asked = [soup.requests() for soup in soups]
-    results = iter(ledger.run([request for each in asked for request in each]))
-    by_soup = [[next(results) for _ in each] for each in asked]
-    merges = [soup.merge(each) for soup, each in zip(soups, by_soup, strict=True)]
-    parents = ledger.run(merges)
-    for soup, parent in zip(soups, parents, strict=True):
-        number = soup.round
-        measured = soup.end_round(parent)
-        ledger.note(_event(soup, number, measured))
+def _scores_by_cosine(spec: SearchSpec, candidate: Candidate) -> bool:
+    return bool(spec.model_for(candidate).cosine)
 
 
-def _event(soup: SoupState, number: int, measured: Sequence[Standing]) -> RungEnded:
-    owners_Q = soup.parents[-1].owners_Q
-    intervals, metrics = {}, {}
-    for each in measured:
-        assert each.values_Q is not None
-        known = estimate(each.values_Q, owners_Q)
-        metrics[each.candidate.label] = each.metric
-        intervals[each.candidate.label] = (round(known.low, 6), round(known.high, 6))
-    errors = {s.candidate.label: s.error for s in soup.gone if s.error}
-    weights = {each.candidate.label: round(each.weight, 6) for each in soup.gone}
-    weights |= {each.candidate.label: round(each.weight, 6) for each in soup.live}
-    return RungEnded(
-        rung=number,
-        metrics=metrics,
-        kept=tuple(each.candidate.label for each in soup.live),
-        intervals=intervals,
-        weights=weights,
-        errors=errors or None,
-    )
+def _run_finals(
+    ledger: Ledger, settings: SoupStrategy, soups: Sequence[Soup]
+) -> dict[Candidate, TrialResult]:
+    """Train the finalists from fresh parameters to early stopping, averaged over their
+    epochs. Raises SearchFailed where all of them fail."""
+    finalists = choose_finalists(soups, settings.finals)
+    spec = ledger.spec
+    patience = min(spec.training.patience, PATIENCE)
+    changes: dict[str, Any] = {"average": True, "patience": patience}
+    requests = [
+        recipe.ordinary(spec, candidate, spec.training.seed, changes)
+        for candidate in finalists
+    ]
+    results = dict(zip(finalists, ledger.run(requests), strict=True))
+    sound = {each: result for each, result in results.items() if not result.error}
+    if not sound:
+        errors = "; ".join(f"{c.label}: {r.error}" for c, r in results.items())
+        raise SearchFailed(f"every finalist failed ({errors})")
+    means = {each.label: round(result.best, 6) for each, result in sound.items()}
+    ledger.note(FinalsEnded(metrics=means))
+    return sound
 
 
-def _stop_hopeless(ledger: Ledger, soups: Sequence[SoupState]) -> None:
-    """Stop soups that have under 5 % chance of being better than the best one."""
-    if len(soups) == 1:
-        return
-    leader = max(soups, key=lambda soup: soup.best.best)
-    for soup in soups:
-        if soup is leader or soup.is_over or len(soup.parents) < HOPELESS_FROM:
-            continue
-        best, ours = leader.best, soup.best
-        if errors_ahead(ours.best_U, best.best_U, best.owners_Q) < SURELY_WORSE:
-            soup.stopped = True
-            text = (
-                f"{soup.name} stops at {ours.best:.4f}: it has under 5 % chance of"
-                f" catching up with {leader.name} at {best.best:.4f}"
-            )
-            ledger.note(Note(text=text))
+def choose_finalists(soups: Sequence[Soup], finals: int) -> list[Candidate]:
+    """Return the best of the best soup, as many as there are finals, and the best of
+    each other soup: kinds of score learn at different paces."""
+    first, *others = sorted(soups, key=lambda soup: -soup.best.best)
+    ranked = _ranked(first)[:finals]
+    return [*ranked, *(each for soup in others for each in _ranked(soup)[:1])]
 
 
-def _result(
-    ledger: Ledger, soups: Sequence[SoupState], best: SoupState
-) -> SearchResult:
-    chosen, *others = best.live
-    return SearchResult(
-        chosen=chosen.candidate,
-        candidates=_reports(ledger.spec, soups, best),
-        final_training=best.best,
-        trace=tuple(ledger.trace),
-        cost=ledger.cost,
-        runner_up=others[0].candidate if others else _second(best),
-        mixture=tuple((each.candidate, each.weight) for each in best.live),
-    )
+def _ranked(soup: Soup) -> list[Candidate]:
+    """Return the candidates of a soup, those that were left at its end first."""
+    later = sorted(soup.gone, key=lambda each: -each.epochs)
+    sound = [each for each in (*soup.live, *later) if each.error is None]
+    return [each.candidate for each in sound]
 
 
-def _second(soup: SoupState) -> Candidate | None:
-    """Return who left last, for a soup in which one candidate is left."""
-    sound = [each for each in soup.gone if each.error is None]
-    return sound[-1].candidate if sound else None
+def _judge_finals(
+    finals: dict[Candidate, TrialResult], soups: Sequence[Soup]
+) -> list[Standing]:
+    """Return the standings of the finalists, the best first: by their own trainings
+    together with the rounds of their soup, where the former alone are not sure.
+
+    Candidates of different soups are compared by their own trainings alone.
+    """
+    owners_Q = next(iter(finals.values())).owners_Q
+    measured = {candidate: result.best_U for candidate, result in finals.items()}
+    best = max(finals, key=lambda each: finals[each].best)
+    own_soup = next(soup for soup in soups if best in _ranked(soup))
+    scouted = {
+        each.candidate: each
+        for each in own_soup.live
+        if each.candidate in finals
+        and errors_ahead(measured[each.candidate], measured[best], owners_Q)
+        > SURELY_WORSE
+    }
+    standings = [
+        replace(scouted.get(candidate, Standing(candidate)), epochs=len(result.history))
+        for candidate, result in finals.items()
+    ]
+    least = min([each.behind for each in scouted.values()], default=0.0)
+    standings = [
+        each if each.candidate in scouted else replace(each, behind=least)
+        for each in standings
+    ]
+    return judge(standings, measured, owners_Q, remember=True)
+
+
+def _last_soup(soups: Sequence[Soup], finals: dict[Candidate, TrialResult]) -> Soup:
+    """Return the soup that goes on from the best model of all by validation.
+
+    It is trained by all candidates that were left in that model's soup: averages of
+    different candidates gain more.
+    """
+    trained = [soup.matured for soup in soups] + list(finals.values())
+    best = max(trained, key=lambda result: result.best)
+    cosine = bool(best.trial.model.cosine)
+    own = next(soup for soup in soups if soup.cosine == cosine)
+    live = own.live or own.gone[-1:]
+    return replace(own, live=list(live), parents=[best], depth=best.best_epoch)
+
+
+def _second(soups: Sequence[Soup], chosen: Candidate) -> Candidate | None:
+    """Return the next best candidate of the rounds; None where there was only one."""
+    for soup in sorted(soups, key=lambda soup: -soup.best.best):
+        for candidate in _ranked(soup):
+            if candidate != chosen:
+                return candidate
+    return None
 
 
 def _reports(
-    spec: SearchSpec, soups: Sequence[SoupState], best: SoupState
+    spec: SearchSpec, soups: Sequence[Soup], ranked: Sequence[Standing]
 ) -> tuple[CandidateReport, ...]:
-    """Report every candidate in the order of the spec."""
+    """Report every candidate in the order of the spec: finalists by their own training,
+    others by their last round."""
     found = {}
+    finals = {each.candidate: each for each in ranked}
     for soup in soups:
+        owners_Q = soup.parents[-1].owners_Q
         standings = [*soup.live, *soup.gone]
         baseline = next((s for s in standings if is_baseline(s.candidate)), None)
         for each in standings:
-            found[each.candidate] = _report(each, baseline, soup, soup is best)
+            final = finals.get(each.candidate)
+            last = replace(each, weight=0.0) if final is None else final
+            found[each.candidate] = _report(last, each, baseline, owners_Q)
     return tuple(found[candidate] for candidate in spec.all_candidates)
 
 
 def _report(
-    each: Standing, baseline: Standing | None, soup: SoupState, is_best: bool
+    last: Standing, scouted: Standing, baseline: Standing | None, owners_Q: Ints | None
 ) -> CandidateReport:
-    owners_Q = soup.parents[-1].owners_Q
-    gap = _versus(each, baseline, owners_Q)
-    metric = None if each.values_Q is None else estimate(each.values_Q, owners_Q)
+    gap = _versus(scouted, baseline, owners_Q)
+    metric = None if last.values_Q is None else estimate(last.values_Q, owners_Q)
     return CandidateReport.of(
-        each.candidate,
+        last.candidate,
         metric=metric,
-        epochs=each.epochs,
+        epochs=last.epochs,
         versus_uniform=gap,
-        versus_uniform_after=each.epochs if gap else None,
-        weight=each.weight if is_best else 0.0,
-        error=each.error,
+        versus_uniform_after=scouted.epochs if gap else None,
+        weight=last.weight,
+        error=last.error,
     )
 
 

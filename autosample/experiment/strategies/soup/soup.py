@@ -22,7 +22,6 @@ from autosample.experiment.strategies.soup.standing import (
     judge,
 )
 from autosample.spec import SearchSpec
-from autosample.spec.strategies import Rung, Soup
 from autosample.trials import Request, TrialResult
 from autosample.trials.recipe import Candidate
 from autosample.trials.shares import deal
@@ -41,36 +40,38 @@ class Branch:
     """Counts the branches of one candidate, from 0."""
 
 
+@dataclass(frozen=True)
+class Round:
+    """A round of branches."""
+
+    number: int
+    """Counts all rounds of a search, from 1."""
+    epochs: int
+    """Epochs of each branch."""
+    planned: int
+    """Depth at which schedules and curricula end."""
+
+
 @dataclass
-class SoupState:
-    """A soup between two rounds."""
+class Soup:
+    """A shared model between two rounds, and the candidates that train it."""
 
     spec: SearchSpec
-    settings: Soup
     name: str
     """Name of its parents in curves and events."""
+    cosine: bool
+    """Whether its candidates score by cosines."""
     live: list[Standing]
     """Candidates that are left, the best first."""
     gone: list[Standing] = field(default_factory=list)
     """Candidates that have left or failed."""
     parents: list[TrialResult] = field(default_factory=list)
-    """The average after each round."""
+    """The model that it began with, if there was one, and the average after each
+    round."""
     depth: int = 0
     """Epochs behind the last parent."""
-    branches: list[Branch] = field(default_factory=list)
-    """Those of the round that is under way."""
     stopped: bool = False
-
-    @property
-    def round(self) -> int:
-        """Number of the round that comes next, or is under way, from 1."""
-        return len(self.parents) + 1
-
-    @property
-    def rung(self) -> Rung:
-        """Epochs of the round, and how many candidates stay after it."""
-        rungs = self.settings.all_rounds
-        return rungs[min(self.round, len(rungs)) - 1]
+    """Whether it has no chance any more."""
 
     @property
     def best(self) -> TrialResult:
@@ -78,94 +79,92 @@ class SoupState:
         return max(self.parents, key=lambda parent: parent.best)
 
     @property
-    def is_over(self) -> bool:
-        """Whether no round follows."""
-        planned = len(self.settings.all_rounds)
-        done = len(self.parents)
-        if self.stopped or done >= planned + self.settings.extra:
-            return True
-        return done >= planned and not self._still_rises
+    def matured(self) -> TrialResult:
+        """The last parent that is within a standard error of the best one: the best of
+        several is partly so by luck, and later ones gain more from going on."""
+        best = self.best
+        for parent in reversed(self.parents):
+            if errors_ahead(parent.best_U, best.best_U, best.owners_Q) >= -1:
+                return parent
+        return best
 
     @property
-    def _still_rises(self) -> bool:
-        """Whether one of the last parents is surely better than all before them."""
-        recent = self.settings.patience
-        *early, before = self.parents[:-recent] or self.parents[:1]
-        base = max([*early, before], key=lambda parent: parent.best)
-        newest = max(self.parents[-recent:], key=lambda parent: parent.best)
-        ahead = errors_ahead(newest.best_U, base.best_U, base.owners_Q)
-        return ahead > self.settings.rise
+    def is_over(self) -> bool:
+        """Whether no candidate is left that could train it."""
+        return self.stopped or not self.live
 
-    def requests(self) -> list[Request]:
-        """Begin a round: return its trainings."""
-        if self.round <= len(self.settings.all_rounds):
-            self.branches = [Branch(each.candidate, 0) for each in self.live]
-        else:
-            weights = [each.weight for each in self.live]
-            counts = deal(weights, self.settings.branches)
-            self.branches = [
-                Branch(each.candidate, number)
-                for each, count in zip(self.live, counts, strict=True)
-                for number in range(count)
-            ]
-        return [self._request(branch) for branch in self.branches]
+    def one_each(self) -> list[Branch]:
+        """Return a branch of every candidate that is left."""
+        return [Branch(each.candidate, 0) for each in self.live]
 
-    def _request(self, branch: Branch) -> Request:
-        epochs, spec = self.rung.epochs, self.spec
+    def dealt(self, branches: int) -> list[Branch]:
+        """Return some branches, dealt to the candidates by weight."""
+        counts = deal([each.weight for each in self.live], branches)
+        return [
+            Branch(each.candidate, number)
+            for each, count in zip(self.live, counts, strict=True)
+            for number in range(count)
+        ]
+
+    def requests(self, this: Round, branches: Sequence[Branch]) -> list[Request]:
+        """Return the trainings of a round."""
+        return [self._request(this, branch) for branch in branches]
+
+    def _request(self, this: Round, branch: Branch) -> Request:
         parent = self.parents[-1] if self.parents else None
-        planned = sum(rung.epochs for rung in self.settings.all_rounds)
-        training = spec.training_for(branch.candidate).model_copy(
+        training = self.spec.training_for(branch.candidate).model_copy(
             update={
-                "epochs": max(planned, self.depth + epochs),
-                "seed": self._seed(branch),
+                "epochs": max(this.planned, self.depth + this.epochs),
+                "seed": self._seed(this, branch),
                 "average": False,
             }
         )
         suffix = f" ({branch.number + 1})" if branch.number else ""
         trial = recipe.trial(
-            spec,
+            self.spec,
             branch.candidate.label + suffix,
             [branch.candidate],
             training=training,
             stop_early=False,
-            own_epochs=epochs,
+            own_epochs=this.epochs,
             begun=self.depth,
-            average_from=self.depth + epochs // 2 + 1,
+            average_from=self.depth + this.epochs // 2 + 1,
             start=parent.trial.digest if parent else None,
         )
         return Request(trial, parent)
 
-    def _seed(self, branch: Branch) -> int:
-        """Return a seed, which all candidates share, so that their pairs are the
-        same."""
+    def _seed(self, this: Round, branch: Branch) -> int:
+        """Return a seed, which all candidates share, so that their pairs come in the
+        same order."""
         seed = self.spec.training.seed
-        if self.round == 1 and branch.number == 0:
+        if this.number == 1 and branch.number == 0:
             return seed
-        names = ("soup", str(self.round), str(branch.number))
+        names = ("soup", str(this.number), str(branch.number))
         return derive(seed, *names) >> (63 - SEED_BITS)
 
-    def merge(self, results: Sequence[TrialResult]) -> Request:
+    def merge(
+        self,
+        this: Round,
+        branches: Sequence[Branch],
+        results: Sequence[TrialResult],
+    ) -> Request:
         """Judge the candidates by their branches; return the average that makes the
         next parent. Raises SearchFailed where every branch failed."""
-        sound = [
-            (branch, result)
-            for branch, result in zip(self.branches, results, strict=True)
-            if result.error is None
-        ]
-        self._drop_failed(results)
+        both = list(zip(branches, results, strict=True))
+        sound = [each for each in both if each[1].error is None]
+        self._drop_failed(both, {branch.candidate for branch, _ in sound})
         if not sound:
             errors = "; ".join(f"{s.candidate.label}: {s.error}" for s in self.gone)
             raise SearchFailed(f"every candidate failed ({errors})")
-        self._judge(sound)
-        shares = self._shares(sound)
+        self._judge(this, sound)
         parts = tuple(result for _, result in sound)
-        self.depth += self.rung.epochs
-        candidates = [branch.candidate for branch, _ in sound]
+        shares = self._shares([branch for branch, _ in sound])
+        self.depth += this.epochs
         training = self.spec.training_for(self.live[0].candidate)
         trial = recipe.trial(
             self.spec,
             self.name,
-            candidates,
+            [branch.candidate for branch, _ in sound],
             training=training.model_copy(update={"seed": self.spec.training.seed}),
             begun=self.depth,
             merged=tuple(
@@ -175,25 +174,24 @@ class SoupState:
         )
         return Request(trial, None, parts)
 
-    def _drop_failed(self, results: Sequence[TrialResult]) -> None:
-        errors = {
+    def _drop_failed(
+        self,
+        both: Sequence[tuple[Branch, TrialResult]],
+        sound: set[Candidate],
+    ) -> None:
+        failed = {
             branch.candidate: result.error
-            for branch, result in zip(self.branches, results, strict=True)
-            if result.error is not None
+            for branch, result in both
+            if branch.candidate not in sound
         }
-        sound = {
-            branch.candidate
-            for branch, result in zip(self.branches, results, strict=True)
-            if result.error is None
-        }
-        for each in list(self.live):
-            if each.candidate in errors and each.candidate not in sound:
-                self.live.remove(each)
-                error = errors[each.candidate]
-                gone = replace(each, error=error, weight=0.0, rounds_left=self.round)
-                self.gone.append(gone)
+        self.gone += [
+            replace(each, error=failed[each.candidate], weight=0.0)
+            for each in self.live
+            if each.candidate in failed
+        ]
+        self.live = [each for each in self.live if each.candidate not in failed]
 
-    def _judge(self, sound: Sequence[tuple[Branch, TrialResult]]) -> None:
+    def _judge(self, this: Round, sound: Sequence[tuple[Branch, TrialResult]]) -> None:
         values: dict[Candidate, list[TrialResult]] = {}
         for branch, result in sound:
             values.setdefault(branch.candidate, []).append(result)
@@ -201,29 +199,26 @@ class SoupState:
             candidate: np.mean([result.best_U for result in results], axis=0)
             for candidate, results in values.items()
         }
-        remember = self.round > IMMATURE
+        remember = this.number > IMMATURE
         owners_Q = sound[0][1].owners_Q
-        depth = self.depth + self.rung.epochs
+        depth = self.depth + this.epochs
         self.live = [
             replace(each, epochs=depth) if each.candidate in measured else each
             for each in judge(self.live, measured, owners_Q, remember=remember)
         ]
 
-    def _shares(self, sound: Sequence[tuple[Branch, TrialResult]]) -> list[float]:
+    def _shares(self, branches: Sequence[Branch]) -> list[float]:
         """Return each branch's weight; branches of a candidate share its weight."""
         weight = {each.candidate: each.weight for each in self.live}
-        candidates = [branch.candidate for branch, _ in sound]
+        candidates = [branch.candidate for branch in branches]
         raw = [weight[each] / candidates.count(each) for each in candidates]
         return [each / sum(raw) for each in raw]
 
-    def end_round(self, parent: TrialResult) -> list[Standing]:
-        """Take the average as the next parent; returns who was measured. The worst
-        leave."""
-        measured, keep = self.live, self.rung.keep
-        self.gone += [
-            replace(each, rounds_left=self.round, weight=0.0)
-            for each in self.live[keep:]
-        ]
+    def end_round(self, parent: TrialResult, keep: int) -> list[Standing]:
+        """Take the average as the next parent; returns who was measured. All but the
+        best `keep` leave."""
+        measured = self.live
+        self.gone += [replace(each, weight=0.0) for each in self.live[keep:]]
         self.live = self.live[:keep]
         self.parents.append(parent)
         return measured

@@ -40,8 +40,6 @@ class Standing:
     """Validation metric of each case in its last round."""
     epochs: int = 0
     """Epochs behind its last branch, those of the parents included."""
-    rounds_left: int | None = None
-    """Number of the round after which it left; None: it did not."""
     error: str | None = None
 
     @property

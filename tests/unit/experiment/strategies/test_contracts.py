@@ -10,7 +10,7 @@ from autosample.spec.strategies import (
     Mixture,
     Race,
     Rung,
-    Soup,
+    SoupStrategy,
 )
 from autosample.testing.strategies import SPLIT, StrategyContract
 from autosample.trials import TrialRunner
@@ -43,9 +43,8 @@ class TestAsha(StrategyContract):
 
 
 class TestSoup(StrategyContract):
-    strategy = Soup(
-        rounds=(Rung(epochs=1, keep=3), Rung(epochs=2, keep=2)), extra=1, branches=3
-    )
+    rounds = (Rung(epochs=1, keep=3), Rung(epochs=2, keep=2))
+    strategy = SoupStrategy(rounds=rounds, extra=1, branches=3)
 
 
 def test_every_strategy_is_tested_here() -> None:

@@ -1,0 +1,106 @@
+"""Rounds of a search with soups: one after the other, all branches side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import ceil
+
+from autosample.core.events import Note, RungEnded
+from autosample.evaluation.significance import estimate
+from autosample.experiment.strategies.ledger import Ledger
+from autosample.experiment.strategies.soup.soup import Round, Soup
+from autosample.experiment.strategies.soup.standing import Standing, errors_ahead
+from autosample.spec.strategies import Rung, SoupStrategy
+from autosample.trials import TrialResult
+
+SURELY_WORSE = -1.645
+"""Standard errors behind the better soup at which another has a chance of 5 %."""
+HOPELESS_FROM = 3
+"""Round after which a soup may be found to be worse than another."""
+
+
+def scout(ledger: Ledger, settings: SoupStrategy, soups: Sequence[Soup]) -> None:
+    """Run the rounds that choose among the candidates, of all soups side by side."""
+    planned = sum(rung.epochs for rung in settings.all_rounds)
+    everyone = sum(len(soup.live) for soup in soups)
+    sizes = {soup.name: len(soup.live) for soup in soups}
+    for number, rung in enumerate(settings.all_rounds, start=1):
+        this = Round(number, rung.epochs, planned)
+        under_way = [soup for soup in soups if not soup.is_over]
+        asked = [soup.one_each() for soup in under_way]
+        requests = [
+            soup.requests(this, branches)
+            for soup, branches in zip(under_way, asked, strict=True)
+        ]
+        results = iter(ledger.run([one for each in requests for one in each]))
+        merges = [
+            soup.merge(this, branches, [next(results) for _ in branches])
+            for soup, branches in zip(under_way, asked, strict=True)
+        ]
+        parents = ledger.run(merges)
+        for soup, parent in zip(under_way, parents, strict=True):
+            keep = _keep(rung, sizes[soup.name], everyone)
+            ledger.note(event(soup, number, soup.end_round(parent, keep)))
+        _stop_hopeless(ledger, soups, number)
+
+
+def _keep(rung: Rung, size: int, everyone: int) -> int:
+    """Return how many stay in a soup: its part of the candidates that stay at all."""
+    return max(ceil(rung.keep * size / everyone), 1)
+
+
+def _stop_hopeless(ledger: Ledger, soups: Sequence[Soup], number: int) -> None:
+    """Stop soups that have under 5 % chance of being better than the best one."""
+    leader = max(soups, key=lambda soup: soup.best.best)
+    for soup in soups:
+        if soup is leader or soup.is_over or number < HOPELESS_FROM:
+            continue
+        best, ours = leader.best, soup.best
+        if errors_ahead(ours.best_U, best.best_U, best.owners_Q) < SURELY_WORSE:
+            soup.stopped = True
+            text = (
+                f"{soup.name} stops at {ours.best:.4f}: it has under 5 % chance of"
+                f" being as good as {leader.name}, at {best.best:.4f}"
+            )
+            ledger.note(Note(text=text))
+
+
+def finish(
+    ledger: Ledger, settings: SoupStrategy, soup: Soup, first: int
+) -> TrialResult:
+    """Run further rounds off a soup's parent, dealt by weight, while the average gets
+    better; returns the best parent. `first` is the number of the first round."""
+    epochs = settings.extra_epochs
+    planned = soup.depth + epochs * settings.extra
+    for number in range(first, first + settings.extra):
+        this, before = Round(number, epochs, planned), soup.best
+        branches = soup.dealt(settings.branches)
+        results = ledger.run(soup.requests(this, branches))
+        [parent] = ledger.run([soup.merge(this, branches, results)])
+        ledger.note(event(soup, number, soup.end_round(parent, len(soup.live))))
+        ahead = errors_ahead(parent.best_U, before.best_U, before.owners_Q)
+        if ahead < settings.rise:
+            break
+    return soup.matured
+
+
+def event(soup: Soup, number: int, measured: Sequence[Standing]) -> RungEnded:
+    """Return what a round came to."""
+    owners_Q = soup.parents[-1].owners_Q
+    intervals, metrics = {}, {}
+    for each in measured:
+        if each.values_Q is None:
+            continue
+        known = estimate(each.values_Q, owners_Q)
+        metrics[each.candidate.label] = each.metric
+        intervals[each.candidate.label] = (round(known.low, 6), round(known.high, 6))
+    standings = [*soup.gone, *soup.live]
+    errors = {each.candidate.label: each.error for each in standings if each.error}
+    return RungEnded(
+        rung=number,
+        metrics=metrics,
+        kept=tuple(each.candidate.label for each in soup.live),
+        intervals=intervals,
+        weights={each.candidate.label: round(each.weight, 6) for each in standings},
+        errors=errors or None,
+    )
