@@ -71,6 +71,7 @@ const SENTENCES = {
     const [name, metric] = Object.entries(data.metrics).sort((a, b) => b[1] - a[1])[0];
     return `Rung ${data.rung}: ${name} is best with ${number(metric)}; ${list(data.kept)} ${data.kept.length > 1 ? "stay" : "stays"} in the race.`;
   },
+  finals: (data) => `Trained to the end: ${Object.entries(data.metrics).map(([name, metric]) => `${name} ${metric.toFixed(4)}`).join(", ")}.`,
   refined: (data) => `${Object.keys(data.tried).length} variants of the winner were trained; ${data.kept} is best.`,
   supernet: (data) => `The model that all candidates share reaches ${number(data.metric.mean)}.`,
   tuned: ({ chosen }) => `${chosen.sampler.kind} was tuned: learning rate ${digits(chosen.learning_rate)}, l2 ${digits(chosen.l2)}.`,

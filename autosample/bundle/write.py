@@ -33,7 +33,8 @@ def write(outcome: Outcome, folder: Path, *, seen: bool = True) -> None:
     report = outcome.report.model_dump(mode="json")
     trace, costs = report.pop("trace"), report.pop("costs")
     curves = {name: report.pop(name) for name in ("curves", "training")}
-    verification = report["verification"]
+    verification, baseline = report["verification"], report["baseline"]
+    costs["baseline"] = baseline.pop("cost") if baseline else None
     costs["verification"] = verification.pop("cost") if verification else None
     trial = outcome.trial.model_dump(
         mode="json",

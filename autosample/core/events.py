@@ -107,6 +107,8 @@ class FinalsEnded(Event):
     kind: Literal["finals"] = "finals"
     metrics: dict[str, float]
     """Validation metric of each finalist at its best epoch."""
+    intervals: dict[str, tuple[float, float]]
+    """Both ends of each metric's 95 % confidence interval over users."""
 
 
 class WinnerRefined(Event):

@@ -29,8 +29,10 @@ def count_epochs(
 
 def epoch_event(trial: Trial, epoch: Epoch) -> EpochEnded:
     """Describe an epoch of a trial to listeners."""
+    # The weights of an average are told with its round, where candidates have names.
+    learned = () if trial.merged else epoch.weights
     labels = [sampler.label for sampler in trial.candidates]
-    weights = [round(weight, 6) for weight in epoch.weights]
+    weights = [round(weight, 6) for weight in learned]
     return EpochEnded(
         trial=trial.name,
         epoch=epoch.number,

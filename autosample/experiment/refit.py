@@ -28,6 +28,9 @@ from autosample.trials.recipe import Candidate
 from autosample.trials.shares import deal
 from autosample.trials.trial import SEED_BITS, Share
 
+NAME = "refit"
+"""With which the names of a refit's trials begin."""
+
 
 class Refit(Config):
     """Training on the validation pairs too, after the last decision."""
@@ -115,7 +118,7 @@ class RefitPlan(NamedTuple):
         seed = derive(self.spec.training.seed, "refit", str(number))
         return template.model_copy(
             update={
-                "name": f"refit {template.candidates[0].label}"
+                "name": f"{NAME} {template.candidates[0].label}"
                 + (f" ({number + 1})" if number else "")
                 + (" on all pairs" if with_test else ""),
                 "training": training.model_copy(
@@ -144,7 +147,7 @@ class RefitPlan(NamedTuple):
         losses = tuple(branch.trial.loss for branch in branches)
         trial = first.model_copy(
             update={
-                "name": "refit" + (" on all pairs" if first.with_test else ""),
+                "name": NAME + (" on all pairs" if first.with_test else ""),
                 "candidates": tuple(b.trial.candidates[0] for b in branches),
                 "losses": losses if len(set(losses)) > 1 else None,
                 "start": None,

@@ -96,15 +96,17 @@ class Winner:
         final = Curve(name=label).plus(self.final)
         if not self.was_retrained or self.final.trial.start is None:
             return final
-        begun = [curve.metric for curve in self.search.curves if curve.name == label]
-        return Curve(name=label, metric=sum(begun, ()) + final.metric)
+        begun = [curve.points for curve in self.search.curves if curve.name == label]
+        points = begun[0] if begun else {}
+        return Curve.through(label, points | final.points)
 
     @property
     def _curve_of_parents(self) -> Curve:
         """The averages up to the one that is returned."""
-        name, best = self.final.trial.name, round(self.final.best, 6)
+        name, last = self.final.trial.name, self.final.best_epoch
         [curve] = [each for each in self.search.curves if each.name == name]
-        return Curve(name=name, metric=curve.metric[: curve.metric.index(best) + 1])
+        points = {at: value for at, value in curve.points.items() if at <= last}
+        return Curve.through(name, points)
 
     def trial(self, spec: SearchSpec) -> Trial:
         """Return the settings of the winner's training; those of an average of several
@@ -141,6 +143,8 @@ def find_winner(
         epochs, seconds = spending.limit_refit(spent.pair_updates)
     if not epochs:
         return Winner(result, final)
+    if isinstance(result.final_training, TrialResult):
+        _begin(result, listener)
     plan = RefitPlan(spec, final, result.mixture, epochs, seconds)
     count = _count((REFIT_FROM, 1.0), epochs * spec.refit_branches, listener)
     return Winner(result, final, plan.run(runner, count), plan)
@@ -162,13 +166,18 @@ def retrain(
         request = recipe.ordinary(spec, result.chosen, spec.training.seed)
     if spending is not None:
         request = spending.limit_final(request, result.cost.pair_updates)
-    began = StageBegan(chosen=result.chosen.label)
-    listener(Progress(Stage.RETRAINING, within(Stage.RETRAINING, 0.0), began))
+    _begin(result, listener)
     epochs = request.trial.training.epochs
     [final] = runner.run([request], _count((0.0, REFIT_FROM), epochs, listener))
     if not final.usable:
         raise SearchFailed(f"retraining {result.chosen.label} failed: {final.error}")
     return final
+
+
+def _begin(result: SearchResult, listener: Listener) -> None:
+    """Tell that a winner was chosen."""
+    began = StageBegan(chosen=result.chosen.label)
+    listener(Progress(Stage.RETRAINING, within(Stage.RETRAINING, 0.0), began))
 
 
 def refit_on_all(

@@ -29,7 +29,7 @@ from autosample.spec.compatibility import (
     relaxation_refusal,
     sampler_refusal,
 )
-from autosample.spec.strategies import Asha, Race, StrategySpec
+from autosample.spec.strategies import Asha, SoupStrategy, StrategySpec
 from autosample.spec.strategy import Strategy
 from autosample.spec.tuning import Tune
 from autosample.training import Training
@@ -83,7 +83,7 @@ class SearchSpec(Config):
     end beside the search, and the gain over it is the first figure of the report. Null:
     plain uniform sampling under the spec's loss."""
 
-    strategy: StrategySpec = Race()
+    strategy: StrategySpec = SoupStrategy()
     """Strategy that finds the winner."""
 
     relaxation: Relaxation = Relaxation.LOSS

@@ -304,6 +304,8 @@ class Trainer:
         self.supernet.kept.load(under(state, "sampler."))
         if with_optimizer:
             load_optimizer(self.optimizer, state)
+        if len(self.ranking.cases) == 0:
+            self._load_values(state)
 
     def load(self, state: State, weights: MixtureWeights) -> None:
         """Load a checkpoint."""
@@ -318,9 +320,13 @@ class Trainer:
         self.rng.set_state(state["rng.negatives"])
         self.order_rng.set_state(state["rng.order"])
         self.epoch, self.stale = state["counts"].tolist()
+        self._load_values(state)
+
+    def _load_values(self, state: State) -> None:
+        """Load what was ranked last. A refit ranks nothing, and keeps it."""
         self.values_U = state["values"].numpy().copy()
         self.best_values_U = state["best_values"].numpy().copy()
-        if "owners" in state:  # A refit ranks nothing, and keeps values and owners.
+        if "owners" in state:
             self.owners_Q = state["owners"].numpy().copy()
         self.best = float(state["best"])
 

@@ -41,7 +41,7 @@ def run_merge(
     states = [part.load_state() for part in request.parts]
     weights = [share.weight for share in trial.merged]
     mean = average_states([under(state, "best.") for state in states], weights)
-    state = _rank(request, split, mean) | _samplers(states, weights)
+    state = _rank(request, split, mean, states[0]) | _samplers(states, weights)
     metric = float(state["best"])
     losses = [part.history[-1].loss for part in request.parts]
     epoch = Epoch(
@@ -59,27 +59,30 @@ def run_merge(
     return result
 
 
-def _rank(request: Request, split: Split, mean: State) -> State:
-    """Return the checkpoint of a model with these parameters, without samplers."""
+def _rank(request: Request, split: Split, mean: State, part: State) -> State:
+    """Return the checkpoint of a model with these parameters, without samplers.
+
+    A refit ranks nothing, and keeps what its first part knows.
+    """
     trial = request.trial
     split = trial.training_split(split)
     metric = Metric(trial.metric)
     cases = cases_of(split, "valid", most_users=trial.training.valid_users)
     ranking = Ranking(cases, k=metric.k)
-    values_U = np.zeros(0)
-    if len(cases):
-        model = fresh_model(trial, split)
-        model.load_state_dict(mean)
-        model.to(trial.training.device)
-        with torch.no_grad():
-            values_U = ranking.hits(model()).values(metric)
     state = {f"model.{name}": tensor for name, tensor in mean.items()}
     state |= {f"best.{name}": tensor.clone() for name, tensor in mean.items()}
     state["counts"] = torch.tensor([trial.begun, 0])
+    if not len(cases):
+        known = ("values", "best_values", "best", "owners")
+        return state | {name: part[name] for name in known if name in part}
+    model = fresh_model(trial, split)
+    model.load_state_dict(mean)
+    model.to(trial.training.device)
+    with torch.no_grad():
+        values_U = ranking.hits(model()).values(metric)
     state["values"] = torch.from_numpy(values_U)
     state["best_values"] = torch.from_numpy(values_U.copy())
-    best = float(values_U.mean()) if len(values_U) else -1.0
-    state["best"] = torch.tensor([best], dtype=torch.float64)
+    state["best"] = torch.tensor([values_U.mean()], dtype=torch.float64)
     if ranking.cases.clusters_Q is not None:
         state["owners"] = torch.from_numpy(ranking.cases.clusters_Q)
     return state

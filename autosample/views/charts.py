@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from autosample.core.events import FinalsEnded, RungEnded
 from autosample.experiment.report import Report
 from autosample.views.chart import COLOURS, Chart, axes, named, short
 from autosample.views.rows import Rows, band_rows, candidate_rows, left_at, plus_minus
@@ -74,16 +75,16 @@ def _curves(story: Story) -> Chart | None:
                 "type": "scatter",
                 "mode": "lines+markers",
                 **named(name),
-                "x": list(range(1, len(curve) + 1)),
-                "y": list(curve),
+                "x": list(curve),
+                "y": list(curve.values()),
                 "line": _line(story, name) | {"width": wide},
                 "marker": {"symbol": symbols, "size": sizes},
                 "opacity": 0.55 if name in lost else 1.0,
             }
         )
-        fate = "chosen" if name == story.chosen else lost.get(name, "in the race")
-        best = f"{max(curve):.4f}"
-        rows.append((name, str(len(curve)), f"{curve[-1]:.4f}", best, fate))
+        (*_, last), best = curve.items(), f"{max(curve.values()):.4f}"
+        fate = _fate(story, name, lost)
+        rows.append((name, str(last[0]), f"{last[1]:.4f}", best, fate))
     columns = ("candidate", "epochs", f"last {story.metric}", "best", "outcome")
     return Chart(
         "curves",
@@ -94,6 +95,15 @@ def _curves(story: Story) -> Chart | None:
         axes("epoch", f"validation {story.metric}"),
         Rows(columns, rows),
     )
+
+
+def _fate(story: Story, name: str, lost: Mapping[str, str]) -> str:
+    """Return what became of a training; nothing of one that is no candidate's."""
+    if name == story.chosen:
+        return "chosen"
+    if name in lost or (story.candidates and name not in story.candidates):
+        return lost.get(name, "")
+    return "in the race" if story.chosen is None else "not chosen"
 
 
 def _lost(story: Story) -> dict[str, str]:
@@ -155,20 +165,20 @@ def _training(story: Story) -> Chart | None:
     if not curve:
         return None
     name = story.chosen or "training"
-    best = max(range(len(curve)), key=lambda at: curve[at])
+    best = max(curve, key=lambda epoch: curve[epoch])
     line = {
         "type": "scatter",
         "mode": "lines",
         **named(name),
-        "x": list(range(1, len(curve) + 1)),
-        "y": list(curve),
+        "x": list(curve),
+        "y": list(curve.values()),
         "line": _line(story, name) | {"width": 2.5},
     }
     star = {
         "type": "scatter",
         "mode": "markers",
         "name": "best epoch",
-        "x": [best + 1],
+        "x": [best],
         "y": [curve[best]],
         "marker": {"symbol": "star", "size": 13, "color": COLOURS[1]},
     }
@@ -181,7 +191,7 @@ def _training(story: Story) -> Chart | None:
         axes("epoch", f"validation {story.metric}"),
         Rows(
             ("epoch", f"validation {story.metric}"),
-            [(str(at), f"{value:.4f}") for at, value in enumerate(curve, start=1)],
+            [(str(epoch), f"{value:.4f}") for epoch, value in curve.items()],
         ),
     )
 
@@ -198,11 +208,13 @@ class Standing(NamedTuple):
 
 
 def _standings(story: Story) -> Chart | None:
-    """Draw the candidates as they stood at the rungs so far."""
+    """Draw the candidates as they stood at the rungs and in the finals so far."""
     latest: dict[str, Standing] = {}
-    for rung in story.rungs:
-        for name, (low, high) in (rung.intervals or {}).items():
-            latest[name] = Standing(name, rung.metrics[name], low, high)
+    known: list[RungEnded | FinalsEnded] = [*story.rungs]
+    known += [] if story.finals is None else [story.finals]
+    for measured in known:
+        for name, (low, high) in (measured.intervals or {}).items():
+            latest[name] = Standing(name, measured.metrics[name], low, high)
     if not latest:
         return None
     best_first = sorted(latest.values(), key=lambda standing: -standing.mean)
@@ -289,7 +301,10 @@ def _cost(report: Report) -> Chart:
     }
     if report.verification is not None:
         epochs["verification"] = report.verification.cost.epochs
-    winner = len(report.training.metric)
+    if report.baseline is not None:
+        epochs["baseline"] = report.baseline.cost.epochs
+    alone = [c.epochs for c in report.candidates if c.name == report.chosen_label]
+    winner = max([*report.training.points, *alone])
     exhaustive = winner * len(report.candidates)
     data = [
         {"type": "bar", "orientation": "h", "name": name, "y": ["this search"],

@@ -6,19 +6,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-import numpy as np
-
 from autosample.core.events import (
     EpochEnded,
     Event,
+    FinalsEnded,
     RungEnded,
     StageBegan,
     WeightsLearned,
 )
 from autosample.core.progress import Stage
+from autosample.experiment.refit import NAME
 from autosample.experiment.report import Report
 
 Weights = Mapping[str, float]
+Line = Mapping[int, float]
+"""Values by number of the epoch, in order."""
 Value = TypeVar("Value")
 
 
@@ -30,14 +32,16 @@ class Story:
     """Name of the validation metric."""
     candidates: tuple[str, ...] = ()
     """Names of the candidates, in the order of the spec."""
-    curves: Mapping[str, Sequence[float]] = field(default_factory=dict)
-    """Validation metric after each epoch of the search, by name of the training."""
+    curves: Mapping[str, Line] = field(default_factory=dict)
+    """Validation metric after the epochs of the search, by name of the training."""
     rungs: Sequence[RungEnded] = ()
     """What each rung measured, in order."""
+    finals: FinalsEnded | None = None
+    """What the finals measured; None: there were none so far."""
     weights: Sequence[Weights] = ()
     """Weight of each candidate after each epoch of a mixture, by name."""
-    training: Sequence[float] = ()
-    """Validation metric after each epoch of the final training."""
+    training: Line = field(default_factory=dict)
+    """Validation metric after the epochs of the final training."""
     chosen: str | None = None
     """Name of the winner, once there is one."""
 
@@ -50,11 +54,12 @@ class Story:
             candidates=tuple(candidate.name for candidate in report.candidates),
             # A training that fails in its first epoch has no curve.
             curves={
-                curve.name: curve.metric for curve in report.curves if curve.metric
+                curve.name: curve.points for curve in report.curves if curve.metric
             },
             rungs=[event for event in trace if isinstance(event, RungEnded)],
+            finals=next((e for e in trace if isinstance(e, FinalsEnded)), None),
             weights=[e.weights for e in trace if isinstance(e, WeightsLearned)],
-            training=report.training.metric,
+            training=report.training.points,
             chosen=report.chosen_label,
         )
 
@@ -74,10 +79,11 @@ class Story:
         return cls(
             metric=metric,
             candidates=progress.candidates,
-            curves={name: _filled(curve) for name, curve in progress.curves.items()},
+            curves={name: _sorted(curve) for name, curve in progress.curves.items()},
             rungs=_in_order(progress.rungs),
+            finals=progress.finals,
             weights=_in_order(progress.weights),
-            training=_filled(progress.training),
+            training=_sorted(progress.training),
             chosen=progress.chosen,
         )
 
@@ -92,6 +98,7 @@ class _Progress:
     training: dict[int, float] = field(default_factory=dict)
     rungs: dict[int, RungEnded] = field(default_factory=dict)
     weights: dict[int, Weights] = field(default_factory=dict)
+    finals: FinalsEnded | None = None
 
     def add(self, stage: Stage | None, event: Event | None) -> None:
         match event:
@@ -100,24 +107,21 @@ class _Progress:
                 self.chosen = event.chosen or self.chosen
             case RungEnded():
                 self.rungs[event.rung] = event
+            case FinalsEnded():
+                self.finals = event
             case EpochEnded() if stage is Stage.SEARCHING:
                 curve = self.curves.setdefault(event.trial, {})
                 curve[event.epoch] = event.metric
                 if event.weights is not None:
                     self.weights[event.epoch] = event.weights
             case EpochEnded() if stage is Stage.RETRAINING:
+                if event.trial.startswith(NAME):
+                    return  # a refit ranks no validation pairs
                 self.training[event.epoch] = event.metric
 
 
-def _filled(by_epoch: Mapping[int, float]) -> list[float]:
-    """Return values by epoch from the first one, with a straight line over epochs that
-    were left out of a long story."""
-    if not by_epoch:
-        return []
-    known = sorted(by_epoch)
-    epochs = np.arange(known[0], known[-1] + 1)
-    values = np.interp(epochs, known, [by_epoch[epoch] for epoch in known])
-    return [float(value) for value in values]
+def _sorted(by_epoch: Line) -> Line:
+    return {epoch: by_epoch[epoch] for epoch in sorted(by_epoch)}
 
 
 def _in_order(by_number: Mapping[int, Value]) -> list[Value]:

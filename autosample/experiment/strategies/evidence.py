@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -147,11 +147,32 @@ class Curve(Config):
     """Name of the trial: a candidate, or what is trained from it."""
     metric: tuple[float, ...] = ()
     """Validation metric after each epoch."""
+    epochs: tuple[int, ...] | None = Field(
+        None, exclude_if=lambda epochs: epochs is None
+    )
+    """Number of each of these epochs; None: they are 1, 2, 3 and so on."""
+
+    @property
+    def points(self) -> dict[int, float]:
+        """The metric by number of the epoch."""
+        numbers = self.epochs or range(1, len(self.metric) + 1)
+        return dict(zip(numbers, self.metric, strict=True))
+
+    @classmethod
+    def through(cls, name: str, points: Mapping[int, float]) -> Curve:
+        """Return the curve through some points."""
+        numbers = tuple(sorted(points))
+        usual = numbers == tuple(range(1, len(numbers) + 1))
+        return cls(
+            name=name,
+            metric=tuple(points[number] for number in numbers),
+            epochs=None if usual else numbers,
+        )
 
     def plus(self, result: TrialResult) -> Curve:
         """Return the curve followed by the epochs of a result."""
-        new = tuple(round(epoch.metric, 6) for epoch in result.history)
-        return Curve(name=self.name, metric=self.metric + new)
+        new = {epoch.number: round(epoch.metric, 6) for epoch in result.history}
+        return Curve.through(self.name, self.points | new)
 
 
 @dataclass(frozen=True)

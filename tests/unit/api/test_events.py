@@ -9,6 +9,7 @@ from fastapi.testclient import TestClient
 from api.routes.events import EventList
 from autosample.core.events import (
     EpochEnded,
+    FinalsEnded,
     MetricMean,
     Note,
     RungEnded,
@@ -43,6 +44,7 @@ SEARCH: list[StoredEvent] = [
         rung=2, kept=("dns",), metrics={"dns": 0.1}, intervals={"dns": (0.05, 0.15)},
         weights={"dns": 1.0}, errors={"uniform": "diverged"},
     ),
+    FinalsEnded(metrics={"dns": 0.1}, intervals={"dns": (0.05, 0.15)}),
     WinnerRefined(tried={"dns(pool=4)": 0.1}, kept="dns"),
     SupernetTrained(metric=MEAN),
     Tuned(chosen=BEST, uniform=BEST),

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from math import ceil
 
 from autosample.core.events import Note, RungEnded
+from autosample.data.interactions import Ints
+from autosample.evaluation.metrics import Values
 from autosample.evaluation.significance import estimate
 from autosample.experiment.strategies.ledger import Ledger
 from autosample.experiment.strategies.soup.soup import Round, Soup
@@ -38,9 +40,11 @@ def scout(ledger: Ledger, settings: SoupStrategy, soups: Sequence[Soup]) -> None
             for soup, branches in zip(under_way, asked, strict=True)
         ]
         parents = ledger.run(merges)
+        measured = []
         for soup, parent in zip(under_way, parents, strict=True):
             keep = _keep(rung, sizes[soup.name], everyone)
-            ledger.note(event(soup, number, soup.end_round(parent, keep)))
+            measured += soup.end_round(parent, keep)
+        ledger.note(event(soups, number, measured))
         _stop_hopeless(ledger, soups, number)
 
 
@@ -77,30 +81,46 @@ def finish(
         branches = soup.dealt(settings.branches)
         results = ledger.run(soup.requests(this, branches))
         [parent] = ledger.run([soup.merge(this, branches, results)])
-        ledger.note(event(soup, number, soup.end_round(parent, len(soup.live))))
+        soup.end_round(parent, len(soup.live))
+        text = (
+            f"{len(branches)} further branches of {epochs} epochs off the best model"
+            f" average to {parent.best:.4f} (before: {before.best:.4f})"
+        )
+        ledger.note(Note(text=text))
         ahead = errors_ahead(parent.best_U, before.best_U, before.owners_Q)
         if ahead < settings.rise:
             break
     return soup.matured
 
 
-def event(soup: Soup, number: int, measured: Sequence[Standing]) -> RungEnded:
-    """Return what a round came to."""
-    owners_Q = soup.parents[-1].owners_Q
+def event(
+    soups: Sequence[Soup], number: int, measured: Sequence[Standing]
+) -> RungEnded:
+    """Return what a round came to. Of several soups each has the same weight."""
+    owners_Q = soups[0].parents[-1].owners_Q
     intervals, metrics = {}, {}
     for each in measured:
         if each.values_Q is None:
             continue
-        known = estimate(each.values_Q, owners_Q)
         metrics[each.candidate.label] = each.metric
-        intervals[each.candidate.label] = (round(known.low, 6), round(known.high, 6))
-    standings = [*soup.gone, *soup.live]
+        intervals[each.candidate.label] = interval(each.values_Q, owners_Q)
+    standings = [each for soup in soups for each in (*soup.gone, *soup.live)]
+    weighing = sum(bool(soup.live) for soup in soups)
     errors = {each.candidate.label: each.error for each in standings if each.error}
     return RungEnded(
         rung=number,
         metrics=metrics,
-        kept=tuple(each.candidate.label for each in soup.live),
+        kept=tuple(each.candidate.label for soup in soups for each in soup.live),
         intervals=intervals,
-        weights={each.candidate.label: round(each.weight, 6) for each in standings},
+        weights={
+            each.candidate.label: round(each.weight / max(weighing, 1), 6)
+            for each in standings
+        },
         errors=errors or None,
     )
+
+
+def interval(values_Q: Values, owners_Q: Ints | None) -> tuple[float, float]:
+    """Return both ends of a metric's 95 % confidence interval."""
+    known = estimate(values_Q, owners_Q)
+    return round(known.low, 6), round(known.high, 6)

@@ -26,6 +26,7 @@ from autosample.experiment.strategies.ledger import Ledger
 from autosample.experiment.strategies.soup.rounds import (
     SURELY_WORSE,
     finish,
+    interval,
     scout,
 )
 from autosample.experiment.strategies.soup.soup import Soup
@@ -104,7 +105,11 @@ def _run_finals(
         errors = "; ".join(f"{c.label}: {r.error}" for c, r in results.items())
         raise SearchFailed(f"every finalist failed ({errors})")
     means = {each.label: round(result.best, 6) for each, result in sound.items()}
-    ledger.note(FinalsEnded(metrics=means))
+    intervals = {
+        each.label: interval(result.best_U, result.owners_Q)
+        for each, result in sound.items()
+    }
+    ledger.note(FinalsEnded(metrics=means, intervals=intervals))
     return sound
 
 
