@@ -62,7 +62,7 @@ const SENTENCES = {
   stage: (data) => ({
     preparing: "The data are split.",
     searching: data.candidates && `${data.candidates.length} candidates compete.`,
-    retraining: data.chosen && `${data.chosen} has won; its training continues.`,
+    retraining: data.chosen && `${data.chosen} has won.`,
     evaluating: "The model is evaluated on the test pairs.",
     publishing: "The result is stored.",
   }[data.stage]),

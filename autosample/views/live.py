@@ -174,7 +174,7 @@ def _describe_rung(event: RungEnded) -> str:
     ranked = sorted(event.metrics.items(), key=lambda item: -item[1])
     metrics = ", ".join(f"{name} {value:.4f}" for name, value in ranked)
     kept = "all of them" if not event.lost else ", ".join(event.kept)
-    return f"rung {event.rung}: {metrics}; still in the race: {kept}"
+    return f"rung {event.rung}: {metrics}; still in it: {kept}"
 
 
 def _describe_training(
@@ -197,7 +197,7 @@ def _describe_stage(event: StageBegan) -> str | None:
     if event.candidates is not None:
         return f"candidates: {', '.join(event.candidates)}"
     if event.chosen is not None:
-        return f"{event.chosen} has won; its training continues"
+        return f"{event.chosen} has won"
     return None
 
 
