@@ -91,10 +91,17 @@ class Client:
         return str(self._http.base_url).rstrip("/")
 
     def upload(
-        self, path: Path | str, *, test: Path | str | None = None, **options: Any
+        self,
+        path: Path | str,
+        *,
+        test: Path | str | None = None,
+        valid: Path | str | None = None,
+        **options: Any,
     ) -> Json:
-        """Upload interactions, perhaps with a test file; options are ReadOptions."""
-        paths = {"file": Path(path)} | ({"test_file": Path(test)} if test else {})
+        """Upload interactions, perhaps with a test file and a validation file beside
+        it; options are ReadOptions."""
+        given = {"file": path, "test_file": test, "valid_file": valid}
+        paths = {name: Path(each) for name, each in given.items() if each}
         try:
             files = {
                 name: (each.name, each.read_bytes()) for name, each in paths.items()

@@ -61,10 +61,11 @@ class Result:
         return load(folder)
 
 
-def search(
+def search(  # noqa: PLR0913
     data: Any,
     *,
     test: Any = None,
+    valid: Any = None,
     options: ReadOptions | None = None,
     tell: Listener = silent,
     reuse: Path | str | None = None,
@@ -74,16 +75,16 @@ def search(
     """Find the sampler that fits a data set, and train the model with it.
 
     `data` is a data set, the path of a file, or a frame of pandas, Polars or Arrow;
-    `options` say how to read it, and `test` is what `load_dataset` takes. Further
-    arguments are fields of `SearchSpec`, such as `model={"kind": "lightgcn"}`. `tell`
-    is called with each report of progress, and stops the search by raising. `reuse` and
-    `parallel` are as for `run_search`. Raises DataError and SpecError with what was
-    wrong, SearchFailed where no candidate survives.
+    `options` say how to read it; `test` and `valid` are what `load_dataset` takes.
+    Further arguments are fields of `SearchSpec`, such as `model={"kind": "lightgcn"}`.
+    `tell` is called with each report of progress, and stops the search by raising.
+    `reuse` and `parallel` are as for `run_search`. Raises DataError and SpecError with
+    what was wrong, SearchFailed where no candidate survives.
     """
     if isinstance(data, Dataset):
         dataset, name = data, IN_MEMORY
     else:
-        dataset = load_dataset(data, options, test=test)
+        dataset = load_dataset(data, options, test=test, valid=valid)
         is_path = isinstance(data, str | PathLike)
         name = Path(data).name if is_path else IN_MEMORY
     checked = make_spec(name, spec)

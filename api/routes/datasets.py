@@ -46,15 +46,21 @@ def upload(
         UploadFile | None,
         File(description="File of test interactions, if they are separate"),
     ] = None,
+    valid_file: Annotated[
+        UploadFile | None,
+        File(description="File of validation interactions, beside the test file"),
+    ] = None,
     options: Annotated[str, Form(description="ReadOptions as JSON")] = "{}",
 ) -> DatasetInfo:
     """Read a file of interactions and store it as a data set."""
     read = parse_options(options)
+    if valid_file is not None and test_file is None:
+        raise DataError("a validation file needs a test file beside it")
     folder = make_scratch(UPLOADS)
     try:
         paths = [
-            _save(upload, folder, at)
-            for at, upload in enumerate([file, test_file])
+            _save(upload, folder / part)
+            for part, upload in zip(PARTS, (file, test_file, valid_file), strict=True)
             if upload is not None
         ]
         dataset = cage.read(paths, read, folder / "read")
@@ -80,7 +86,7 @@ def preview(
     """
     folder = make_scratch(UPLOADS)
     try:
-        path = _save(file, folder, 0)
+        path = _save(file, folder / PARTS[0])
         return cage.preview(path)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -113,7 +119,11 @@ def parse_options(text: str) -> ReadOptions:
         raise SpecError(f"options: {describe_errors(error)}") from error
 
 
-def _save(upload: UploadFile, folder: Path, at: int) -> Path:
+PARTS = ("train", "test", "valid")
+"""Folders of the files of an upload, which may have the same name."""
+
+
+def _save(upload: UploadFile, folder: Path) -> Path:
     """Copy an upload to a file of its name, in which only plain signs are left.
 
     The name may tell the format, and messages about the file quote it. Raises DataError
@@ -121,8 +131,8 @@ def _save(upload: UploadFile, folder: Path, at: int) -> Path:
     """
     check_text(upload.filename or "", "the name of the file")
     plain = UNSAFE.sub("_", upload.filename or "")[-100:]
-    path = folder / ("train" if at == 0 else "test") / (plain.strip(". ") or "file")
-    path.parent.mkdir()
+    path = folder / (plain.strip(". ") or "file")
+    folder.mkdir()
     with path.open("wb") as target:
         shutil.copyfileobj(upload.file, target)
     if path.stat().st_size == 0:

@@ -74,6 +74,7 @@ async function dataset() {
   const form = new FormData();
   form.append("file", file);
   if (by("test-file").files[0]) form.append("test_file", by("test-file").files[0]);
+  if (by("valid-file").files[0]) form.append("valid_file", by("valid-file").files[0]);
   form.append("options", wanted);
   const { id, name, stats } = await Page.ask("/v1/datasets", { method: "POST", body: form });
   uploaded = { file, options: wanted, id };

@@ -52,6 +52,10 @@ def all_jobs(url: Url = HERE, key: Key = None) -> None:
 def submit(
     file: Annotated[Path, typer.Argument(help="File of interactions to upload.")],
     test: Annotated[Path | None, typer.Option(help="File of test pairs.")] = None,
+    valid: Annotated[
+        Path | None,
+        typer.Option(help="File of validation pairs, like those of the test file."),
+    ] = None,
     spec: Annotated[
         str, typer.Option(help="Fields of the SearchSpec, as JSON.")
     ] = "{}",
@@ -64,7 +68,7 @@ def submit(
     """Upload a file, queue a search, and print the job's id."""
     with Client(url, key=key) as client:
         fields, read = _object(spec, "--spec"), _object(options, "--options")
-        dataset = client.upload(file, test=test, **read)
+        dataset = client.upload(file, test=test, valid=valid, **read)
         typer.echo(client.submit(dataset["id"], **fields).id)
 
 

@@ -41,6 +41,10 @@ class FileOptions:
         typer.Argument(help="CSV, TSV, Parquet, JSON lines, LightGCN or .inter file."),
     ]
     test: Annotated[Path | None, typer.Option(help="File of test pairs.")] = None
+    valid: Annotated[
+        Path | None,
+        typer.Option(help="File of validation pairs, like those of the test file."),
+    ] = None
     format: Annotated[
         Format | None, typer.Option(help="Format of the file; default: guessed.")
     ] = None
@@ -80,7 +84,7 @@ class FileOptions:
     def read_options(self) -> ReadOptions:
         """Check how the file is to be read; raises SpecError."""
         own = asdict(self)
-        del own["file"], own["test"]
+        del own["file"], own["test"], own["valid"]
         if self.missing is not None:
             own["missing"] = words(self.missing)
         try:
@@ -165,7 +169,9 @@ def open_search(
     from autosample.views.terminal import show_stats
 
     spec = make_spec(source.file.name, options.fields())
-    dataset = load_dataset(source.file, source.read_options(), test=source.test)
+    dataset = load_dataset(
+        source.file, source.read_options(), test=source.test, valid=source.valid
+    )
     show_stats(console, dataset.stats)
     return spec, dataset
 

@@ -18,7 +18,8 @@ READING = "reading the file"
 def read_apart(
     paths: Sequence[Path], options: ReadOptions, folder: Path, limits: Limits
 ) -> Dataset:
-    """Read a file, perhaps with a test file, as `load_dataset` does.
+    """Read a file, perhaps with a test file and a validation file, as `load_dataset`
+    does; `paths` are in this order.
 
     `folder` is a new one for what was read. Raises DataError, also where a limit was
     met or the reader crashed.
@@ -47,8 +48,9 @@ def _answer(request: Mapping[str, Any]) -> str:
         return preview(Path(request["preview"])).model_dump_json()
     paths = [Path(path) for path in request["paths"]]
     options = ReadOptions.model_validate(request["options"])
-    test = paths[1] if paths[1:] else None
-    load_dataset(paths[0], options, test=test).save(Path(request["folder"]))
+    train, test, valid = (*paths, None, None)[:3]
+    dataset = load_dataset(train, options, test=test, valid=valid)
+    dataset.save(Path(request["folder"]))
     return ""
 
 

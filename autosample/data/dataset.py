@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from hashlib import file_digest
 from os import PathLike
@@ -40,6 +41,11 @@ class DatasetStats(Config):
     """Training pairs that are left; distinct unless `repeats` were kept."""
     test_pairs: NonNegativeInt = 0
     """Pairs of the test file that are left; distinct unless `repeats` were kept."""
+    valid_pairs: NonNegativeInt = 0
+    """Pairs of the validation file that are left."""
+    valid_dropped: NonNegativeInt = 0
+    """Pairs of the validation file that are training or test pairs as well, or whose
+    user or item is not left in training."""
     rows: NonNegativeInt
     """Rows that were read, of the training file and the test file together."""
     below_min_rating: NonNegativeInt = 0
@@ -89,11 +95,15 @@ class Dataset:
 
     stats: DatasetStats
 
+    valid: Interactions | None = None
+    """The pairs of the validation file, if one was given beside the test file."""
+
     @property
     def fingerprint(self) -> str:
         """A text that is equal for equal pairs in compact ids."""
         test = self.test.fingerprint if self.test else "no test file"
-        return f"{self.train.fingerprint}/{test}"
+        valid = f"/{self.valid.fingerprint}" if self.valid else ""
+        return f"{self.train.fingerprint}/{test}{valid}"
 
     def save(self, folder: Path) -> None:
         """Write the data set as Parquet files."""
@@ -103,6 +113,8 @@ class Dataset:
         write_pairs(self.train, folder / "train.parquet")
         if self.test is not None:
             write_pairs(self.test, folder / "test.parquet")
+        if self.valid is not None:
+            write_pairs(self.valid, folder / "valid.parquet")
         stats = self.stats.model_dump_json(indent=1)
         (folder / "stats.json").write_text(stats, "utf-8")
         digests = {path.name: _digest(path) for path in sorted(folder.iterdir())}
@@ -119,10 +131,11 @@ class Dataset:
         stats = DatasetStats(**json.loads((folder / "stats.json").read_text("utf-8")))
         shape = (len(users), len(items))
         train = read_pairs(folder / "train.parquet", shape, ordered=stats.ordered)
-        path, test = folder / "test.parquet", None
-        if path.exists():
-            test = read_pairs(path, shape, ordered=False)
-        return cls(train, test, users, items, stats)
+        test, valid = (
+            read_pairs(path, shape, ordered=False) if path.exists() else None
+            for path in (folder / "test.parquet", folder / "valid.parquet")
+        )
+        return cls(train, test, users, items, stats, valid)
 
 
 def check_files(folder: Path) -> None:
@@ -149,9 +162,17 @@ def _digest(path: Path) -> str:
 
 
 def load_dataset(
-    source: Any, options: ReadOptions | None = None, *, test: Any = None
+    source: Any,
+    options: ReadOptions | None = None,
+    *,
+    test: Any = None,
+    valid: Any = None,
 ) -> Dataset:
     """Return the data set in a file of interactions and perhaps a test file.
+
+    `valid` is a file of validation pairs beside the test file: searches decide by it,
+    so its pairs should be like those of the test. Pairs of it that are training or test
+    pairs as well are dropped.
 
     A file is given by its path: CSV and its kin, Parquet or a folder of it, JSON lines,
     or the text of LightGCN or RecBole, plain, gzip or in a zip. Frames of pandas,
@@ -159,7 +180,9 @@ def load_dataset(
     rule.
     """
     options = options or ReadOptions()
-    sources = [source] if test is None else [source, test]
+    if valid is not None and test is None:
+        raise DataError("a validation file needs a test file beside it")
+    sources = [each for each in (source, test, valid) if each is not None]
     return from_tables([_table(each, options) for each in sources], options)
 
 
@@ -175,7 +198,8 @@ def _table(source: Any, options: ReadOptions) -> Table:
 
 
 def from_tables(tables: list[Table], options: ReadOptions) -> Dataset:
-    """Return the data set of a table of pairs and perhaps a table of test pairs."""
+    """Return the data set of a table of pairs and perhaps tables of test pairs and of
+    validation pairs, in this order."""
     counts = {"missing": sum(table.missing for table in tables)}
     counts["rows"] = sum(table.num_rows for table in tables) + counts["missing"]
     kept = [_rated(table, options.min_rating) for table in tables]
@@ -193,17 +217,14 @@ def from_tables(tables: list[Table], options: ReadOptions) -> Dataset:
     num_pairs = sum(part.num_pairs for part in parts)
     counts["duplicates"] = left - num_pairs
     counts["repeats"] = num_pairs - sum(part.distinct.num_pairs for part in parts)
-    train, test = parts[0], parts[1] if len(parts) > 1 else None
-    core = k_core(train, options.k_core)
-    counts["outside_k_core"] = train.num_pairs - core.num_pairs
-    if test is not None:
-        read_test = test.num_pairs
-        test = _answers(core, test, options)
-        counts |= _untrained(core, test) | {"test_dropped": read_test - test.num_pairs}
+    core = k_core(parts[0], options.k_core)
+    counts["outside_k_core"] = parts[0].num_pairs - core.num_pairs
+    held_out, dropped = _held_out(core, parts[1:], options)
+    counts |= dropped
     readings = tuple(table.reading for table in tables)
     facts = {"readings": readings, "warnings": warnings}
     try:
-        dataset = _without_gaps(core, test, (users, items), counts)
+        dataset = _without_gaps(core, held_out, (users, items), counts)
     except DataError as error:
         # What was misread shows itself here first.
         hint = " ".join((f"{readings[0].sentence}.", *warnings))
@@ -233,6 +254,22 @@ def _rated(table: Table, min_rating: float | None) -> Table:
     if table.ratings is None:
         raise DataError("min_rating needs a rating column; name it with `rating`")
     return table.filter(pc.greater_equal(table.ratings, min_rating))
+
+
+def _held_out(
+    train: Interactions, parts: Sequence[Interactions], options: ReadOptions
+) -> tuple[list[Interactions], dict[str, int]]:
+    """Return the test pairs, if there are any, and the validation pairs, with counts of
+    what was dropped."""
+    if not parts:
+        return [], {}
+    read = [part.num_pairs for part in parts]
+    test, *rest = (_answers(train, part, options) for part in parts)
+    valid = [part.take(~_seen(test, part)) for part in rest]
+    counts = _untrained(train, test) | {"test_dropped": read[0] - test.num_pairs}
+    if valid:
+        counts["valid_dropped"] = read[1] - valid[0].num_pairs
+    return [test, *valid], counts
 
 
 def _answers(
@@ -293,11 +330,11 @@ def _inside(train: Interactions, test: Interactions, k: int) -> Bools:
 
 def _without_gaps(
     train: Interactions,
-    test: Interactions | None,
+    held_out: Sequence[Interactions],
     ids: tuple[pa.Array, pa.Array],
     counts: dict[str, int],
 ) -> Dataset:
-    parts = [train] if test is None else [train, test]
+    parts = [train, *held_out]
     users = np.flatnonzero(sum(part.degrees_U for part in parts))
     items = np.flatnonzero(sum(part.popularity_I for part in parts))
     if len(users) < 2 or len(items) < 2:
@@ -309,18 +346,19 @@ def _without_gaps(
     small = parts if complete else [_renumbered(part, users, items) for part in parts]
     kept = (ids[0].take(pa.array(users)), ids[1].take(pa.array(items)))
     _refuse_full_user(small[0], kept[0])
-    train, test = small[0], small[1] if len(small) > 1 else None
+    train, (test, valid) = small[0], (*small[1:], None, None)[:2]
     stats = DatasetStats(
         users=len(users),
         items=len(items),
         pairs=train.num_pairs,
         test_pairs=test.num_pairs if test else 0,
+        valid_pairs=valid.num_pairs if valid else 0,
         density=train.distinct.num_pairs / (len(users) * len(items)),
         ordered=train.ordered,
         timestamps=train.times_E is not None,
         **counts,
     )
-    return Dataset(train, test, *kept, stats)
+    return Dataset(train, test, *kept, stats, valid)
 
 
 def _renumbered(part: Interactions, users: Ints, items: Ints) -> Interactions:

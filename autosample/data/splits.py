@@ -175,14 +175,14 @@ class GlobalTime(SplitConfig):
 
 
 class GivenTest(SplitConfig):
-    """The test file is the test; validation pairs are taken from the training file.
-
-    A random share of each user's training pairs, or the last ones if ordered.
-    """
+    """The test file is the test. Validation pairs are those of the validation file; if
+    there is none, they are taken from the training file: a random share of each user's
+    training pairs, or the last ones if ordered."""
 
     kind: Literal["given"] = "given"
     valid: Share = 0.1
-    """Share of each user's training pairs for validation."""
+    """Share of each user's training pairs for validation, where there is no validation
+    file."""
 
     def check(self, stats: DatasetStats) -> None:
         if not stats.test_pairs:
@@ -190,6 +190,8 @@ class GivenTest(SplitConfig):
 
     def parts(self, dataset: Dataset, seed: int) -> Split:
         assert dataset.test is not None  # as `check` has found
+        if dataset.valid is not None:
+            return Split(dataset.train, dataset.valid, dataset.test, test_file=True)
         pairs, rng = dataset.train, numpy_generator(seed, "split")
         key_E = rng.random(pairs.num_pairs)
         if pairs.ordered:

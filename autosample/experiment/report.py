@@ -9,6 +9,7 @@ from pydantic import Field, NonNegativeFloat, NonNegativeInt
 from autosample.core.config import Config
 from autosample.core.events import TraceEvent
 from autosample.data.dataset import DatasetStats
+from autosample.data.likeness import Likeness
 from autosample.evaluation.bands import Reach
 from autosample.experiment.baseline import Baseline
 from autosample.experiment.budget import Shortened
@@ -39,6 +40,9 @@ class SplitSizes(Config):
     """Pairs that decisions are made by."""
     test: NonNegativeInt
     """Pairs that the returned model is measured by, after all decisions."""
+    likeness: Likeness | None = None
+    """How like the test pairs the validation pairs are; None in reports of earlier
+    versions."""
 
 
 class Costs(Config):

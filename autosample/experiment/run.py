@@ -11,6 +11,7 @@ from autosample.core.progress import Listener, Progress, Stage, silent, within
 from autosample.core.tensors import State, usual_torch
 from autosample.data.dataset import Dataset, DatasetStats
 from autosample.data.interactions import Interactions
+from autosample.data.likeness import likeness
 from autosample.data.splits import Split, default_split
 from autosample.experiment.assess import REFITTED, Assessment, assess
 from autosample.experiment.budget import Plan, plan_within_budget
@@ -109,6 +110,7 @@ def _sizes(spec: SearchSpec, dataset: Dataset, split: Split) -> SplitSizes:
         train=split.train.num_pairs,
         valid=split.valid.num_pairs,
         test=split.test.num_pairs,
+        likeness=likeness(split),
     )
 
 

@@ -125,6 +125,8 @@ def remarks(report: Report) -> list[str]:
             f" epochs over all {done.pairs:,} pairs, those of the test included, once"
             " the test metrics had been taken; they are of the model before."
         )
+    if report.split.likeness is not None:
+        sentences.append(report.split.likeness.sentence)
     if report.shortened is not None:
         sentences.append(
             f"To keep to its budget, the search ran {report.shortened.strategy.label}"

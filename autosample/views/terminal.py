@@ -33,6 +33,7 @@ DROPPED = (
     "duplicates",
     "outside_k_core",
     "test_dropped",
+    "valid_dropped",
 )
 """Fields of `DatasetStats` that count what was dropped."""
 
@@ -81,6 +82,7 @@ def show_stats(console: Console, stats: DatasetStats) -> None:
     counts = [(name, getattr(stats, name)) for name in DROPPED]
     dropped = [f"{n:,} {name.replace('_', ' ')}" for name, n in counts if n]
     test = f", {stats.test_pairs:,} test pairs" if stats.test_pairs else ""
+    test += f", {stats.valid_pairs:,} validation pairs" if stats.valid_pairs else ""
     _print(
         console,
         f"{stats.users:,} users, {stats.items:,} items, {stats.pairs:,} pairs{test}"

@@ -40,6 +40,7 @@ def read_here(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
         return
 
     def read(paths: list[Path], options: ReadOptions, *_: Any, **__: Any) -> Dataset:
-        return load_dataset(paths[0], options, test=paths[1] if paths[1:] else None)
+        train, test, valid = (*paths, None, None)[:3]
+        return load_dataset(train, options, test=test, valid=valid)
 
     monkeypatch.setattr("api.cage.read_apart", read)

@@ -35,6 +35,21 @@ def test_the_same_bytes_and_options_give_the_same_data_set(client: TestClient) -
 
 
 @pytest.mark.apart
+def test_a_validation_file_comes_along_with_a_test_file(client: TestClient) -> None:
+    files = {
+        "file": ("train.txt", b"1 10 11\n2 12 10\n"),
+        "test_file": ("test.txt", b"1 12\n"),
+        "valid_file": ("valid.txt", b"2 11\n"),
+    }
+    stats = client.post("/v1/datasets", files=files).json()["stats"]
+    assert (stats["test_pairs"], stats["valid_pairs"]) == (1, 1)
+    del files["test_file"]
+    refused = client.post("/v1/datasets", files=files)
+    assert refused.status_code == 422
+    assert "needs a test file beside it" in refused.json()["detail"]
+
+
+@pytest.mark.apart
 def test_a_test_file_comes_along(client: TestClient) -> None:
     files = {
         "file": ("train.txt", b"1 10 11\n2 12 10\n"),

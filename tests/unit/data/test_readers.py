@@ -21,6 +21,7 @@ import torch
 from autosample.data.dataset import Dataset, from_arrays, load_dataset
 from autosample.data.options import Format, ReadOptions
 from autosample.data.readers import TEXT_READERS, open_source, text_format, text_of
+from autosample.data.splits import GivenTest
 from autosample.errors import DataError
 
 ROWS = [(10, 7), (10, 3), (20, 3), (30, 5), (30, 7)]
@@ -243,6 +244,24 @@ def test_a_test_file_in_order_without_times_is_saved_in_order(tmp_path: Path) ->
     dataset = load_dataset(train, ReadOptions(ordered=True), test=test)
     dataset.save(tmp_path / "saved")
     assert Dataset.load(tmp_path / "saved").fingerprint == dataset.fingerprint
+
+
+def test_a_validation_file_beside_the_test_file_is_what_decides(tmp_path: Path) -> None:
+    train = write(tmp_path / "train.txt", "1 10 11\n2 12 10\n3 13 11\n")
+    test = write(tmp_path / "test.txt", "1 13 12\n2 11\n")
+    valid = write(tmp_path / "valid.txt", "1 12\n2 13\n3 10 13\n")
+    dataset = load_dataset(train, test=test, valid=valid)
+    # "1 12" is a test pair and "3 13" a training pair.
+    assert (dataset.stats.valid_pairs, dataset.stats.valid_dropped) == (2, 2)
+    split = GivenTest().apply(dataset, seed=0)
+    assert split.valid is dataset.valid
+    assert split.train.num_pairs == dataset.stats.pairs == 6
+    dataset.save(tmp_path / "saved")
+    again = Dataset.load(tmp_path / "saved")
+    assert again.fingerprint == dataset.fingerprint
+    assert again.fingerprint != load_dataset(train, test=test).fingerprint
+    with pytest.raises(DataError, match="needs a test file beside it"):
+        load_dataset(train, valid=valid)
 
 
 BAD: dict[str, tuple[str | bytes, str]] = {
