@@ -105,8 +105,12 @@ class SpecOptions:
         str | None,
         typer.Option(help="Samplers, separated by commas; or `default`, `samplers`."),
     ] = None
+    effort: Annotated[
+        str | None,
+        typer.Option(help="quick, standard or thorough, for the strategy soup."),
+    ] = None
     strategy: Annotated[
-        str | None, typer.Option(help="race, exhaustive, asha, mixture, ...")
+        str | None, typer.Option(help="soup, race, exhaustive, asha, mixture, ...")
     ] = None
     metric: Annotated[
         str | None, typer.Option(help="Metric that decides, such as ndcg@20.")
@@ -147,13 +151,20 @@ class SpecOptions:
             model=kind_of(self.model),
             loss=kind_of(self.loss),
             candidates=kinds_of(self.candidates),
-            strategy=kind_of(self.strategy),
+            strategy=self.own_strategy(),
             metric=self.metric,
             report_metrics=words(self.report),
             final=self.final,
             training=self.training() or None,
             seeds=numbers(self.seeds),
         )
+
+    def own_strategy(self) -> dict[str, Any] | None:
+        """Return the strategy that was named, with its effort if that was given."""
+        named: dict[str, Any] | None = kind_of(self.strategy)
+        if self.effort is None:
+            return named
+        return (named or {"kind": "soup"}) | {"effort": self.effort}
 
     def training(self) -> dict[str, Any]:
         """Return the settings of the training that were given."""

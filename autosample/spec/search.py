@@ -29,7 +29,8 @@ from autosample.spec.compatibility import (
     relaxation_refusal,
     sampler_refusal,
 )
-from autosample.spec.strategies import Asha, SoupStrategy, StrategySpec
+from autosample.spec.soup import SoupStrategy
+from autosample.spec.strategies import Asha, StrategySpec
 from autosample.spec.strategy import Strategy
 from autosample.spec.tuning import Tune
 from autosample.training import Training

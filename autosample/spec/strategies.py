@@ -3,30 +3,22 @@
 from __future__ import annotations
 
 from math import ceil, floor, log
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import AliasChoices, Field, NonNegativeInt
 
-from autosample.core.bounds import DrawCount, EpochCount, Positive
-from autosample.core.config import Config
+from autosample.core.bounds import EpochCount, Positive
 from autosample.core.plugins import Registry
 from autosample.models import ModelConfig
 from autosample.spec.budget import Room
 from autosample.spec.plan import PlannedEpochs, Trainee, ordinary_training
+from autosample.spec.rung import Rung, shorten
+from autosample.spec.soup import SoupStrategy
 from autosample.spec.strategy import Strategy
 from autosample.training.settings import WeightLearning
 
 if TYPE_CHECKING:
     from autosample.spec.search import SearchSpec
-
-
-class Rung(Config):
-    """One round of a race."""
-
-    epochs: EpochCount
-    """Epochs that each candidate still in the race trains further."""
-    keep: DrawCount
-    """Most candidates that stay in the race."""
 
 
 class Race(Strategy):
@@ -95,92 +87,11 @@ class Race(Strategy):
     def shorten(self, ratio: float) -> Race:
         """Return a copy with this share of warm-up and of each rung's epochs."""
         rungs = tuple(
-            rung.model_copy(update={"epochs": _shorten(rung.epochs, ratio)})
+            rung.model_copy(update={"epochs": shorten(rung.epochs, ratio)})
             for rung in self.rungs or ()
         )
         warmup = floor(self.warmup * ratio)
         return self.model_copy(update={"warmup": warmup, "rungs": rungs})
-
-
-class SoupStrategy(Strategy):
-    """Train a copy of one shared model with each candidate, average the copies by the
-    evidence of the validation metric, and so on in rounds; the best few candidates are
-    then trained to their end, and the best model goes on in rounds."""
-
-    paper: ClassVar[str] = (
-        "our own; averages of models: Wortsman et al., ICML 2022, arXiv:2203.05482"
-    )
-    trains_to_the_end: ClassVar[bool] = True
-    budget_share: ClassVar[float] = 1.0
-    kind: Literal["soup"] = "soup"
-    rounds: Annotated[tuple[Rung, ...], Field(min_length=1)] | None = None
-    """Rounds, in each of which every candidate that is left trains a branch; the best
-    stay. None: rounds of 2, 3, 4, 6 and 8 epochs after which 8, 8, 4, 4 and 4
-    candidates stay. Candidates that score by cosines and by inner products have models
-    of their own, and of both as many stay in proportion."""
-    finals: int = Field(2, ge=1, le=64)
-    """Candidates of the better kind of score that are trained from fresh parameters to
-    early stopping; of the other kind, the best one is."""
-    extra: int = Field(4, ge=0, le=100)
-    """Most rounds after the finals; they end where the average does not get better."""
-    extra_epochs: EpochCount = 8
-    """Epochs of each of these rounds."""
-    branches: int = Field(4, ge=1, le=64)
-    """Branches of each of these rounds, dealt to the finalists by weight."""
-    rise: float = Field(0.5, ge=0, le=8)
-    """Standard errors by which the average must get better in each of these rounds."""
-
-    @property
-    def all_rounds(self) -> tuple[Rung, ...]:
-        """The rounds before the finals, written out."""
-        if self.rounds is not None:
-            return self.rounds
-        shape = ((2, 8), (3, 8), (4, 4), (6, 4), (8, 4))
-        return tuple(Rung(epochs=epochs, keep=keep) for epochs, keep in shape)
-
-    def planned_epochs(self, spec: SearchSpec) -> list[PlannedEpochs]:
-        """Return the branches of each round, the finals, and the further rounds."""
-        left, trainee = len(spec.all_candidates), Trainee.EACH
-        planned = []
-        for rung in self.all_rounds:
-            planned.append(PlannedEpochs(trainee, left, rung.epochs, rung.epochs))
-            # The kinds of score round up apart.
-            left, trainee = min(left, rung.keep + 1), Trainee.ANY
-        finalists = min(self.finals + 1, len(spec.all_candidates))
-        last = self.extra_epochs
-        likely = min(self.extra, LIKELY_EXTRA) * last
-        return [
-            *planned,
-            ordinary_training(spec, Trainee.ANY, finalists),
-            PlannedEpochs(Trainee.ANY, self.branches, likely, self.extra * last),
-        ]
-
-    def fit(self, spec: SearchSpec, room: Room) -> SearchSpec | None:
-        """Shorten rounds and finals; None where not an epoch of each fits."""
-        if room.ratio >= 1:
-            return spec
-        epochs = floor(spec.training.epochs * room.ratio)
-        if epochs < 1:
-            return None
-        training = spec.training.model_copy(update={"epochs": epochs})
-        strategy = self.shorten(room.ratio)
-        return spec.model_copy(update={"strategy": strategy, "training": training})
-
-    def shorten(self, ratio: float) -> SoupStrategy:
-        """Return a copy with this share of each round's epochs and of the further
-        rounds."""
-        rounds = tuple(
-            rung.model_copy(update={"epochs": _shorten(rung.epochs, ratio)})
-            for rung in self.all_rounds
-        )
-        extra = floor(self.extra * ratio)
-        changes: dict[str, Any] = {"rounds": rounds, "extra": extra}
-        changes["extra_epochs"] = _shorten(self.extra_epochs, ratio)
-        return self.model_copy(update=changes)
-
-
-LIKELY_EXTRA = 2
-"""Further rounds that a soup is likely to have."""
 
 
 class Mixture(WeightLearning, Strategy):
@@ -201,7 +112,7 @@ class Mixture(WeightLearning, Strategy):
 
     def shorten(self, ratio: float) -> Mixture:
         """Return a copy with this share of the epochs."""
-        return self.model_copy(update={"epochs": _shorten(self.epochs, ratio)})
+        return self.model_copy(update={"epochs": shorten(self.epochs, ratio)})
 
     @property
     def weight_learning(self) -> WeightLearning:
@@ -286,10 +197,6 @@ class Asha(Strategy):
             limits["seconds"] = min(room.seconds, self.seconds or room.seconds)
         strategy = self.model_copy(update=limits)
         return spec.model_copy(update={"strategy": strategy})
-
-
-def _shorten(epochs: int, ratio: float) -> int:
-    return max(floor(epochs * ratio), 1)
 
 
 STRATEGIES: Registry[Strategy] = Registry(

@@ -19,7 +19,8 @@ from autosample.experiment.strategies import recipe
 from autosample.experiment.strategies.branch import Branch, keep_best, weigh
 from autosample.experiment.strategies.evidence import CandidateReport, SearchResult
 from autosample.experiment.strategies.ledger import Ledger
-from autosample.spec.strategies import Race, Rung
+from autosample.spec.rung import Rung
+from autosample.spec.strategies import Race
 from autosample.trials import Request, Start, TrialResult
 from autosample.trials.recipe import (
     Candidate,

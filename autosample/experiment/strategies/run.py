@@ -17,7 +17,8 @@ from autosample.experiment.strategies.race import race
 from autosample.experiment.strategies.soup.search import search_with_soup
 from autosample.experiment.strategies.tuning import tune
 from autosample.spec.plan import likely_epochs
-from autosample.spec.strategies import Asha, Exhaustive, Mixture, Race, SoupStrategy
+from autosample.spec.soup import SoupStrategy
+from autosample.spec.strategies import Asha, Exhaustive, Mixture, Race
 from autosample.spec.strategy import Strategy
 
 OWN: Mapping[type[Strategy], Callable[[Ledger, Any], SearchResult]] = {

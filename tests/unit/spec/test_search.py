@@ -13,6 +13,8 @@ from autosample.models import MODELS, LightGCN, ModelConfig
 from autosample.samplers import Sampler, UniformSampler
 from autosample.spec import SearchSpec
 from autosample.spec.candidates import default_samplers
+from autosample.spec.plan import likely_epochs
+from autosample.spec.soup import SoupStrategy
 from autosample.training.relaxation import Relaxation
 from autosample.trials.recipe import loss_of
 
@@ -144,3 +146,16 @@ def test_labels_name_what_is_not_default() -> None:
     labels = [s.label for s in SearchSpec(dataset="x", loss=SampledSoftmax()).samplers]
     assert labels[0] == "uniform(negatives=8)"
     assert len(set(labels)) == len(labels)
+
+
+def test_efforts_train_more_and_more_and_can_be_overridden() -> None:
+    planned = []
+    for effort in ("quick", "standard", "thorough"):
+        spec = make_spec("x", {"strategy": {"kind": "soup", "effort": effort}})
+        planned.append(likely_epochs(spec))
+    assert planned == sorted(planned)
+    assert planned[-1] > 1.5 * planned[0]
+    own = {"kind": "soup", "effort": "quick", "finals": 3}
+    resolved = make_spec("x", {"strategy": own}).resolved_strategy
+    assert isinstance(resolved, SoupStrategy)
+    assert (resolved.num_finals, resolved.most_extra) == (3, 1)

@@ -12,7 +12,8 @@ from autosample.evaluation.significance import estimate
 from autosample.experiment.strategies.ledger import Ledger
 from autosample.experiment.strategies.soup.soup import Round, Soup
 from autosample.experiment.strategies.soup.standing import Standing, errors_ahead
-from autosample.spec.strategies import Rung, SoupStrategy
+from autosample.spec.rung import Rung
+from autosample.spec.soup import SoupStrategy
 from autosample.trials import TrialResult
 
 SURELY_WORSE = -1.645
@@ -75,8 +76,8 @@ def finish(
     """Run further rounds off a soup's parent, dealt by weight, while the average gets
     better; returns the best parent. `first` is the number of the first round."""
     epochs = settings.extra_epochs
-    planned = soup.depth + epochs * settings.extra
-    for number in range(first, first + settings.extra):
+    planned = soup.depth + epochs * settings.most_extra
+    for number in range(first, first + settings.most_extra):
         this, before = Round(number, epochs, planned), soup.best
         branches = soup.dealt(settings.branches)
         results = ledger.run(soup.requests(this, branches))

@@ -36,7 +36,7 @@ from autosample.experiment.strategies.soup.standing import (
     judge,
 )
 from autosample.spec import SearchSpec
-from autosample.spec.strategies import SoupStrategy
+from autosample.spec.soup import SoupStrategy
 from autosample.trials import TrialResult
 from autosample.trials.recipe import Candidate, is_baseline
 
@@ -54,7 +54,7 @@ def search_with_soup(ledger: Ledger, settings: SoupStrategy) -> SearchResult:
     ranked = _judge_finals(finals, soups)
     soup = _last_soup(soups, finals)
     model = soup.best
-    if settings.extra:
+    if settings.most_extra:
         model = finish(ledger, settings, soup, len(settings.all_rounds) + 1)
     chosen, *others = ranked
     return SearchResult(
@@ -91,7 +91,7 @@ def _run_finals(
 ) -> dict[Candidate, TrialResult]:
     """Train the finalists from fresh parameters to early stopping, averaged over their
     epochs. Raises SearchFailed where all of them fail."""
-    finalists = choose_finalists(soups, settings.finals)
+    finalists = choose_finalists(soups, settings.num_finals)
     spec = ledger.spec
     patience = min(spec.training.patience, PATIENCE)
     changes: dict[str, Any] = {"average": True, "patience": patience}

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from autosample.core.plugins import kind_of
+from autosample.spec.rung import Rung
+from autosample.spec.soup import SoupStrategy
 from autosample.spec.strategies import (
     STRATEGIES,
     Asha,
     Exhaustive,
     Mixture,
     Race,
-    Rung,
-    SoupStrategy,
 )
 from autosample.testing.strategies import SPLIT, StrategyContract
 from autosample.trials import TrialRunner
