@@ -82,11 +82,13 @@ def _gap(gap: Comparison) -> str:
 
 
 def metric_rows(report: Report) -> Rows:
-    """Return the metrics of the returned model, on each split."""
+    """Return the metrics of the returned model, on each split, and of the baseline."""
     measured = {"validation": report.valid}
     if report.refit is not None:
         measured["test, before the refit"] = report.refit.test_before
     measured["test"] = report.test
+    if report.baseline is not None:
+        measured[f"test, baseline ({report.baseline.name})"] = report.baseline.test
     rows = [
         (split, *(f"{means[name]:.4f}" for name in report.test))
         for split, means in measured.items()
