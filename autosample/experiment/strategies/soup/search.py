@@ -24,17 +24,12 @@ from autosample.experiment.strategies import recipe
 from autosample.experiment.strategies.evidence import CandidateReport, SearchResult
 from autosample.experiment.strategies.ledger import Ledger
 from autosample.experiment.strategies.soup.rounds import (
-    SURELY_WORSE,
     finish,
     interval,
     scout,
 )
 from autosample.experiment.strategies.soup.soup import Soup
-from autosample.experiment.strategies.soup.standing import (
-    Standing,
-    errors_ahead,
-    judge,
-)
+from autosample.experiment.strategies.soup.standing import Standing, judge
 from autosample.spec import SearchSpec
 from autosample.spec.soup import SoupStrategy
 from autosample.trials import TrialResult
@@ -51,7 +46,7 @@ def search_with_soup(ledger: Ledger, settings: SoupStrategy) -> SearchResult:
     soups = soups_of(ledger.spec)
     scout(ledger, settings, soups)
     finals = _run_finals(ledger, settings, soups)
-    ranked = _judge_finals(finals, soups)
+    ranked = _judge_finals(finals)
     soup = _last_soup(soups, finals)
     model = soup.best
     if settings.most_extra:
@@ -128,35 +123,18 @@ def _ranked(soup: Soup) -> list[Candidate]:
     return [each.candidate for each in sound]
 
 
-def _judge_finals(
-    finals: dict[Candidate, TrialResult], soups: Sequence[Soup]
-) -> list[Standing]:
-    """Return the standings of the finalists, the best first: by their own trainings
-    together with the rounds of their soup, where the former alone are not sure.
+def _judge_finals(finals: dict[Candidate, TrialResult]) -> list[Standing]:
+    """Return the standings of the finalists by their own trainings, the best first.
 
-    Candidates of different soups are compared by their own trainings alone.
+    The rounds have no say: they favour candidates that learn fast or ride on others.
     """
-    owners_Q = next(iter(finals.values())).owners_Q
-    measured = {candidate: result.best_U for candidate, result in finals.items()}
-    best = max(finals, key=lambda each: finals[each].best)
-    own_soup = next(soup for soup in soups if best in _ranked(soup))
-    scouted = {
-        each.candidate: each
-        for each in own_soup.live
-        if each.candidate in finals
-        and errors_ahead(measured[each.candidate], measured[best], owners_Q)
-        > SURELY_WORSE
-    }
     standings = [
-        replace(scouted.get(candidate, Standing(candidate)), epochs=len(result.history))
+        Standing(candidate, epochs=len(result.history))
         for candidate, result in finals.items()
     ]
-    least = min([each.behind for each in scouted.values()], default=0.0)
-    standings = [
-        each if each.candidate in scouted else replace(each, behind=least)
-        for each in standings
-    ]
-    return judge(standings, measured, owners_Q, remember=True)
+    measured = {candidate: result.best_U for candidate, result in finals.items()}
+    owners_Q = next(iter(finals.values())).owners_Q
+    return judge(standings, measured, owners_Q, remember=False)
 
 
 def _last_soup(soups: Sequence[Soup], finals: dict[Candidate, TrialResult]) -> Soup:
