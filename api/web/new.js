@@ -120,6 +120,7 @@ async function estimate() {
     `About ${Page.lasting(forecast.likely.seconds)}, ${Page.lasting(forecast.most.seconds)} at most, `
     + `one training at a time: search ${Page.lasting(forecast.search.seconds)}, final training `
     + `${Page.lasting(forecast.retraining.seconds)}`
+    + (forecast.baseline ? `, baseline ${Page.lasting(forecast.baseline.seconds)}` : "")
     + (wanted.verify ? `, verification ${Page.lasting(forecast.verification.seconds)}.` : ".");
 }
 
