@@ -56,14 +56,30 @@ def tune(ledger: Ledger, result: SearchResult) -> SearchResult:
     )
     ledger.note(Tuned(chosen=_shown(tuning.chosen), uniform=_shown(tuning.uniform)))
     winner = max(best, best_uniform, key=lambda training: training.result.best)
-    return replace(
+    tuned = replace(
         result,
         chosen=winner.candidate,
         final_training=winner.result,
+        alone=None,
+        mixture=(),
         trace=tuple(ledger.trace),
         cost=ledger.cost,
         tuning=tuning,
     )
+    return _with_better_model(result, tuned, winner.result)
+
+
+def _with_better_model(
+    before: SearchResult, tuned: SearchResult, alone: TrialResult
+) -> SearchResult:
+    """Return the tuned result with the average that a soup ended with, where that is
+    better on the validation pairs than the tuned training alone."""
+    model = before.final_training
+    if not before.mixture or not isinstance(model, TrialResult):
+        return tuned
+    if model.best <= alone.best:
+        return tuned
+    return replace(tuned, final_training=model, alone=alone, mixture=before.mixture)
 
 
 def _complete(ledger: Ledger, result: SearchResult) -> TrialResult:

@@ -83,6 +83,31 @@ def test_tuning_tells_its_own_gain_from_the_samplers(strategy: dict[str, Any]) -
     assert uniform.space.candidates == (UniformSampler(),)
 
 
+@pytest.mark.parametrize("rate", [0.004, None])
+def test_a_tuned_soup_returns_the_better_of_its_average_and_the_tuned_training(
+    rate: float | None,
+) -> None:
+    rounds = [{"epochs": 2, "keep": 2}, {"epochs": 4, "keep": 2}]
+    found = search(
+        task(
+            strategy={"kind": "soup", "rounds": rounds, "extra": 1},
+            training={"epochs": 25, "learning_rate": rate},
+            tune={"samples": 4, "learning_rate": {"low": 0.02, "high": 0.2}},
+            candidates=[UniformSampler(), DNS(pool=4)],
+        )
+    )
+    assert found.tuning is not None
+    assert isinstance(found.final_training, TrialResult)
+    tuned = max(found.tuning.chosen.valid.mean, found.tuning.uniform.valid.mean)
+    if found.alone is None:
+        assert found.final_training.best == pytest.approx(tuned)
+        assert not found.mixture
+    else:
+        assert found.final_training.best > tuned
+        assert found.alone.best == pytest.approx(tuned)
+        assert found.mixture
+
+
 def test_verification_sets_the_tuned_beside_the_tuned() -> None:
     fields: dict[str, Any] = {
         "training": {"epochs": 25, "learning_rate": 0.004},
