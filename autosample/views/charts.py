@@ -149,8 +149,7 @@ def _weights(story: Story) -> Chart | None:
     return Chart(
         "weights",
         "Where the weight goes",
-        "The weight of each candidate in the mixture. A race ends with all of it on one"
-        " candidate.",
+        "The weight of each candidate in the mixture.",
         data,
         {
             "xaxis": {"title": unit} | ({"dtick": 1} if unit == "rung" else {}),

@@ -97,7 +97,7 @@ def finish(
 def event(
     soups: Sequence[Soup], number: int, measured: Sequence[Standing]
 ) -> RungEnded:
-    """Return what a round came to. Of several soups each has the same weight."""
+    """Return what a round came to. Of several soups that go on each weighs the same."""
     owners_Q = soups[0].parents[-1].owners_Q
     intervals, metrics = {}, {}
     for each in measured:
@@ -106,17 +106,18 @@ def event(
         metrics[each.candidate.label] = each.metric
         intervals[each.candidate.label] = interval(each.values_Q, owners_Q)
     standings = [each for soup in soups for each in (*soup.gone, *soup.live)]
-    weighing = sum(bool(soup.live) for soup in soups)
+    weights = dict.fromkeys((each.candidate.label for each in standings), 0.0)
+    going_on = [soup for soup in soups if not soup.is_over]
+    for soup in going_on:
+        total = sum(each.weight for each in soup.live) * len(going_on)
+        weights |= {s.candidate.label: round(s.weight / total, 6) for s in soup.live}
     errors = {each.candidate.label: each.error for each in standings if each.error}
     return RungEnded(
         rung=number,
         metrics=metrics,
         kept=tuple(each.candidate.label for soup in soups for each in soup.live),
         intervals=intervals,
-        weights={
-            each.candidate.label: round(each.weight / max(weighing, 1), 6)
-            for each in standings
-        },
+        weights=weights,
         errors=errors or None,
     )
 
