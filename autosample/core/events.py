@@ -106,7 +106,8 @@ class FinalsEnded(Event):
 
     kind: Literal["finals"] = "finals"
     metrics: dict[str, float]
-    """Validation metric of each finalist at its best epoch."""
+    """Validation metric of each finalist at the best epoch of its parameters, before
+    they are averaged."""
     intervals: dict[str, tuple[float, float]]
     """Both ends of each metric's 95 % confidence interval over users."""
 

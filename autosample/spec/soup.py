@@ -39,10 +39,10 @@ class Shape(NamedTuple):
 
 SHAPES: Mapping[Effort, Shape] = {
     Effort.QUICK: Shape(((2, 6), (3, 4), (4, 2)), 1, 1),
-    Effort.STANDARD: Shape(((2, 8), (3, 8), (4, 4), (6, 4), (8, 4)), 2, 4),
-    Effort.THOROUGH: Shape(((2, 12), (3, 8), (4, 8), (6, 6), (8, 6)), 4, 8),
+    Effort.STANDARD: Shape(((2, 6), (3, 4), (4, 2)), 2, 4),
+    Effort.THOROUGH: Shape(((2, 8), (3, 8), (4, 4), (6, 4), (8, 4)), 3, 8),
 }
-"""For a dozen candidates: 58, 136 and 200 epochs of branches before the finals."""
+"""For a dozen candidates: 58, 58 and 136 epochs of branches before the finals."""
 LIKELY_EXTRA = 2
 """Further rounds that a soup is likely to have."""
 
@@ -63,11 +63,12 @@ class SoupStrategy(Strategy):
     rounds: Annotated[tuple[Rung, ...], Field(min_length=1)] | None = None
     """Rounds, in each of which every candidate that is left trains a branch; the best
     stay. Candidates that score by cosines and by inner products have models of their
-    own, and of both as many stay in proportion. None: with standard effort rounds of 2,
-    3, 4, 6 and 8 epochs after which 8, 8, 4, 4 and 4 candidates stay."""
+    own, and of both as many stay in proportion. None: rounds of 2, 3 and 4 epochs
+    after which 6, 4 and 2 candidates stay; with thorough effort rounds of 2, 3, 4, 6
+    and 8 epochs after which 8, 8, 4, 4 and 4 do."""
     finals: Annotated[int, Field(ge=1, le=64)] | None = None
     """Candidates of the better kind of score that are trained from fresh parameters to
-    early stopping; of the other kind, the best one is. None: by effort 1, 2 or 4."""
+    early stopping; of the other kind, the best one is. None: by effort 1, 2 or 3."""
     extra: Annotated[int, Field(ge=0, le=100)] | None = None
     """Most rounds after the finals; they end where the average does not get better.
     None: by effort 1, 4 or 8."""

@@ -47,8 +47,8 @@ class Training(Config):
     sample. None: all of them."""
     average: bool = Field(False, exclude_if=lambda average: not average)
     """Whether the model is the average of its parameters over the epochs, the later
-    ones counting more, instead of those of its best epoch. Early stopping looks at the
-    average too."""
+    ones counting more, instead of those of its best epoch. Early stopping then waits
+    until neither the average nor the parameters themselves get better."""
     device: Literal["cpu", "cuda"] = "cpu"
     """Device of the training. Equal seeds give equal bytes on a CPU only."""
     seed: int = Field(0, ge=0, lt=2**53)

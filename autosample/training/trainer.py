@@ -151,13 +151,20 @@ class Trainer:
                 settings.clip,
             )
         )
+        self._begin_records()
+
+    def _begin_records(self) -> None:
+        """Set up what is recorded of the epochs."""
         self.epoch, self.stale = 0, 0
-        self.keeps_last = average is not None and average.since is not None
+        self.keeps_last = self.average is not None and self.average.since is not None
         self.best = -1.0
         self.best_model: State = {}
         self.best_sampler: State = {}
         self.values_U: Values = np.zeros(0)
         self.best_values_U: Values = np.zeros(0)
+        self.plain_U: Values = np.zeros(0)
+        """Values of the best epoch of the parameters before they are averaged."""
+        self.plain_epoch = -self.settings.patience
         self.owners_Q = self.ranking.cases.clusters_Q
 
     def epochs(
@@ -169,7 +176,8 @@ class Trainer:
         TrainingDiverged if the loss of an epoch is not a finite number.
         """
         while self.epoch < self.settings.epochs:
-            if stop_early and self.stale >= self.settings.patience:
+            since = min(self.stale, self.epoch - self.plain_epoch)
+            if stop_early and since >= self.settings.patience:
                 return
             began = time.perf_counter()
             loss = self._train_once(weights)
@@ -249,9 +257,22 @@ class Trainer:
         if self.average is None:
             self._evaluate()
             return
+        if not self.keeps_last:
+            self._rank_latest()
         self.average.add(self.model, self.epoch)
         with self.average.within(self.model):
             self._evaluate()
+
+    def _rank_latest(self) -> None:
+        """Rank by the latest parameters too, so that a training that is averaged can be
+        compared with one that is not."""
+        if len(self.ranking.cases) == 0:
+            return
+        with torch.no_grad():
+            values_U = self.ranking.hits(self.model()).values(self.metric)
+        if not len(self.plain_U) or values_U.mean() > self.plain_U.mean():
+            self.plain_U = values_U
+            self.plain_epoch = self.epoch
 
     def _evaluate(self) -> None:
         if len(self.ranking.cases) == 0:
@@ -283,6 +304,9 @@ class Trainer:
         if self.average is not None:
             average = self.average.state()
             state |= {f"average.{name}": tensor for name, tensor in average.items()}
+            if len(self.plain_U):
+                state["plain_values"] = torch.from_numpy(self.plain_U.copy())
+                state["plain_epoch"] = torch.tensor([self.plain_epoch])
         state |= {f"sampler.{n}": t for n, t in self.supernet.kept.state().items()}
         state |= optimizer_state(self.optimizer)
         state |= {f"weights.{name}": t for name, t in weights.state().items()}
@@ -314,6 +338,9 @@ class Trainer:
         self.best_sampler = under(state, "best_sampler.")
         if self.average is not None:
             self.average.load(under(state, "average."))
+            if "plain_values" in state:
+                self.plain_U = state["plain_values"].numpy().copy()
+                self.plain_epoch = int(state["plain_epoch"])
         self.supernet.kept.load(under(state, "sampler."))
         load_optimizer(self.optimizer, state)
         weights.load(under(state, "weights."))

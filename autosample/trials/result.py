@@ -46,6 +46,9 @@ class TrialResult:
     """Why it failed, where it diverged; None: it did not."""
     reused: bool = False
     """Whether it was taken from an earlier search instead of run."""
+    plain_U: Values | None = None
+    """Validation metric of each user at the best epoch of the parameters themselves, in
+    a training that is averaged; None: it is not."""
     owners_Q: Ints | None = None
     """The user of each value of `last_U` and `best_U`; None: each is another user's."""
 
@@ -69,6 +72,7 @@ class TrialResult:
             best_epoch=epochs - since_best,
             fetch=lambda: state,
             error=error,
+            plain_U=_values(state, "plain_values"),
             owners_Q=state["owners"].numpy() if "owners" in state else None,
         )
 
@@ -140,6 +144,8 @@ class TrialResult:
             "best": torch.tensor([self.best], dtype=torch.float64),
             "counts": torch.tensor([self.total_epochs, since_best]),
         }
+        if self.plain_U is not None:
+            few["plain_values"] = torch.from_numpy(self.plain_U)
         if self.owners_Q is not None:
             few["owners"] = torch.from_numpy(self.owners_Q)
         return replace(self, fetch=lambda: few)
@@ -159,6 +165,10 @@ class TrialResult:
         return replace(
             self, fetch=lambda: load_stored(digest, checkpoints).load_state()
         )
+
+
+def _values(state: State, name: str) -> Values | None:
+    return state[name].numpy() if name in state else None
 
 
 DAMAGED = (ValueError, KeyError, SafetensorError)

@@ -131,3 +131,11 @@ def test_averages_of_whole_trainings_are_stopped_early_and_returned() -> None:
     state: State = result.load_state()
     assert not table(result).equal(under(state, "model.")["users"])
     assert result.best == max(epoch.metric for epoch in result.history)
+    # What it would have been without averages is known as well.
+    apart = run(Request(plain.model_copy(update={"stop_early": False})))
+    metrics = [epoch.metric for epoch in apart.history][: len(result.history)]
+    assert result.plain_U is not None
+    assert result.plain_U.mean() == pytest.approx(max(metrics))
+    again, _ = TrialResult.from_bytes(result.without_state().to_bytes(done=True))
+    assert again.plain_U is not None
+    assert again.plain_U.tolist() == result.plain_U.tolist()

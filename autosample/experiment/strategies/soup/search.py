@@ -14,11 +14,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from autosample.core.events import FinalsEnded
 from autosample.data.interactions import Ints
 from autosample.errors import SearchFailed
+from autosample.evaluation.metrics import Values
 from autosample.evaluation.significance import Comparison, compare, estimate
 from autosample.experiment.strategies import recipe
 from autosample.experiment.strategies.evidence import CandidateReport, SearchResult
@@ -34,10 +34,6 @@ from autosample.spec import SearchSpec
 from autosample.spec.soup import SoupStrategy
 from autosample.trials import TrialResult
 from autosample.trials.recipe import Candidate, is_baseline
-
-PATIENCE = 10
-"""Most epochs without a better metric of an average, which is less noisy than that of
-the latest parameters."""
 
 
 def search_with_soup(ledger: Ledger, settings: SoupStrategy) -> SearchResult:
@@ -88,24 +84,24 @@ def _run_finals(
     epochs. Raises SearchFailed where all of them fail."""
     finalists = choose_finalists(soups, settings.num_finals)
     spec = ledger.spec
-    patience = min(spec.training.patience, PATIENCE)
-    changes: dict[str, Any] = {"average": True, "patience": patience}
-    requests = [
-        recipe.ordinary(spec, candidate, spec.training.seed, changes)
-        for candidate in finalists
-    ]
+    seed, average = spec.training.seed, {"average": True}
+    requests = [recipe.ordinary(spec, each, seed, average) for each in finalists]
     results = dict(zip(finalists, ledger.run(requests), strict=True))
     sound = {each: result for each, result in results.items() if not result.error}
     if not sound:
         errors = "; ".join(f"{c.label}: {r.error}" for c, r in results.items())
         raise SearchFailed(f"every finalist failed ({errors})")
-    means = {each.label: round(result.best, 6) for each, result in sound.items()}
-    intervals = {
-        each.label: interval(result.best_U, result.owners_Q)
-        for each, result in sound.items()
-    }
+    values = {each.label: plain_U(result) for each, result in sound.items()}
+    owners_Q = next(iter(sound.values())).owners_Q
+    means = {name: round(float(each.mean()), 6) for name, each in values.items()}
+    intervals = {name: interval(each, owners_Q) for name, each in values.items()}
     ledger.note(FinalsEnded(metrics=means, intervals=intervals))
     return sound
+
+
+def plain_U(result: TrialResult) -> Values:
+    """Return a final's values at the best epoch of the parameters themselves."""
+    return result.best_U if result.plain_U is None else result.plain_U
 
 
 def choose_finalists(soups: Sequence[Soup], finals: int) -> list[Candidate]:
@@ -127,12 +123,14 @@ def _judge_finals(finals: dict[Candidate, TrialResult]) -> list[Standing]:
     """Return the standings of the finalists by their own trainings, the best first.
 
     The rounds have no say: they favour candidates that learn fast or ride on others.
+    Nor does averaging, which gains more for some: whoever takes the candidate into a
+    training of their own may not average.
     """
     standings = [
         Standing(candidate, epochs=len(result.history))
         for candidate, result in finals.items()
     ]
-    measured = {candidate: result.best_U for candidate, result in finals.items()}
+    measured = {candidate: plain_U(result) for candidate, result in finals.items()}
     owners_Q = next(iter(finals.values())).owners_Q
     return judge(standings, measured, owners_Q, remember=False)
 
