@@ -146,7 +146,13 @@ def _last_soup(soups: Sequence[Soup], finals: dict[Candidate, TrialResult]) -> S
     cosine = bool(best.trial.model.cosine)
     own = next(soup for soup in soups if soup.cosine == cosine)
     live = own.live or own.gone[-1:]
-    return replace(own, live=list(live), parents=[best], depth=best.best_epoch)
+    return replace(
+        own,
+        live=list(live),
+        parents=[best],
+        depth=best.best_epoch,
+        suffix=", further",
+    )
 
 
 def _second(soups: Sequence[Soup], chosen: Candidate) -> Candidate | None:

@@ -72,6 +72,8 @@ class Soup:
     """Epochs behind the last parent."""
     stopped: bool = False
     """Whether it has no chance any more."""
+    suffix: str = ""
+    """What the names of its trainings end with, where another soup had the same."""
 
     @property
     def best(self) -> TrialResult:
@@ -122,7 +124,7 @@ class Soup:
         suffix = f" ({branch.number + 1})" if branch.number else ""
         trial = recipe.trial(
             self.spec,
-            branch.candidate.label + suffix,
+            branch.candidate.label + suffix + self.suffix,
             [branch.candidate],
             training=training,
             stop_early=False,
@@ -163,7 +165,7 @@ class Soup:
         training = self.spec.training_for(self.live[0].candidate)
         trial = recipe.trial(
             self.spec,
-            self.name,
+            self.name + self.suffix,
             [branch.candidate for branch, _ in sound],
             training=training.model_copy(update={"seed": self.spec.training.seed}),
             begun=self.depth,
