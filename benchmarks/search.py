@@ -106,7 +106,7 @@ def count_epochs(spec: SearchSpec, winner: Winner) -> dict[str, int]:
     epochs[SUPERNET] = shared
     if winner.was_retrained:
         epochs[result.chosen.label] += len(winner.final.history)
-    epochs[result.chosen.label] += spec.resolved_refit
+    epochs[result.chosen.label] += spec.epochs_of_refit
     return epochs
 
 

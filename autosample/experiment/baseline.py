@@ -44,7 +44,8 @@ class Gains(Config):
     """Differences of test metrics by user, in pairs; their intervals include what the
     seed of a training does.
 
-    Each is over the baseline's mean, so that the parts sum to the total.
+    Each is over the baseline's mean, so that the parts sum to the total where another
+    candidate than the baseline was chosen.
     """
 
     total: Comparison

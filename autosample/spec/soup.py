@@ -128,14 +128,10 @@ class SoupStrategy(Strategy):
 
     def fit(self, spec: SearchSpec, room: Room) -> SearchSpec | None:
         """Shorten rounds and finals; None where not an epoch of each fits."""
-        if room.ratio >= 1:
-            return spec
-        epochs = floor(spec.training.epochs * room.ratio)
-        if epochs < 1:
-            return None
-        training = spec.training.model_copy(update={"epochs": epochs})
-        strategy = self.shorten(room.ratio)
-        return spec.model_copy(update={"strategy": strategy, "training": training})
+        shorter = self._shorten_trainings(spec, room)
+        if shorter is None or room.ratio >= 1:
+            return shorter
+        return shorter.model_copy(update={"strategy": self.shorten(room.ratio)})
 
     def shorten(self, ratio: float) -> SoupStrategy:
         """Return a copy with this share of each round's epochs and of the further

@@ -136,13 +136,7 @@ class Exhaustive(Strategy):
 
     def fit(self, spec: SearchSpec, room: Room) -> SearchSpec | None:
         """Shorten each training; None where not an epoch of each fits."""
-        if room.ratio >= 1:
-            return spec
-        epochs = floor(spec.training.epochs * room.ratio)
-        if epochs < 1:
-            return None
-        training = spec.training.model_copy(update={"epochs": epochs})
-        return spec.model_copy(update={"training": training})
+        return self._shorten_trainings(spec, room)
 
 
 class Asha(Strategy):

@@ -6,6 +6,7 @@ The searches themselves are in `autosample.experiment.strategies`.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from math import floor
 from typing import TYPE_CHECKING, ClassVar
 
 from autosample.core.config import Config
@@ -58,6 +59,15 @@ class Strategy(Config, ABC):
         # may then also take what the final training would have had.
         takes = most_epochs(shorter) / most_epochs(spec)
         return None if takes > room.ratio / self.budget_share else shorter
+
+    def _shorten_trainings(self, spec: SearchSpec, room: Room) -> SearchSpec | None:
+        """Return the spec with shorter trainings; None where not an epoch of each
+        fits."""
+        epochs = floor(spec.training.epochs * min(room.ratio, 1.0))
+        if epochs < 1:
+            return None
+        training = spec.training.model_copy(update={"epochs": epochs})
+        return spec.model_copy(update={"training": training})
 
     @property
     def weight_learning(self) -> WeightLearning | None:

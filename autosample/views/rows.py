@@ -53,13 +53,19 @@ def left_at(rung: int) -> str:
 
 def candidate_rows(report: Report) -> Rows:
     """Return how each candidate did in the search."""
-    columns = (
+    columns: tuple[str, ...] = (
         "candidate",
         f"validation {report.spec.metric} ± 95 %",
         "against uniform",
         "epochs",
     )
-    return Rows(columns, [_candidate(each) for each in report.candidates])
+    rows = [_candidate(each) for each in report.candidates]
+    chances = [each.probability for each in report.candidates]
+    if any(chance is not None for chance in chances):
+        columns += ("best with probability",)
+        told = ["" if chance is None else f"{chance:.0%}" for chance in chances]
+        rows = [(*row, chance) for row, chance in zip(rows, told, strict=True)]
+    return Rows(columns, rows)
 
 
 def _candidate(candidate: CandidateReport) -> tuple[str, ...]:

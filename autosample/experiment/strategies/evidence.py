@@ -120,6 +120,11 @@ class CandidateReport(Config):
     """Epochs of each side in `versus_uniform`; None: both were trained to the end."""
     weight: NonNegativeFloat = 0.0
     """Final mixture weight."""
+    probability: NonNegativeFloat | None = Field(
+        None, exclude_if=lambda probability: probability is None
+    )
+    """Probability that it is the best of the candidates that were measured with it
+    last; None: the strategy does not estimate it."""
     error: str | None = None
     """Why its training failed; None: it did not."""
 

@@ -7,6 +7,7 @@ from math import ceil
 
 from autosample.core.events import Note, RungEnded
 from autosample.data.interactions import Ints
+from autosample.errors import SearchFailed
 from autosample.evaluation.metrics import Values
 from autosample.evaluation.significance import estimate
 from autosample.experiment.strategies.ledger import Ledger
@@ -36,17 +37,33 @@ def scout(ledger: Ledger, settings: SoupStrategy, soups: Sequence[Soup]) -> None
             for soup, branches in zip(under_way, asked, strict=True)
         ]
         results = iter(ledger.run([one for each in requests for one in each]))
-        merges = [
-            soup.merge(this, branches, [next(results) for _ in branches])
+        merges = {
+            soup.name: soup.merge(this, branches, [next(results) for _ in branches])
             for soup, branches in zip(under_way, asked, strict=True)
-        ]
-        parents = ledger.run(merges)
+        }
+        sound = [soup for soup in under_way if merges[soup.name] is not None]
+        parents = ledger.run([each for each in merges.values() if each is not None])
         measured = []
-        for soup, parent in zip(under_way, parents, strict=True):
+        for soup, parent in zip(sound, parents, strict=True):
             keep = _keep(rung, sizes[soup.name], everyone)
             measured += soup.end_round(parent, keep)
-        ledger.note(event(soups, number, measured))
-        _stop_hopeless(ledger, soups, number)
+        _fail_without_parents(soups)
+        if measured:
+            ledger.note(event(soups, number, measured))
+        _stop_hopeless(ledger, with_parents(soups), number)
+
+
+def with_parents(soups: Sequence[Soup]) -> list[Soup]:
+    """Return the soups that have a model: in others every candidate failed at once."""
+    return [soup for soup in soups if soup.parents]
+
+
+def _fail_without_parents(soups: Sequence[Soup]) -> None:
+    """Raise SearchFailed where no soup has a model."""
+    if not with_parents(soups):
+        gone = [each for soup in soups for each in soup.gone]
+        errors = "; ".join(f"{each.candidate.label}: {each.error}" for each in gone)
+        raise SearchFailed(f"every candidate failed ({errors})")
 
 
 def _keep(rung: Rung, size: int, everyone: int) -> int:
@@ -81,7 +98,10 @@ def finish(
         this, before = Round(number, epochs, planned), soup.best
         branches = soup.dealt(settings.branches)
         results = ledger.run(soup.requests(this, branches))
-        [parent] = ledger.run([soup.merge(this, branches, results)])
+        merge = soup.merge(this, branches, results)
+        if merge is None:
+            break
+        [parent] = ledger.run([merge])
         soup.end_round(parent, len(soup.live))
         text = (
             f"{len(branches)} further branches of {epochs} epochs off the best model"
@@ -98,7 +118,7 @@ def event(
     soups: Sequence[Soup], number: int, measured: Sequence[Standing]
 ) -> RungEnded:
     """Return what a round came to. Of several soups that go on each weighs the same."""
-    owners_Q = soups[0].parents[-1].owners_Q
+    owners_Q = with_parents(soups)[0].parents[-1].owners_Q
     intervals, metrics = {}, {}
     for each in measured:
         if each.values_Q is None:

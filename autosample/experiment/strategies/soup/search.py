@@ -27,6 +27,7 @@ from autosample.experiment.strategies.soup.rounds import (
     finish,
     interval,
     scout,
+    with_parents,
 )
 from autosample.experiment.strategies.soup.soup import Soup
 from autosample.experiment.strategies.soup.standing import Standing, judge
@@ -107,7 +108,7 @@ def plain_U(result: TrialResult) -> Values:
 def choose_finalists(soups: Sequence[Soup], finals: int) -> list[Candidate]:
     """Return the best of the best soup, as many as there are finals, and the best of
     each other soup: kinds of score learn at different paces."""
-    first, *others = sorted(soups, key=lambda soup: -soup.best.best)
+    first, *others = sorted(with_parents(soups), key=lambda soup: -soup.best.best)
     ranked = _ranked(first)[:finals]
     return [*ranked, *(each for soup in others for each in _ranked(soup)[:1])]
 
@@ -141,7 +142,7 @@ def _last_soup(soups: Sequence[Soup], finals: dict[Candidate, TrialResult]) -> S
     It is trained by all candidates that were left in that model's soup: averages of
     different candidates gain more.
     """
-    trained = [soup.matured for soup in soups] + list(finals.values())
+    trained = [soup.matured for soup in with_parents(soups)] + list(finals.values())
     best = max(trained, key=lambda result: result.best)
     cosine = bool(best.trial.model.cosine)
     own = next(soup for soup in soups if soup.cosine == cosine)
@@ -157,7 +158,7 @@ def _last_soup(soups: Sequence[Soup], finals: dict[Candidate, TrialResult]) -> S
 
 def _second(soups: Sequence[Soup], chosen: Candidate) -> Candidate | None:
     """Return the next best candidate of the rounds; None where there was only one."""
-    for soup in sorted(soups, key=lambda soup: -soup.best.best):
+    for soup in sorted(with_parents(soups), key=lambda soup: -soup.best.best):
         for candidate in _ranked(soup):
             if candidate != chosen:
                 return candidate
@@ -172,7 +173,7 @@ def _reports(
     found = {}
     finals = {each.candidate: each for each in ranked}
     for soup in soups:
-        owners_Q = soup.parents[-1].owners_Q
+        owners_Q = soup.parents[-1].owners_Q if soup.parents else None
         standings = [*soup.live, *soup.gone]
         baseline = next((s for s in standings if is_baseline(s.candidate)), None)
         for each in standings:
@@ -194,6 +195,7 @@ def _report(
         versus_uniform=gap,
         versus_uniform_after=scouted.epochs if gap else None,
         weight=last.weight,
+        probability=None if last.values_Q is None else last.probability,
         error=last.error,
     )
 

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from autosample.core.seeds import derive
-from autosample.errors import SearchFailed
 from autosample.experiment.strategies import recipe
 from autosample.experiment.strategies.soup.standing import (
     Standing,
@@ -149,15 +148,14 @@ class Soup:
         this: Round,
         branches: Sequence[Branch],
         results: Sequence[TrialResult],
-    ) -> Request:
+    ) -> Request | None:
         """Judge the candidates by their branches; return the average that makes the
-        next parent. Raises SearchFailed where every branch failed."""
+        next parent. None where every branch failed: the soup is then over."""
         both = list(zip(branches, results, strict=True))
         sound = [each for each in both if each[1].error is None]
         self._drop_failed(both, {branch.candidate for branch, _ in sound})
         if not sound:
-            errors = "; ".join(f"{s.candidate.label}: {s.error}" for s in self.gone)
-            raise SearchFailed(f"every candidate failed ({errors})")
+            return None
         self._judge(this, sound)
         parts = tuple(result for _, result in sound)
         shares = self._shares([branch for branch, _ in sound])

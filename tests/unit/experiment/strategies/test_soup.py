@@ -86,6 +86,25 @@ def test_a_candidate_that_diverges_leaves_with_its_error() -> None:
     assert found.chosen in (UniformSampler(), DNS(pool=4))
 
 
+def test_a_kind_of_score_in_which_all_fail_leaves_the_search_to_the_other() -> None:
+    # The recipe has a loss of its own, for which the spec's rate is not meant.
+    found, _ = searched(training={"epochs": 10, "learning_rate": 1e30})
+    *failed, last = found.candidates
+    assert all(each.error is not None and each.metric is None for each in failed)
+    assert last.error is None
+    assert found.chosen.label == last.name
+
+
+def test_a_report_tells_how_probably_each_candidate_is_the_best() -> None:
+    found, _ = searched()
+    chances = {each.name: each.probability for each in found.candidates}
+    assert all(chance is not None for chance in chances.values())
+    finals = next(each for each in found.trace if isinstance(each, FinalsEnded))
+    among = [chances[name] or 0.0 for name in finals.metrics]
+    assert sum(among) == pytest.approx(1.0)
+    assert chances[found.chosen.label] == max(among)
+
+
 def test_weights_of_a_round_sum_to_one_and_fall_with_the_metric() -> None:
     found, _ = searched()
     for each in found.trace:
