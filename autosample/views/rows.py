@@ -62,7 +62,7 @@ def candidate_rows(report: Report) -> Rows:
     rows = [_candidate(each) for each in report.candidates]
     chances = [each.probability for each in report.candidates]
     if any(chance is not None for chance in chances):
-        columns += ("best with probability",)
+        columns += ("best in the finals",)
         told = ["" if chance is None else f"{chance:.0%}" for chance in chances]
         rows = [(*row, chance) for row, chance in zip(rows, told, strict=True)]
     return Rows(columns, rows)

@@ -123,8 +123,8 @@ class CandidateReport(Config):
     probability: NonNegativeFloat | None = Field(
         None, exclude_if=lambda probability: probability is None
     )
-    """Probability that it is the best of the candidates that were measured with it
-    last; None: the strategy does not estimate it."""
+    """Probability that it is the best of those in the finals; None: it was not in
+    them, or the strategy has none."""
     error: str | None = None
     """Why its training failed; None: it did not."""
 

@@ -178,14 +178,17 @@ def _reports(
         baseline = next((s for s in standings if is_baseline(s.candidate)), None)
         for each in standings:
             final = finals.get(each.candidate)
-            last = replace(each, weight=0.0) if final is None else final
-            found[each.candidate] = _report(last, each, baseline, owners_Q)
+            found[each.candidate] = _report(final, each, baseline, owners_Q)
     return tuple(found[candidate] for candidate in spec.all_candidates)
 
 
 def _report(
-    last: Standing, scouted: Standing, baseline: Standing | None, owners_Q: Ints | None
+    final: Standing | None,
+    scouted: Standing,
+    baseline: Standing | None,
+    owners_Q: Ints | None,
 ) -> CandidateReport:
+    last = scouted if final is None else final
     gap = _versus(scouted, baseline, owners_Q)
     metric = None if last.values_Q is None else estimate(last.values_Q, owners_Q)
     return CandidateReport.of(
@@ -194,8 +197,8 @@ def _report(
         epochs=last.epochs,
         versus_uniform=gap,
         versus_uniform_after=scouted.epochs if gap else None,
-        weight=last.weight,
-        probability=None if last.values_Q is None else last.probability,
+        weight=0.0 if final is None else final.weight,
+        probability=None if final is None else final.probability,
         error=last.error,
     )
 

@@ -95,14 +95,15 @@ def test_a_kind_of_score_in_which_all_fail_leaves_the_search_to_the_other() -> N
     assert found.chosen.label == last.name
 
 
-def test_a_report_tells_how_probably_each_candidate_is_the_best() -> None:
-    found, _ = searched()
+def test_a_report_tells_how_probably_each_finalist_is_the_best() -> None:
+    others = [{"kind": "popularity"}, {"kind": "dns", "pool": 8}]
+    found, _ = searched(candidates=[*FIELDS["candidates"], *others])
     chances = {each.name: each.probability for each in found.candidates}
-    assert all(chance is not None for chance in chances.values())
     finals = next(each for each in found.trace if isinstance(each, FinalsEnded))
-    among = [chances[name] or 0.0 for name in finals.metrics]
-    assert sum(among) == pytest.approx(1.0)
-    assert chances[found.chosen.label] == max(among)
+    among = {name: each for name, each in chances.items() if each is not None}
+    assert set(among) == set(finals.metrics) < set(chances)
+    assert sum(among.values()) == pytest.approx(1.0)
+    assert among[found.chosen.label] == max(among.values())
 
 
 def test_weights_of_a_round_sum_to_one_and_fall_with_the_metric() -> None:
