@@ -61,6 +61,7 @@ CELLS = tuple(
 """The cheapest first."""
 STRATEGIES: dict[str, dict[str, Any]] = {
     "soup": {"strategy": {"kind": "soup"}},
+    "soup-quick": {"strategy": {"kind": "soup", "effort": "quick"}},
     "race": {"strategy": {"kind": "race"}},
 }
 

@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from autosample.data.dataset import Dataset, load_dataset
+from autosample.data.splits import GivenTest, RandomSplit, SplitSpec
 from autosample.data.synthetic import Synthetic
 
 FOLDER = Path(os.environ.get("AUTOSAMPLE_DATA", "../shared/data"))
@@ -55,6 +56,13 @@ def paths(name: str) -> tuple[Path, Path | None]:
     if not (FOLDER / train).exists():
         sys.exit(f"{FOLDER / train} is not there; set AUTOSAMPLE_DATA")
     return FOLDER / train, FOLDER / test if test else None
+
+
+def pairs_rule(name: str) -> SplitSpec:
+    """Return the rule by which benchmarks of plain pairs split a data set: by its test
+    file, else at random, whatever the order of its pairs."""
+    given = name in FILES and FILES[name][1] is not None
+    return GivenTest() if given else RandomSplit()
 
 
 @cache

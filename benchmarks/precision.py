@@ -17,14 +17,14 @@ from autosample.core.types import (
     Queries,
     Tabled,
 )
-from autosample.data.splits import Split, default_split
+from autosample.data.splits import Split
 from autosample.losses import BPR
 from autosample.models import MF, Model
 from autosample.samplers import DNS, Observed, UniformSampler
 from autosample.training.supernet import Supernet
 from autosample.trials import Request, Trial
 from autosample.trials.run import InProcessRunner
-from benchmarks.data import dataset
+from benchmarks.data import dataset, pairs_rule
 
 POOL, PAIRS = 32, 100_000
 
@@ -35,7 +35,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=5)
     arguments = parser.parse_args()
     data = dataset(arguments.data)
-    split = default_split(data).apply(data, 0)
+    split = pairs_rule(arguments.data).apply(data, 0)
     for sampler in (UniformSampler(), DNS(pool=POOL)):
         trial = Trial.model_validate(
             {

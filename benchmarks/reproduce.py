@@ -42,7 +42,7 @@ from autosample.training import Epoch, Trainer
 from autosample.training.trainer import MixtureWeights
 from autosample.trials import Request
 from autosample.trials.run import prepare as set_up
-from benchmarks.data import dataset
+from benchmarks.data import dataset, pairs_rule
 from benchmarks.published import ROWS
 
 RECALL, NDCG = Metric("recall@20"), Metric("ndcg@20")
@@ -202,6 +202,7 @@ def compare_samplers(
             spec = SearchSpec.model_validate(
                 {
                     "dataset": name,
+                    "split": pairs_rule(name),
                     "candidates": [_candidate(kind)],
                     "training": {"epochs": epochs, "patience": 10, "seed": seed},
                 }

@@ -22,10 +22,10 @@ import torch
 from torch import nn
 from torch.nn.functional import normalize
 
-from autosample.data.splits import Split, default_split
+from autosample.data.splits import Split
 from autosample.samplers import UniformSampler
 from autosample.training import FixedWeights, Trainer
-from benchmarks.data import dataset
+from benchmarks.data import dataset, pairs_rule
 from benchmarks.speed import trainer
 
 RESULT = Path("benchmarks/results/softmax.json")
@@ -70,7 +70,7 @@ def main() -> None:
 def split_of(name: str) -> Split:
     """Return a data set, split as a search splits it."""
     data = dataset(name)
-    return default_split(data).apply(data, seed=0)
+    return pairs_rule(name).apply(data, seed=0)
 
 
 def per_step(step: Callable[[], None], steps: int) -> float:

@@ -27,7 +27,7 @@ from autosample.models import Model
 from autosample.samplers import Sampler, SamplerSpec
 from autosample.spec import SearchSpec
 from autosample.trials.run import InProcessRunner
-from benchmarks.data import dataset
+from benchmarks.data import dataset, pairs_rule
 
 TRUTH = Path("benchmarks/results/truth.jsonl")
 CANDIDATES = 12
@@ -73,6 +73,7 @@ def spec_of(cell: Cell, **fields: Any) -> SearchSpec:
         "training": dict(cell.training),
         "seeds": SEEDS,
         "candidates": "samplers",
+        "split": pairs_rule(cell.dataset),
     }
     return SearchSpec.model_validate(known | fields)
 

@@ -122,10 +122,7 @@ class RandomSplit(SplitConfig):
     def parts(self, dataset: Dataset, seed: int) -> Split:
         pairs, rng = dataset.train, numpy_generator(seed, "split")
         rank_E = _ranks(pairs, rng.random(pairs.num_pairs))
-        test_U = _share_of_each(pairs.degrees_U, self.test, rng)
-        valid_U = _share_of_each(pairs.degrees_U, self.valid, rng)
-        valid_U = np.minimum(valid_U, np.maximum(pairs.degrees_U - 1 - test_U, 0))
-        return _by_rank(pairs, rank_E, test_U, valid_U)
+        return _by_rank(pairs, rank_E, *_shares(pairs, self.test, self.valid, rng))
 
 
 class LeaveLastOut(SplitConfig):
@@ -149,6 +146,30 @@ class LeaveLastOut(SplitConfig):
         last_E = pairs.starts_U1[1:][pairs.users_E] - 1 - np.arange(pairs.num_pairs)
         one_U = (pairs.degrees_U >= 3).astype(np.int64)
         return _by_rank(pairs, last_E, one_U, one_U)
+
+
+class LatestOfEach(SplitConfig):
+    """Each user's latest pairs for the test, those before for validation; every user
+    keeps one to train on."""
+
+    kind: Literal["latest"] = "latest"
+    valid: Share = 0.1
+    """Share of each user's pairs for validation."""
+    test: Share = 0.2
+    """Share of each user's pairs for the test."""
+
+    def check(self, stats: DatasetStats) -> None:
+        super().check(stats)
+        if not stats.ordered:
+            raise DataError(
+                "split latest needs time order: map a `timestamp` column, or say"
+                " `ordered` if the rows stand in time order"
+            )
+
+    def parts(self, dataset: Dataset, seed: int) -> Split:
+        pairs, rng = dataset.train, numpy_generator(seed, "split")
+        last_E = pairs.starts_U1[1:][pairs.users_E] - 1 - np.arange(pairs.num_pairs)
+        return _by_rank(pairs, last_E, *_shares(pairs, self.test, self.valid, rng))
 
 
 class GlobalTime(SplitConfig):
@@ -203,13 +224,20 @@ class GivenTest(SplitConfig):
 
 
 SplitSpec = Annotated[
-    RandomSplit | LeaveLastOut | GlobalTime | GivenTest, Field(discriminator="kind")
+    RandomSplit | LatestOfEach | LeaveLastOut | GlobalTime | GivenTest,
+    Field(discriminator="kind"),
 ]
 
 
-def default_split(dataset: Dataset) -> SplitConfig:
-    """Return the split by test file where there is one, else a random split."""
-    return RandomSplit() if dataset.test is None else GivenTest()
+def default_split(*, test_file: bool, ordered: bool, reads_history: bool) -> SplitSpec:
+    """Return the rule for data where the spec names none: the test file if there is
+    one; else what came last where the pairs are in time order, which is each user's
+    last pair for a model that reads histories; else at random."""
+    if test_file:
+        return GivenTest()
+    if not ordered:
+        return RandomSplit()
+    return LeaveLastOut() if reads_history else LatestOfEach()
 
 
 def _ranks(
@@ -226,6 +254,16 @@ def _share_of_each(degrees_U: Ints, share: float, rng: np.random.Generator) -> I
     """Return share * degree, rounded up or down at random so that the mean is exact."""
     counts = np.floor(share * degrees_U + rng.random(len(degrees_U))).astype(np.int64)
     return np.minimum(counts, np.maximum(degrees_U - 1, 0))
+
+
+def _shares(
+    pairs: Interactions, test: float, valid: float, rng: np.random.Generator
+) -> tuple[Ints, Ints]:
+    """Return how many pairs of each user are for the test and for validation, so that
+    one is left to train on."""
+    test_U = _share_of_each(pairs.degrees_U, test, rng)
+    valid_U = _share_of_each(pairs.degrees_U, valid, rng)
+    return test_U, np.minimum(valid_U, np.maximum(pairs.degrees_U - 1 - test_U, 0))
 
 
 def _by_rank(pairs: Interactions, rank_E: Ints, test_U: Ints, valid_U: Ints) -> Split:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from autosample.data.dataset import Dataset, DatasetStats
-from autosample.data.splits import GivenTest, RandomSplit, Split, default_split
+from autosample.data.splits import Split, SplitSpec, default_split
 from autosample.errors import SpecError
 from autosample.evaluation.cases import cases_of
 from autosample.evaluation.metrics import Metric
@@ -22,7 +22,7 @@ def prepare(spec: SearchSpec, dataset: Dataset) -> Split:
     Raises DataError where the data cannot be split that way, SpecError where a metric
     needs more items than there are.
     """
-    split = (spec.split or default_split(dataset)).apply(dataset, spec.training.seed)
+    split = split_rule(spec, dataset).apply(dataset, spec.training.seed)
     for metric in metrics_of(spec):
         if metric.k > split.train.num_items:
             raise SpecError(
@@ -32,14 +32,24 @@ def prepare(spec: SearchSpec, dataset: Dataset) -> Split:
     return split
 
 
+def split_rule(spec: SearchSpec, dataset: Dataset) -> SplitSpec:
+    """Return the spec's rule, or the default for such data and the spec's model."""
+    return _rule(spec, dataset.test is not None, dataset.train.ordered)
+
+
+def _rule(spec: SearchSpec, test_file: bool, ordered: bool) -> SplitSpec:
+    return spec.split or default_split(
+        test_file=test_file, ordered=ordered, reads_history=spec.model.reads_history
+    )
+
+
 def check_fit(spec: SearchSpec, stats: DatasetStats, memory: int) -> None:
     """Check by the counts of a data set alone whether a spec fits it.
 
     `memory` is how many bytes one training may take. Raises DataError where the data
     cannot be split as the spec says, and SpecError where a training would not fit.
     """
-    split = spec.split or (GivenTest() if stats.test_pairs else RandomSplit())
-    split.check(stats)
+    _rule(spec, bool(stats.test_pairs), stats.ordered).check(stats)
     needed = _bytes_of_training(spec, stats)
     if needed > memory:
         raise SpecError(

@@ -12,10 +12,10 @@ from autosample.core.tensors import State, usual_torch
 from autosample.data.dataset import Dataset, DatasetStats
 from autosample.data.interactions import Interactions
 from autosample.data.likeness import likeness
-from autosample.data.splits import Split, default_split
+from autosample.data.splits import Split
 from autosample.experiment.assess import REFITTED, Assessment, assess
 from autosample.experiment.budget import Plan, plan_within_budget
-from autosample.experiment.prepare import fit_metrics, prepare
+from autosample.experiment.prepare import fit_metrics, prepare, split_rule
 from autosample.experiment.progress import count_epochs
 from autosample.experiment.refit import FinalRefit
 from autosample.experiment.report import Costs, Report, SplitSizes
@@ -106,7 +106,7 @@ def _count_final(winner: Winner, listener: Listener) -> OnEpoch:
 
 def _sizes(spec: SearchSpec, dataset: Dataset, split: Split) -> SplitSizes:
     return SplitSizes(
-        kind=(spec.split or default_split(dataset)).label,
+        kind=split_rule(spec, dataset).label,
         train=split.train.num_pairs,
         valid=split.valid.num_pairs,
         test=split.test.num_pairs,

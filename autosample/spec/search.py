@@ -115,8 +115,9 @@ class SearchSpec(Config):
     """Settings of every training."""
 
     split: SplitSpec | None = None
-    """How the data are split. Null: by the test file where there is one, else at
-    random."""
+    """How the data are split. Null: by the test file where there is one; else by time
+    order where the data has it, each user's latest pairs for the test (the last one
+    alone for a model that reads histories); else at random."""
 
     metric: str = "ndcg@20"
     """Metric that the search maximises, on the validation split."""

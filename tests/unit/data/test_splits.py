@@ -8,10 +8,12 @@ from autosample.data.options import ReadOptions
 from autosample.data.splits import (
     GivenTest,
     GlobalTime,
+    LatestOfEach,
     LeaveLastOut,
     RandomSplit,
     Split,
     SplitConfig,
+    default_split,
 )
 from autosample.data.synthetic import Synthetic
 from autosample.errors import DataError
@@ -30,7 +32,9 @@ def pair_sets(split: Split) -> list[set[tuple[int, int]]]:
     ]
 
 
-@pytest.mark.parametrize("rule", [RandomSplit(), LeaveLastOut(), GlobalTime()])
+@pytest.mark.parametrize(
+    "rule", [RandomSplit(), LatestOfEach(), LeaveLastOut(), GlobalTime()]
+)
 def test_parts_are_disjoint_and_together_the_whole(rule: SplitConfig) -> None:
     parts = pair_sets(rule.apply(TIMED, seed=1))
     assert sum(map(len, parts)) == TIMED.train.num_pairs
@@ -52,6 +56,40 @@ def test_a_random_split_has_the_shares_asked_for() -> None:
     total = data.train.num_pairs
     assert abs(split.valid.num_pairs - 0.1 * total) < 4 * 400**0.5 / 2
     assert abs(split.test.num_pairs - 0.2 * total) < 4 * 400**0.5 / 2
+
+
+def test_what_a_user_did_last_is_the_test_and_what_came_before_validation() -> None:
+    split = LatestOfEach(valid=0.2, test=0.3).apply(TIMED, seed=0)
+    for user in range(TIMED.train.num_users):
+        parts = [part.items_of(user) for part in (split.train, split.valid, split.test)]
+        items = TIMED.train.items_of(user)
+        assert np.concatenate(parts).tolist() == items.tolist()
+        assert abs(len(parts[2]) - 0.3 * len(items)) < 1
+        assert len(parts[0]) >= 1
+
+
+@pytest.mark.parametrize("rule", [LatestOfEach(), LeaveLastOut()])
+def test_a_split_by_each_users_time_needs_an_order(rule: SplitConfig) -> None:
+    with pytest.raises(DataError, match="needs time order: map a `timestamp` column"):
+        rule.apply(PLAIN, seed=0)
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        ({"test_file": True, "ordered": True, "reads_history": False}, "given"),
+        ({"test_file": False, "ordered": True, "reads_history": False}, "latest"),
+        (
+            {"test_file": False, "ordered": True, "reads_history": True},
+            "leave_last_out",
+        ),
+        ({"test_file": False, "ordered": False, "reads_history": False}, "random"),
+    ],
+)
+def test_the_default_split_follows_time_where_the_data_has_it(
+    data: dict[str, bool], kind: str
+) -> None:
+    assert default_split(**data).kind == kind
 
 
 def test_the_same_seed_splits_the_same_and_another_differently() -> None:
