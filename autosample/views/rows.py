@@ -60,12 +60,20 @@ def candidate_rows(report: Report) -> Rows:
         "epochs",
     )
     rows = [_candidate(each) for each in report.candidates]
-    chances = [each.probability for each in report.candidates]
-    if any(chance is not None for chance in chances):
-        columns += ("best in the finals",)
-        told = ["" if chance is None else f"{chance:.0%}" for chance in chances]
-        rows = [(*row, chance) for row, chance in zip(rows, told, strict=True)]
+    if any(each.probability is not None for each in report.candidates):
+        columns += ("chance to be the best",)
+        chances = map(_chance, report.candidates)
+        rows = [(*row, chance) for row, chance in zip(rows, chances, strict=True)]
     return Rows(columns, rows)
+
+
+def _chance(candidate: CandidateReport) -> str:
+    """Return the chance in the finals, or the one with which it left before."""
+    if candidate.probability is not None:
+        return f"{candidate.probability:.0%}, in the finals"
+    if candidate.left is None:
+        return ""
+    return f"{candidate.left.probability:.0%}, left after round {candidate.left.after}"
 
 
 def _candidate(candidate: CandidateReport) -> tuple[str, ...]:

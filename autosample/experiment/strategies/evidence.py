@@ -100,6 +100,16 @@ class Cost(Config):
         )
 
 
+class Departure(Config):
+    """When a candidate left a search, and what was expected of it then."""
+
+    after: PositiveInt
+    """Round after which it left."""
+    probability: NonNegativeFloat
+    """Probability, by the evidence of the rounds until then, that it was the best of
+    those that were left and score alike."""
+
+
 class CandidateReport(Config):
     """How one candidate did in the search."""
 
@@ -125,6 +135,9 @@ class CandidateReport(Config):
     )
     """Probability that it is the best of those in the finals; None: it was not in
     them, or the strategy has none."""
+    left: Departure | None = Field(None, exclude_if=lambda left: left is None)
+    """When it left the rounds before the finals; None: it was in the finals, it failed,
+    or the strategy has none."""
     error: str | None = None
     """Why its training failed; None: it did not."""
 

@@ -21,7 +21,11 @@ from autosample.errors import SearchFailed
 from autosample.evaluation.metrics import Values
 from autosample.evaluation.significance import Comparison, compare, estimate
 from autosample.experiment.strategies import recipe
-from autosample.experiment.strategies.evidence import CandidateReport, SearchResult
+from autosample.experiment.strategies.evidence import (
+    CandidateReport,
+    Departure,
+    SearchResult,
+)
 from autosample.experiment.strategies.ledger import Ledger
 from autosample.experiment.strategies.soup.rounds import (
     finish,
@@ -199,8 +203,16 @@ def _report(
         versus_uniform_after=scouted.epochs if gap else None,
         weight=0.0 if final is None else final.weight,
         probability=None if final is None else final.probability,
+        left=_departure(scouted) if final is None else None,
         error=last.error,
     )
+
+
+def _departure(each: Standing) -> Departure | None:
+    """Return when a candidate left; None where it failed in its first round."""
+    if not each.last_round or each.error is not None:
+        return None
+    return Departure(after=each.last_round, probability=each.probability)
 
 
 def _versus(

@@ -203,7 +203,9 @@ class Soup:
         owners_Q = sound[0][1].owners_Q
         depth = self.depth + this.epochs
         self.live = [
-            replace(each, epochs=depth) if each.candidate in measured else each
+            replace(each, epochs=depth, last_round=this.number)
+            if each.candidate in measured
+            else each
             for each in judge(self.live, measured, owners_Q, remember=remember)
         ]
 

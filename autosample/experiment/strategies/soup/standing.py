@@ -40,6 +40,8 @@ class Standing:
     """Validation metric of each case in its last round."""
     epochs: int = 0
     """Epochs behind its last branch, those of the parents included."""
+    last_round: int = 0
+    """The last round in which it had a branch, from 1."""
     error: str | None = None
 
     @property

@@ -106,6 +106,22 @@ def test_a_report_tells_how_probably_each_finalist_is_the_best() -> None:
     assert among[found.chosen.label] == max(among.values())
 
 
+def test_a_report_tells_when_the_others_left_and_how_probable_they_were_then() -> None:
+    others = [{"kind": "popularity"}, {"kind": "dns", "pool": 8}]
+    found, _ = searched(candidates=[*FIELDS["candidates"], *others])
+    rounds = [each for each in found.trace if isinstance(each, RungEnded)]
+    for each in found.candidates:
+        if each.probability is not None:
+            assert each.left is None
+            continue
+        assert each.left is not None
+        assert each.name in rounds[each.left.after - 1].metrics
+        assert all(
+            each.name not in later.metrics for later in rounds[each.left.after :]
+        )
+        assert each.left.probability < 1
+
+
 def test_weights_of_a_round_sum_to_one_and_fall_with_the_metric() -> None:
     found, _ = searched()
     for each in found.trace:
