@@ -19,6 +19,7 @@ import autosample
 from autosample.bundle.negatives import Negatives
 from autosample.data.interactions import Interactions
 from autosample.data.synthetic import Synthetic
+from autosample.models import export
 from autosample.samplers import Sampler, SamplerSpec
 from autosample.spec.catalogue import catalogue
 
@@ -34,7 +35,10 @@ def main() -> None:
     found = autosample.search(
         data, candidates=[{"kind": "uniform"}], training={"epochs": 30}, refit=0
     )
-    view = View(found.outcome.split.train, found.outcome.model.export())
+    view = View(
+        found.outcome.split.train,
+        export(found.outcome.model, found.outcome.split.known),
+    )
     samplers = [
         TypeAdapter(SamplerSpec).validate_python({"kind": entry.kind})
         for entry in catalogue()["samplers"]

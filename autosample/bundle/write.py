@@ -19,6 +19,7 @@ from autosample.bundle.archive import MANIFEST, manifest_of
 from autosample.data.dataset import write_pairs
 from autosample.errors import BundleError
 from autosample.experiment.run import Outcome
+from autosample.models import export
 from autosample.training import Training
 from autosample.trials.recipe import Recipe
 from autosample.views.card import model_card
@@ -126,7 +127,7 @@ def _weights(outcome: Outcome) -> bytes:
     learned = {f"sampler.{name}": t for name, t in outcome.sampler_state.items()}
     exported = {
         name: tensor.contiguous()
-        for name, tensor in (outcome.model.export() | learned).items()
+        for name, tensor in (export(outcome.model, outcome.known) | learned).items()
     }
     for name, tensor in exported.items():
         if not bool(torch.isfinite(tensor).all()):

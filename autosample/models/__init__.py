@@ -21,6 +21,7 @@ from autosample.data.interactions import Interactions
 from autosample.data.order import Order, PairOrder, SequenceOrder, WeightedOrder
 from autosample.models.base import Model, ModelConfig
 from autosample.models.cosine import CosineModel
+from autosample.models.export import export
 from autosample.models.lightgcn import LightGCN
 from autosample.models.mf import MF
 from autosample.models.ngcf import NGCF
@@ -66,4 +67,5 @@ __all__ = [
     "TwoTower",
     "WeightedOrder",
     "build",
+    "export",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import ClassVar, NamedTuple
 
-from torch import Generator, Tensor, nn, optim
+from torch import Generator, nn, optim
 
 from autosample.core.config import Config
 from autosample.core.types import Scorer
@@ -33,10 +33,6 @@ class Model(nn.Module, ABC):
     def order(self, train: Interactions, batch_size: int) -> Order:
         """Return the order in which this model wants to see its training pairs."""
         return PairOrder(train.num_pairs, batch_size)
-
-    @abstractmethod
-    def export(self) -> dict[str, Tensor]:
-        """Return the rows of all `users` (U, D) and all `items` (I, D)."""
 
 
 class Usual(NamedTuple):

@@ -36,10 +36,6 @@ class CosineModel(Model):
     def order(self, train: Interactions, batch_size: int) -> Order:
         return self.model.order(train, batch_size)
 
-    def export(self) -> dict[str, Tensor]:
-        exported = self.model.export()
-        return {name: normalize(rows, dim=-1) for name, rows in exported.items()}
-
 
 @dataclass(frozen=True)
 class CosineScorer:

@@ -66,8 +66,3 @@ class LightGraphConvolution(Model):
     def optimizer(self, learning_rate: float) -> optim.Optimizer:
         # The default, not fused, reads every parameter several times per step.
         return optim.Adam(self.parameters(), learning_rate, fused=True)
-
-    @torch.no_grad()
-    def export(self) -> dict[str, Tensor]:
-        pooled = self.forward().pooled
-        return {"users": pooled[: self.num_users], "items": pooled[self.num_users :]}

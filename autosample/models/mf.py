@@ -76,14 +76,6 @@ class MatrixFactorization(Model):
     def optimizer(self, learning_rate: float) -> optim.Optimizer:
         return RowAdagrad(self.parameters(), learning_rate)
 
-    @torch.no_grad()
-    def export(self) -> dict[str, Tensor]:
-        scorer = self.forward()
-        return {
-            "users": scorer.widened(self.users, first=True),
-            "items": scorer.all_items(),
-        }
-
 
 @dataclass(frozen=True)
 class TableScorer:

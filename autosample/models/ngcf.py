@@ -72,11 +72,6 @@ class NeuralGraphFiltering(Model):
     def optimizer(self, learning_rate: float) -> optim.Optimizer:
         return optim.Adam(self.parameters(), learning_rate, fused=True)
 
-    @torch.no_grad()
-    def export(self) -> dict[str, Tensor]:
-        rows = torch.cat(self.forward().blocks, 1)
-        return {"users": rows[: self.num_users], "items": rows[self.num_users :]}
-
 
 class BlockScorer:
     """A scorer whose rows are blocks side by side, one (U + I, D) block per layer."""

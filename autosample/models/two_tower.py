@@ -74,13 +74,6 @@ class Towers(Model):
     def optimizer(self, learning_rate: float) -> optim.Optimizer:
         return RowAdagrad(self.parameters(), learning_rate)
 
-    @torch.no_grad()
-    def export(self) -> dict[str, Tensor]:
-        return {
-            "users": self.users.through(self.users.table),
-            "items": self.items.through(self.items.table),
-        }
-
 
 class TowerScorer:
     """A scorer of one layer that runs the towers on the requested ids only."""

@@ -13,7 +13,7 @@ from autosample.data.splits import Split
 from autosample.data.synthetic import checkerboard
 from autosample.evaluation.metrics import Metric
 from autosample.losses import BPR, InfoNCE, Loss
-from autosample.models import Model, ModelConfig, build
+from autosample.models import Model, ModelConfig, build, export
 from autosample.samplers import Observed, UniformSampler
 from autosample.testing import toys
 from autosample.training import FixedWeights, Trainer, Training
@@ -85,7 +85,7 @@ class ModelContract:
 
     def test_what_it_exports_gives_the_same_scores(self) -> None:
         model = self._model()
-        exported, scorer = model.export(), model()
+        exported, scorer = export(model, toys.TRAIN), model()
         users = torch.arange(toys.TRAIN.num_users)
         ours = (
             scorer.queries(Queries.of_users(toys.HISTORY, users)).scored

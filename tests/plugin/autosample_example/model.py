@@ -38,10 +38,6 @@ class Factors(Model):
     def optimizer(self, learning_rate: float) -> optim.Optimizer:
         return optim.Adam(self.parameters(), learning_rate)
 
-    @torch.no_grad()
-    def export(self) -> dict[str, Tensor]:
-        return {"users": softplus(self.users), "items": softplus(self.items)}
-
 
 class FactorScorer:
     """One layer: an item's row is all there is of it."""

@@ -24,6 +24,7 @@ from autosample.data.options import ReadOptions
 from autosample.data.synthetic import Synthetic
 from autosample.errors import BundleError, NotFound, SpecError
 from autosample.library import Result
+from autosample.models import export
 from autosample.samplers import DNS, UniformSampler
 
 FILES = {
@@ -101,7 +102,7 @@ def test_it_recommends_what_the_model_ranks_highest_and_is_new(
     result = run(model)
     loaded = result.save(tmp_path / "bundle")
     outcome = result.outcome
-    exported = outcome.model.export()
+    exported = export(outcome.model, outcome.known)
     known = outcome.known
     for row in (0, 17, 40):
         scores = exported["items"] @ exported["users"][row]

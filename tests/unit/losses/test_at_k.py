@@ -14,7 +14,7 @@ from autosample.data.synthetic import Synthetic
 from autosample.evaluation.metrics import Metric
 from autosample.losses import SL, Scored, SLAtK
 from autosample.losses.at_k import UserQuantiles, WithQuantiles
-from autosample.models import MF, Model, build
+from autosample.models import MF, Model, build, export
 from autosample.samplers import Observed, UniformSampler
 from autosample.training import FixedWeights, Trainer, Training
 from autosample.training.supernet import Supernet, equal_weights
@@ -68,7 +68,7 @@ def renewed(loss: SLAtK) -> Tensor:
 def ranked() -> Tensor:
     """Score all items for all users."""
     with torch.no_grad():
-        exported = cosines().export()
+        exported = export(cosines(), SPLIT.train)
         return exported["users"] @ exported["items"].T
 
 

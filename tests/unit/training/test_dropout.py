@@ -58,9 +58,6 @@ class Dropped(Model):
     def optimizer(self, learning_rate: float) -> optim.Optimizer:
         return optim.Adam(self.parameters(), learning_rate)
 
-    def export(self) -> dict[str, Tensor]:
-        return {"users": self.users.detach(), "items": self.items.detach()}
-
 
 def set_up(every: int | None = None) -> tuple[Trainer, Dropped, MixtureWeights]:
     model = Dropout().build(SPLIT.train, torch.Generator().manual_seed(0))

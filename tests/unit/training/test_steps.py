@@ -419,9 +419,6 @@ class Plugin(Model):
         kind = RowAdagrad if self.adagrad else torch.optim.SGD
         return kind(self.parameters(), learning_rate)
 
-    def export(self) -> dict[str, torch.Tensor]:
-        return {"users": self.left.detach(), "items": self.right.detach()}
-
 
 class InSequences(Plugin):
     def order(self, train: Interactions, batch_size: int) -> Order:
