@@ -9,6 +9,7 @@ A 1 in place of a letter is a dimension of size one, kept to broadcast. X is any
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
@@ -102,6 +103,10 @@ class Rows(NamedTuple):
     free: Tensor
     """Parameters that these rows are computed from, and that l2 shrinks: (..., D). The
     same tensor for MF."""
+
+
+Refresh = Callable[[Tensor], None]
+"""Brings the rows of some items up to date, which are about to be read."""
 
 
 class Scorer(Protocol):

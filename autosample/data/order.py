@@ -52,12 +52,18 @@ class PairOrder:
         yield from cut(order_E.to(device), self.batch_size)
 
 
+BATCHES = 16
+"""Batches of sequences among which those of similar length come together."""
+
+
 class SequenceOrder:
     """Users in random order, and of each the pairs of the last steps, in time order.
 
     The pairs of a user are in one batch, side by side, so that a model can encode the
     user's history once. A batch is filled with whole users until it has `batch_size`
-    pairs or more. A user's first pair, which has no history, is left out.
+    pairs or more. Every 16 batches of users are sorted by length before they are cut
+    into batches, whose order is random, so that encoders have little to pad. A user's
+    first pair, which has no history, is left out.
     """
 
     even = False
@@ -81,14 +87,21 @@ class SequenceOrder:
     def batches(
         self, rng: Generator, device: torch.device | str = "cpu"
     ) -> Iterator[Batch]:
-        order_S = torch.randperm(len(self._ends_S), generator=rng)
+        order_S = self._order(rng)
         ends_S, counts_S = self._ends_S[order_S], self._counts_S[order_S]
-        filled_S, first, before = counts_S.cumsum(0), 0, 0
-        while first < len(order_S):
-            last = int(torch.searchsorted(filled_S, before + self.batch_size)) + 1
-            rows_B = _runs(ends_S[first:last], counts_S[first:last])
-            yield Batch(rows_B.to(device))
-            first, before = last, before + len(rows_B)
+        cuts = _cuts(counts_S, self.batch_size)
+        for at in torch.randperm(len(cuts) - 1, generator=rng).tolist():
+            batch = slice(cuts[at], cuts[at + 1])
+            yield Batch(_runs(ends_S[batch], counts_S[batch]).to(device))
+
+    def _order(self, rng: Generator) -> Tensor:
+        """Return the users in random order, some batches of them at a time sorted by
+        length."""
+        order_S = torch.randperm(len(self._ends_S), generator=rng)
+        counts_S = self._counts_S[order_S]
+        group_S = counts_S.cumsum(0) // (BATCHES * self.batch_size)
+        keys_S = group_S * (int(counts_S.max()) + 1) + counts_S
+        return order_S[torch.argsort(keys_S, stable=True)]
 
 
 class WeightedOrder:
@@ -127,6 +140,17 @@ class WeightedOrder:
 def cut(rows_X: Tensor, batch_size: int) -> Sequence[Batch]:
     """Return rows in the given order as batches of equal weight."""
     return [Batch(rows_B) for rows_B in torch.split(rows_X, batch_size)]
+
+
+def _cuts(counts_S: Tensor, batch_size: int) -> list[int]:
+    """Return where batches begin, and the end: each is filled with whole users until it
+    has `batch_size` pairs or more."""
+    filled_S, cuts, before = counts_S.cumsum(0), [0], 0
+    while cuts[-1] < len(counts_S):
+        last = int(torch.searchsorted(filled_S, before + batch_size))
+        cuts.append(min(last + 1, len(counts_S)))
+        before = int(filled_S[cuts[-1] - 1])
+    return cuts
 
 
 def _runs(ends_S: Tensor, counts_S: Tensor) -> Tensor:

@@ -25,13 +25,14 @@ from autosample.models.export import export
 from autosample.models.lightgcn import LightGCN
 from autosample.models.mf import MF
 from autosample.models.ngcf import NGCF
+from autosample.models.sasrec import SASRec
 from autosample.models.two_tower import TwoTower
 from autosample.optimizers import RowAdagrad
 
 MODELS: Registry[ModelConfig] = Registry(
     "models",
     ModelConfig,  # type: ignore[type-abstract]
-    lambda: (MF, LightGCN, NGCF, TwoTower),
+    lambda: (MF, LightGCN, NGCF, TwoTower, SASRec),
 )
 
 ModelSpec = Annotated[ModelConfig, MODELS]
@@ -61,6 +62,7 @@ __all__ = [
     "Queries",
     "RowAdagrad",
     "Rows",
+    "SASRec",
     "Scorer",
     "SequenceOrder",
     "Tabled",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import ClassVar, NamedTuple
 
 from torch import Generator, nn, optim
 
 from autosample.core.config import Config
-from autosample.core.types import Scorer
+from autosample.core.types import Refresh, Scorer
 from autosample.data.interactions import Interactions
 from autosample.data.order import Order, PairOrder
 from autosample.losses import Loss
@@ -29,6 +30,17 @@ class Model(nn.Module, ABC):
     @abstractmethod
     def optimizer(self, learning_rate: float) -> optim.Optimizer:
         """Return the optimiser that suits this model's gradients, sparse or dense."""
+
+    @property
+    def lagging(self) -> Sequence[nn.Parameter]:
+        """Tables of items' rows of which a step reads and changes few, so that an
+        optimiser may let the others lag behind; kernels then step them row by row."""
+        return ()
+
+    def forward_lagging(self, rng: Generator, refresh: Refresh) -> Scorer:
+        """Return what `forward` does in training, but that `refresh` is called with the
+        items whose rows are about to be read. Needed where `lagging` has tables."""
+        raise NotImplementedError
 
     def order(self, train: Interactions, batch_size: int) -> Order:
         """Return the order in which this model wants to see its training pairs."""

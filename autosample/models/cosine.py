@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Generator, Tensor, optim
+from torch import Generator, Tensor, nn, optim
 from torch.nn.functional import normalize
 
 from autosample.core.types import (
     ItemTabled,
     Queries,
+    Refresh,
     Rows,
     Scorer,
     Tabled,
@@ -32,6 +34,13 @@ class CosineModel(Model):
 
     def optimizer(self, learning_rate: float) -> optim.Optimizer:
         return self.model.optimizer(learning_rate)
+
+    def forward_lagging(self, rng: Generator, refresh: Refresh) -> CosineScorer:
+        return CosineScorer(self.model.forward_lagging(rng, refresh))
+
+    @property
+    def lagging(self) -> Sequence[nn.Parameter]:
+        return self.model.lagging
 
     def order(self, train: Interactions, batch_size: int) -> Order:
         return self.model.order(train, batch_size)

@@ -116,9 +116,10 @@ class TableOptimizer(torch.optim.Optimizer, ABC):
         grad = parameter.grad
         assert grad is not None
         if not grad.is_sparse:
-            ids = torch.arange(len(parameter))
+            rows = as_table(grad.contiguous())
+            ids = torch.arange(len(rows))
             self.refresh(parameter, ids)
-            return Sums(ids.numpy(), grad.contiguous().numpy())
+            return Sums(ids.numpy(), rows.numpy())
         ids = grad._indices()[0]
         self.refresh(parameter, ids)
         values = grad._values().contiguous().numpy()
@@ -130,6 +131,11 @@ class TableOptimizer(torch.optim.Optimizer, ABC):
         if parameter not in self._uses:
             self._uses[parameter] = torch.zeros(len(parameter), dtype=torch.int32)
         return self._uses[parameter].numpy()
+
+
+def as_table(tensor: Tensor) -> Tensor:
+    """Return a parameter or its gradient as rows; a vector is one row."""
+    return tensor.reshape(1, -1) if tensor.dim() == 1 else tensor.flatten(1)
 
 
 def taking_sparse(optimizer: torch.optim.Optimizer) -> torch.optim.Optimizer:

@@ -20,7 +20,7 @@ from autosample.kernels.moments import (
     step_rows,
 )
 from autosample.kernels.updates import Sums
-from autosample.optimizers.base import TableOptimizer, bare
+from autosample.optimizers.base import TableOptimizer, as_table, bare
 
 LONGEST = 2048
 """Steps after which all rows are brought up to date at once, so that the series of
@@ -116,7 +116,7 @@ class RowMoments(TableOptimizer):
     def finish(self) -> None:
         if self.lags.now:
             for parameter in self._parameters():
-                self.refresh(parameter, torch.arange(len(parameter)))
+                self.refresh(parameter, torch.arange(len(as_table(parameter))))
                 self._clocks[parameter].zero_()
             self.lags.reset()
 
@@ -167,16 +167,16 @@ class RowMoments(TableOptimizer):
         )
 
     def _moments(self, parameter: nn.Parameter) -> Moments:
-        state = self.state[parameter]
+        state, table = self.state[parameter], as_table(parameter.detach())
         if "first" not in state:
-            rows, width = parameter.shape
+            rows, width = table.shape
             state["step"] = torch.tensor(0)
             state["first"] = zeros(rows, width)
             state["second"] = zeros(rows if self.adaptive else 0, width)
         if parameter not in self._clocks:
-            self._clocks[parameter] = torch.zeros(len(parameter), dtype=torch.int32)
+            self._clocks[parameter] = torch.zeros(len(table), dtype=torch.int32)
         return Moments(
-            parameter.detach().numpy(),
+            table.numpy(),
             state["first"].numpy(),
             state["second"].numpy(),
             self._clocks[parameter].numpy(),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,14 +14,12 @@ from autosample.core.types import (
     Layered,
     Moment,
     Queries,
+    Refresh,
     Scorer,
 )
 from autosample.kernels.jit import compiles
 from autosample.kernels.scores import score
 from autosample.samplers.observed import Observed
-
-Refresh = Callable[[Tensor], None]
-"""Brings the rows of some items up to date, which are about to be read."""
 
 
 @dataclass(frozen=True)

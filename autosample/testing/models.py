@@ -8,7 +8,8 @@ import numpy as np
 import torch
 
 from autosample.core.types import Queries
-from autosample.data.dataset import Dataset
+from autosample.data.dataset import Dataset, from_arrays
+from autosample.data.options import ReadOptions
 from autosample.data.splits import Split
 from autosample.data.synthetic import checkerboard
 from autosample.evaluation.metrics import Metric
@@ -140,9 +141,11 @@ class ModelContract:
         text = self.config.model_dump_json()
         assert type(self.config).model_validate_json(text) == self.config
 
-    def test_it_learns_a_checkerboard(self) -> None:
-        """The held-out item is the only one of the user's parity left to rank."""
-        split = _parity_split(checkerboard(20))
+    def test_it_learns_what_there_is_to_learn(self) -> None:
+        """On a checkerboard the held-out item is the only one of the user's parity left
+        to rank. A model that reads histories learns a walk around a circle."""
+        walks = self.config.reads_history
+        split = _circle_split() if walks else _parity_split(checkerboard(20))
         model = build(self.config, split.train, torch.Generator().manual_seed(0))
         settings = self.training.model_copy(
             update={"learning_rate": type(self.config).learning_rate, "l2": 1e-4}
@@ -155,6 +158,17 @@ class ModelContract:
             if epoch.best > 0.95:
                 return
         raise AssertionError(f"the best hit@1 was {trainer.best:.2f}")
+
+
+def _circle_split(users: int = 100, items: int = 20, length: int = 8) -> Split:
+    """Users who walk around a circle of items; their last step is held out."""
+    steps_E = np.tile(np.arange(length), users)
+    users_E = np.repeat(np.arange(users), length)
+    pairs = from_arrays(
+        users_E, (users_E + steps_E) % items, options=ReadOptions(ordered=True)
+    ).train
+    last_E = steps_E == length - 1
+    return Split(pairs.take(~last_E), pairs.take(last_E), pairs.take(last_E))
 
 
 def _parity_split(dataset: Dataset) -> Split:

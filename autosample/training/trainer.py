@@ -364,10 +364,9 @@ def optimizer_of(model: Model, settings: Training) -> torch.optim.Optimizer:
     if settings.optimizer is None:
         return model.optimizer(settings.learning_rate)
     compiled = all(compiles(parameter) for parameter in model.parameters())
+    by_row = bool(model.lagging) or tables_in_training(model) is not None
     return settings.optimizer.build(
-        model.parameters(),
-        settings.learning_rate,
-        tables=compiled and tables_in_training(model) is not None,
+        model.parameters(), settings.learning_rate, tables=compiled and by_row
     )
 
 

@@ -42,6 +42,8 @@ class Setup:
 
     def objective(self, step: StepLoss, pairs: Pairs) -> Tensor:
         """Return the weighted mean over pairs of loss plus l2 times penalty."""
+        if not self.l2:
+            return pairs.weigh(step.pairs_B).mean()
         return pairs.weigh(step.pairs_B + self.l2 * step.penalty_B).mean()
 
 

@@ -11,6 +11,7 @@ from autosample.training.steps import bpr, softmax
 from autosample.training.steps.automatic import AutomaticSteps
 from autosample.training.steps.base import Setup, Steps
 from autosample.training.steps.graph import GraphSteps
+from autosample.training.steps.lagging import LaggingSteps
 from autosample.training.steps.tables import TableSteps, tables_in_training
 from autosample.training.supernet import Supernet
 
@@ -23,8 +24,18 @@ def steps_for(setup: Setup) -> Steps:
     inner = model.model if isinstance(model, CosineModel) else model
     if type(inner) is LightGraphConvolution and not _synthesizes(setup.supernet):
         return GraphSteps(setup)
+    if not isinstance(setup.optimizer, TableOptimizer):
+        return AutomaticSteps(setup)
+    return _steps_by_row(setup)
+
+
+def _steps_by_row(setup: Setup) -> Steps:
+    """Return the steps of an optimiser that steps single rows of tables."""
+    model = setup.model
+    if model.lagging:
+        return LaggingSteps(setup)
     trained = tables_in_training(model)
-    if trained is None or not isinstance(setup.optimizer, TableOptimizer):
+    if trained is None:
         return AutomaticSteps(setup)
     if _is_fused(setup) and not trained.unit and bpr.suits(setup.supernet):
         return bpr.BPRSteps(setup)

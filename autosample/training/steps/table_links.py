@@ -18,9 +18,9 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from autosample.core.links import Ingredients, Linked
+from autosample.core.types import Refresh
 from autosample.kernels.scores import link
 from autosample.kernels.updates import Columns, Links
-from autosample.samplers.context import Refresh
 
 Floats = NDArray[np.float32]
 

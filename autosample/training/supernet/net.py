@@ -19,12 +19,13 @@ from autosample.core.types import (
     START,
     Moment,
     Pairs,
+    Refresh,
     Rows,
     Scorer,
 )
 from autosample.losses import Loss, Scored
 from autosample.samplers import Observed, Parts, Sampler
-from autosample.samplers.context import QueryContext, Refresh
+from autosample.samplers.context import QueryContext
 from autosample.training.relaxation import Relaxation
 from autosample.training.supernet.columns import ChosenSlots, choose
 from autosample.training.supernet.gather import (

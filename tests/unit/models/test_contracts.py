@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from autosample.core.types import Queries
 from autosample.data.synthetic import Synthetic
-from autosample.models import MF, MODELS, NGCF, LightGCN, TwoTower, build
+from autosample.models import MF, MODELS, NGCF, LightGCN, SASRec, TwoTower, build
 from autosample.models.graph import normalized_adjacency
 from autosample.testing import toys
 from autosample.testing.models import ModelContract
@@ -54,6 +54,26 @@ class TestTwoTower(ModelContract):
 
 class TestTwoTowerCosine(ModelContract):
     config = TwoTower(width=16, hidden=32, cosine=True)
+
+
+class TestSASRec(ModelContract):
+    config = SASRec(width=16, layers=1, heads=2)
+    training = LONGER
+
+
+class TestSASRecCosine(ModelContract):
+    config = SASRec(width=16, layers=1, cosine=True)
+    training = LONGER
+
+
+class TestSASRecUntiedPostNorm(ModelContract):
+    config = SASRec(width=16, layers=1, norm="post", tied=False, scale=True)
+    training = LONGER
+
+
+class TestSASRecGated(ModelContract):
+    config = SASRec(width=16, layers=1, norm="ligr", length=8)
+    training = LONGER
 
 
 def test_every_registered_model_runs_the_contract() -> None:
