@@ -6,6 +6,9 @@ from autosample.core.config import parse_json
 from autosample.core.plugins import Registry
 from autosample.losses.at_k import SLAtK
 from autosample.losses.base import Listwise, Loss, Scored, Separable
+from autosample.losses.bpr_max import BPRMax
+from autosample.losses.calibrated import GBCE
+from autosample.losses.full import FullSoftmax
 from autosample.losses.listwise import BSL, PSL, SL, InfoNCE, KPair, SampledSoftmax
 from autosample.losses.separable import BPR, CCL, Hinge, Logistic
 
@@ -24,6 +27,9 @@ LOSSES: Registry[Loss] = Registry(
         CCL,
         PSL,
         SLAtK,
+        GBCE,
+        BPRMax,
+        FullSoftmax,
     ),
 )
 
@@ -43,9 +49,12 @@ __all__ = [
     "BPR",
     "BSL",
     "CCL",
+    "GBCE",
     "LOSSES",
     "PSL",
     "SL",
+    "BPRMax",
+    "FullSoftmax",
     "Hinge",
     "InfoNCE",
     "KPair",

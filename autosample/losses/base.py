@@ -44,6 +44,9 @@ class Loss(Config, ABC):
     """Number of negatives per pair for default candidates."""
     least_negatives: ClassVar[int] = 1
     """Fewest negatives per pair for which this loss is meaningful."""
+    of_catalogue: ClassVar[bool] = False
+    """Whether it is a function of all items' scores, so that no sampler is used; it
+    then has `of_all`."""
     kind: str
 
     @property
@@ -59,6 +62,11 @@ class Loss(Config, ABC):
 
         `weights` a_k are (K,) for the batch or (B, K) for each pair.
         """
+
+    def of_all(self, positive_B: Tensor, rows_BD: Tensor, items_ID: Tensor) -> Tensor:
+        """Return the loss of each pair (B,) for the rows of queries and of all items,
+        where it is one `of_catalogue`."""
+        raise NotImplementedError
 
     def __call__(self, positive_B: Tensor, negatives: Scored) -> Tensor:
         """Return the loss of each pair with one sampler's negatives: (B,)."""

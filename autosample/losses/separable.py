@@ -30,12 +30,20 @@ class Logistic(Separable):
 
     paper: ClassVar[str] = "He et al., WWW 2017, arXiv:1708.05031"
     kind: Literal["logistic"] = "logistic"
+    negative_weight: Positive = Field(
+        1.0,
+        exclude_if=lambda weight: weight == 1,
+        json_schema_extra=Between(0.01, 10, log=True),
+    )
+    """Weight of the negatives' mean against the positive's part."""
 
     def positive(self, positive_B: Tensor) -> Tensor:
         return softplus(-positive_B)
 
     def pair(self, positive_B1: Tensor, negative_BN: Tensor) -> Tensor:
-        return softplus(negative_BN)
+        losses_BN = softplus(negative_BN)
+        weight = self.negative_weight
+        return losses_BN if weight == 1 else weight * losses_BN
 
 
 class Hinge(Separable):

@@ -63,13 +63,16 @@ def default_samplers(
     - warp: weights by rank, where the loss is a sum over negatives
     - mixgcf: negatives that are synthesised
 
-    Losses of dozens of negatives get the same kinds, with pools that a batch shares.
+    Losses of dozens of negatives get the same kinds, with pools that a batch shares; a
+    loss of the whole catalogue, which uses none, gets uniform alone.
 
     Left out are samplers whose step costs much more than one of dns (ans, weights over
     a whole pool), that need minutes to prepare (pagerank), that differ from others only
     after dozens of epochs (srns, dens), or that are close to one of the above (sir,
     softmax_v, pris, adasir, bns, cns, mixed, amns, cohort).
     """
+    if loss.of_catalogue:
+        return (UniformSampler(),)
     count = loss.default_negatives
     samplers = _with_shared_pools(count) if count >= MANY else _with_own_pools(count)
     return tuple(

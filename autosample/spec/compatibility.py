@@ -32,7 +32,10 @@ def model_refusal(model: ModelConfig, loss: Loss) -> str | None:
 
 
 def sampler_refusal(loss: Loss, sampler: Sampler) -> str | None:
-    """Return why a loss cannot use a sampler, with a way out; None: it can."""
+    """Return why a loss cannot use a sampler, with a way out; None: it can, or uses
+    none."""
+    if loss.of_catalogue:
+        return None
     for parts in sampler.all_parts:
         for refusal in _refusals(loss, parts):
             return refusal
@@ -90,7 +93,7 @@ def relaxation_refusal(
     """
     if relaxation is not Relaxation.INSTANCE:
         return None
-    if loss.cosine or loss.least_negatives > 1 or loss.needs_log_q:
+    if loss.cosine or loss.least_negatives > 1 or loss.needs_log_q or loss.of_catalogue:
         return (
             f"relaxation instance gives one mixed negative, which loss {loss.kind}"
             " cannot use; take relaxation loss"

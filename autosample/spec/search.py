@@ -20,7 +20,7 @@ from autosample.errors import SpecError
 from autosample.evaluation.metrics import Metric
 from autosample.losses import BPR, Loss, LossSpec
 from autosample.models import MF, ModelConfig, ModelSpec
-from autosample.samplers import Sampler
+from autosample.samplers import Sampler, UniformSampler
 from autosample.spec.budget import Budget
 from autosample.spec.candidates import default_recipes, default_samplers
 from autosample.spec.compatibility import (
@@ -166,6 +166,19 @@ class SearchSpec(Config):
         twice = {each.label for each in listed if listed.count(each) > 1}
         if twice:
             raise ValueError(f"candidate {', '.join(sorted(twice))} is listed twice")
+        alike: dict[Recipe, str] = {}
+        for each in listed:
+            loss = loss_of(each, self.loss)
+            if not loss.of_catalogue:
+                continue
+            changes = {"sampler": UniformSampler(), "loss": loss}
+            made = each if isinstance(each, Recipe) else Recipe(sampler=each)
+            first = alike.setdefault(made.model_copy(update=changes), each.label)
+            if first != each.label:
+                raise ValueError(
+                    f"candidates {first} and {each.label} differ in the sampler alone,"
+                    f" and loss {loss.kind} uses none; keep one of them"
+                )
         return self
 
     @model_validator(mode="after")

@@ -21,6 +21,8 @@ def steps_for(setup: Setup) -> Steps:
     model = setup.model
     if not all(compiles(parameter) for parameter in model.parameters()):
         return AutomaticSteps(setup)
+    if not model.lagging and any(x.of_catalogue for x in setup.supernet.losses_K):
+        return AutomaticSteps(setup)
     inner = model.model if isinstance(model, CosineModel) else model
     if type(inner) is LightGraphConvolution and not _synthesizes(setup.supernet):
         return GraphSteps(setup)

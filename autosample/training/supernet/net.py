@@ -23,6 +23,7 @@ from autosample.core.types import (
     Rows,
     Scorer,
 )
+from autosample.errors import SpecError
 from autosample.losses import Loss, Scored
 from autosample.samplers import Observed, Parts, Sampler
 from autosample.samplers.context import QueryContext
@@ -34,7 +35,7 @@ from autosample.training.supernet.gather import (
     gather,
 )
 from autosample.training.supernet.kept import ByUser, Kept, Mixer
-from autosample.training.supernet.links import links_of
+from autosample.training.supernet.links import ScorerLinks, links_of
 
 
 class StepLoss(NamedTuple):
@@ -194,7 +195,7 @@ class Supernet:
             losses_B = mixer.mix(positive.scores_B, scored, weights.new_ones(1))
         else:
             losses_B = self._mix(
-                context.users_B, positive.scores_B, negatives, weights, leaf
+                context, links, positive.scores_B, negatives, weights, leaf
             )
         for weight, each in zip(weights, negatives, strict=True):
             if each.auxiliary_B is not None:
@@ -205,7 +206,8 @@ class Supernet:
 
     def _mix(
         self,
-        users_B: Tensor,
+        context: QueryContext,
+        links: Links,
         positive_B: Tensor,
         negatives: list[Negatives],
         weights: Tensor,
@@ -217,14 +219,15 @@ class Supernet:
         by_loss: dict[Loss, list[int]] = {}
         for at, owner in enumerate(owners):
             by_loss.setdefault(self.losses_K[owner], []).append(at)
-        parts = [
-            self.mixer_of(users_B, loss).mix(
-                positive_B,
-                [negatives[at].scored for at in mine],
-                weights if len(mine) == len(owners) else weights[..., mine],
-            )
-            for loss, mine in by_loss.items()
-        ]
+        parts = []
+        for loss, mine in by_loss.items():
+            shares = weights if len(mine) == len(owners) else weights[..., mine]
+            if loss.of_catalogue:
+                parts.append(shares.sum(-1) * _of_all(loss, links, positive_B))
+                continue
+            scored = [negatives[at].scored for at in mine]
+            mixer = self.mixer_of(context.users_B, loss)
+            parts.append(mixer.mix(positive_B, scored, shares))
         return parts[0] if len(parts) == 1 else torch.stack(parts).sum(0)
 
     def _sampled_step(
@@ -247,6 +250,16 @@ class Supernet:
         return StepLoss(
             *(torch.cat(column)[back] for column in zip(*steps, strict=True))
         )
+
+
+def _of_all(loss: Loss, links: Links, positive_B: Tensor) -> Tensor:
+    """Return a loss of all items' scores, for each pair."""
+    if not isinstance(links, ScorerLinks):
+        raise SpecError(
+            f"loss {loss.kind} ranks all items by the scorer's rows, and this model's"
+            " training scores are not inner products of them; take another loss"
+        )
+    return loss.of_all(positive_B, links.queries.scored, links.scorer.all_items())
 
 
 def _mixed_instance(negatives: list[Negatives], weights: Tensor) -> Scored:

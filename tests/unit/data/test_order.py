@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autosample.data.interactions import Interactions
-from autosample.data.order import Order, PairOrder, SequenceOrder, WeightedOrder
+from autosample.data.order import Batch, Order, PairOrder, SequenceOrder, WeightedOrder
 from autosample.errors import DataError
 
 RNG = np.random.default_rng(0)
@@ -82,7 +82,7 @@ def test_sequences_are_the_last_steps_of_users_in_time_order(
     order = SequenceOrder(TRAIN, batch_size, length=length)
     users_seen: list[int] = []
     batches = list(order.batches(generator(seed)))
-    for at, batch in enumerate(batches):
+    for batch in batches:
         rows = batch.rows_B.numpy()
         users_B = TRAIN.users_E[rows]
         firsts = np.flatnonzero(np.diff(users_B, prepend=-1))
@@ -91,10 +91,36 @@ def test_sequences_are_the_last_steps_of_users_in_time_order(
             expected = np.arange(max(begin + 1, end - length), end)
             assert run.tolist() == expected.tolist()
             users_seen.append(int(user))
-        full = at == len(batches) - 1 or len(rows) >= batch_size
-        assert full
         assert len(rows) < batch_size + length  # the last user ends the batch
+    assert sum(len(batch.rows_B) < batch_size for batch in batches) <= 1
     assert sorted(users_seen) == np.flatnonzero(TRAIN.degrees_U > 1).tolist()
+
+
+def test_sequences_of_a_batch_are_of_similar_length() -> None:
+    """Batches of random users would have four slots of padding for each pair."""
+    rng = np.random.default_rng(0)
+    lengths_U = 2 + rng.geometric(0.15, 4000)
+    users = np.repeat(np.arange(4000), lengths_U)
+    train = Interactions.from_pairs(
+        users,
+        rng.integers(0, 50, len(users)),
+        num_users=4000,
+        num_items=50,
+        ordered=True,
+        repeats=True,
+    )
+    order = SequenceOrder(train, 512, length=100)
+
+    def padding(batches: list[Batch]) -> float:
+        padded = 0
+        for batch in batches:
+            _, counts = np.unique(
+                train.users_E[batch.rows_B.numpy()], return_counts=True
+            )
+            padded += len(counts) * counts.max() - counts.sum()
+        return padded / order.num_rows
+
+    assert padding(list(order.batches(generator(1)))) < 0.7
 
 
 def test_a_weighted_epoch_estimates_the_mean_over_all_pairs_without_bias() -> None:

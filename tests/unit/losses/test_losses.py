@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -10,9 +11,12 @@ from autosample.losses import (
     BPR,
     BSL,
     CCL,
+    GBCE,
     LOSSES,
     PSL,
     SL,
+    BPRMax,
+    FullSoftmax,
     Hinge,
     InfoNCE,
     KPair,
@@ -155,6 +159,37 @@ FORMULAS: list[tuple[Loss, Formula]] = [
             )
         ),
     ),
+    (
+        Logistic(negative_weight=0.3),
+        lambda i, js, ws: (
+            log(1 + exp(-i))
+            + 0.3 * sum(w * log(1 + exp(j)) for j, w in zip(js, ws, strict=True))
+        ),
+    ),
+    (
+        GBCE(),
+        lambda i, js, ws: (
+            (
+                log(1 + exp(-i))
+                + sum(
+                    len(js) * w * log(1 + exp(j)) for j, w in zip(js, ws, strict=True)
+                )
+            )
+            / (len(js) + 1)
+        ),
+    ),
+    (
+        BPRMax(regularization=0.7),
+        lambda i, js, ws: (
+            -log(
+                sum(w * exp(j) / (1 + exp(j - i)) for j, w in zip(js, ws, strict=True))
+                / sum(w * exp(j) for j, w in zip(js, ws, strict=True))
+            )
+            + 0.7
+            * sum(w * exp(j) * j**2 for j, w in zip(js, ws, strict=True))
+            / sum(w * exp(j) for j, w in zip(js, ws, strict=True))
+        ),
+    ),
 ]
 EVERY = [loss for loss, _ in FORMULAS]
 
@@ -189,9 +224,80 @@ def test_one_pair_of_k_pair_is_bpr() -> None:
     torch.testing.assert_close(KPair()(positive, part), BPR()(positive, part))
 
 
-for _loss in [*EVERY, SampledSoftmax(log_q=True)]:
+def equal(*scores: float) -> Scored:
+    """Return the negatives of one pair, all of equal weight."""
+    negative = torch.tensor([scores], dtype=torch.double)
+    return Scored(negative, torch.full_like(negative, 1 / len(scores)))
+
+
+TWO = torch.tensor([2.0], dtype=torch.double)
+
+
+def test_gbce_of_a_known_catalogue_is_the_papers_number() -> None:
+    """Computed from the formula of the paper with beta = .475."""
+    loss = GBCE(calibration=0.75).build(SimpleNamespace(num_items=11), RNG)
+    found = loss.mix(TWO, [equal(1.0, 0.0, -1.0)], torch.ones(1).double())
+    assert found.item() == pytest.approx(0.594990, abs=1e-6)
+
+
+def test_gbces_beta_is_the_papers_for_movielens() -> None:
+    """3,416 items and 256 negatives: beta = .306223, which is what the positive's part
+    has beside binary cross entropy."""
+    items, drawn = SimpleNamespace(num_items=3416), equal(*[0.0] * 256)
+    one = torch.ones(1).double()
+    whole, part, none = (
+        loss.mix(TWO, [drawn], one).item()
+        for loss in (
+            GBCE(calibration=0).build(items, RNG),
+            GBCE(calibration=0.75).build(items, RNG),
+            GBCE(calibration=1).build(SimpleNamespace(num_items=10**9), RNG),
+        )
+    )
+    assert (part - none) / (whole - none) == pytest.approx(0.306223, abs=1e-5)
+
+
+@pytest.mark.parametrize(("elu", "expected"), [(0.0, 1.531087), (0.5, 1.430196)])
+def test_bpr_max_is_that_of_the_official_code(elu: float, expected: float) -> None:
+    loss = BPRMax(regularization=1.95, elu=elu)
+    found = loss(TWO, equal(1.0, 0.5, -0.5))
+    assert found.item() == pytest.approx(expected, abs=1e-6)
+
+
+def test_dropped_columns_of_the_study_are_a_weight_of_the_kept_ones() -> None:
+    """The code of the study of six samplers sets scores to zero beyond the best k of C
+    columns, which adds a constant: the k weigh k / C."""
+    kept = equal(2.0, 1.0)
+    found = Logistic(negative_weight=2 / 5)(torch.ones(1).double(), kept)
+    constant = 3 / 5 * log(2)
+    assert found.item() + constant == pytest.approx(1.417188, abs=1e-6)
+
+
+@pytest.mark.parametrize("most", [1 << 26, 4 * 5 * 3])
+def test_full_softmax_is_torchs_cross_entropy_in_blocks_too(
+    most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("autosample.losses.full.MOST_BYTES", most)
+    rows, items = (draw(*shape).requires_grad_() for shape in ((7, 3), (5, 3)))
+    target = torch.tensor([0, 4, 2, 2, 1, 3, 0])
+    expected = torch.nn.functional.cross_entropy(
+        rows @ items.T / 0.3, target, reduction="none"
+    )
+    positive = (rows * items[target]).sum(1)
+    found = FullSoftmax(temperature=0.3).of_all(positive, rows, items)
+    torch.testing.assert_close(found, expected)
+    weight = draw(7)
+    for ours, theirs in zip(
+        torch.autograd.grad((found * weight).sum(), [rows, items]),
+        torch.autograd.grad((expected * weight).sum(), [rows, items]),
+        strict=True,
+    ):
+        torch.testing.assert_close(ours, theirs)
+
+
+for _loss in [*EVERY, FullSoftmax(), SampledSoftmax(log_q=True)]:
     _name = f"Test_{_loss.label}"
     _said = {"loss": _loss, "pulls_every_positive": not isinstance(_loss, SLAtK)}
+    _said["pushes_every_negative"] = not isinstance(_loss, BPRMax)
     globals()[_name] = type(_name, (LossContract,), _said)
 
 
@@ -205,7 +311,7 @@ def test_a_pair_without_allowed_negatives_has_no_gradient(loss: Loss) -> None:
     assert torch.isfinite(value_B).all()
     assert negative.grad is not None
     assert negative.grad.abs().max() < 1e-100
-    if not isinstance(loss, Logistic | CCL):
+    if not isinstance(loss, Logistic | CCL | GBCE):
         assert positive.grad is not None
         assert positive.grad.abs().max() < 1e-100
 
@@ -267,4 +373,4 @@ def test_log_q_makes_the_sum_unbiased(proposal: ProposalConfig) -> None:
 
 
 def test_every_loss_is_tested_here() -> None:
-    assert {type(loss) for loss in EVERY} == set(LOSSES.all)
+    assert {FullSoftmax, *(type(loss) for loss in EVERY)} == set(LOSSES.all)

@@ -12,7 +12,16 @@ from autosample.core.plugins import kind_of
 from autosample.errors import SpecError
 from autosample.library import make_spec
 from autosample.losses import BPR, LOSSES, InfoNCE, Loss, SampledSoftmax
-from autosample.models import MF, MODELS, NGCF, LightGCN, ModelConfig, TwoTower, build
+from autosample.models import (
+    MF,
+    MODELS,
+    NGCF,
+    LightGCN,
+    ModelConfig,
+    SASRec,
+    TwoTower,
+    build,
+)
 from autosample.samplers import (
     DNS,
     SRNS,
@@ -58,6 +67,7 @@ MODEL: list[ModelConfig] = [
     LightGCN(width=6, layers=2),
     NGCF(width=6, layers=2),
     TwoTower(width=6, hidden=6),
+    SASRec(width=6),
 ]
 
 
@@ -87,6 +97,8 @@ def expected_of_loss(loss: Loss, parts: Parts) -> str | None:
     one = parts.choice.kind == "first_violator"
     if one and loss.kind in ("infonce", "sl", "bsl", "psl", "ccl", "sl_at_k"):
         return "at least 8 negatives"
+    if one and loss.kind == "bpr_max":
+        return "at least 2 negatives"
     if one and loss.kind in ("k_pair", "sampled_softmax"):
         return "by a rank"
     if isinstance(loss, SampledSoftmax) and loss.log_q:

@@ -85,7 +85,7 @@ def test_default_candidates_go_with_any_loss(loss: type[Loss]) -> None:
     for relaxation in Relaxation:
         chosen = default_samplers(made, relaxation)
         if relaxation is not Relaxation.INSTANCE:
-            assert len(chosen) >= 8
+            assert len(chosen) >= 8 or made.of_catalogue
             SearchSpec(dataset="x", loss=made, relaxation=relaxation)
 
 
