@@ -22,6 +22,7 @@ from autosample.data.order import Order, PairOrder, SequenceOrder, WeightedOrder
 from autosample.models.base import Model, ModelConfig
 from autosample.models.cosine import CosineModel
 from autosample.models.export import export
+from autosample.models.gru4rec import GRU4Rec
 from autosample.models.lightgcn import LightGCN
 from autosample.models.mf import MF
 from autosample.models.ngcf import NGCF
@@ -32,7 +33,7 @@ from autosample.optimizers import RowAdagrad
 MODELS: Registry[ModelConfig] = Registry(
     "models",
     ModelConfig,  # type: ignore[type-abstract]
-    lambda: (MF, LightGCN, NGCF, TwoTower, SASRec),
+    lambda: (MF, LightGCN, NGCF, TwoTower, SASRec, GRU4Rec),
 )
 
 ModelSpec = Annotated[ModelConfig, MODELS]
@@ -49,6 +50,7 @@ __all__ = [
     "MF",
     "MODELS",
     "NGCF",
+    "GRU4Rec",
     "History",
     "Interactions",
     "ItemTabled",

@@ -8,7 +8,16 @@ from numpy.typing import NDArray
 from autosample.core.types import Queries
 from autosample.data.history import history_of
 from autosample.data.synthetic import Synthetic
-from autosample.models import MF, MODELS, NGCF, LightGCN, SASRec, TwoTower, build
+from autosample.models import (
+    MF,
+    MODELS,
+    NGCF,
+    GRU4Rec,
+    LightGCN,
+    SASRec,
+    TwoTower,
+    build,
+)
 from autosample.models.graph import normalized_adjacency
 from autosample.testing import toys
 from autosample.testing.models import ModelContract
@@ -77,6 +86,33 @@ class TestSASRecUntiedPostNorm(SequenceContract):
 class TestSASRecGated(SequenceContract):
     config = SASRec(width=16, layers=1, norm="ligr", length=8)
     training = LONGER
+
+
+class TestGRU4Rec(SequenceContract):
+    config = GRU4Rec(width=16, length=10)
+    training = LONGER
+
+
+class TestGRU4RecCosineOfTwoLayers(SequenceContract):
+    config = GRU4Rec(width=16, layers=2, length=10, cosine=True)
+    training = LONGER
+
+
+def test_gru4rec_is_torchs_recurrent_network() -> None:
+    pairs = walks()
+    config = GRU4Rec(width=6, layers=2, length=8, dropout=0)
+    model = build(config, pairs, torch.Generator().manual_seed(0))
+    state = model.state_dict()
+    with torch.random.fork_rng():
+        gru = torch.nn.GRU(6, 6, num_layers=2, batch_first=True)
+    names = [name for name, _ in gru.named_parameters()]
+    gru.load_state_dict({n: state[f"weights.{at}"] for at, n in enumerate(names)})
+    user = int(pairs.degrees_U.argmax())
+    window = torch.from_numpy(pairs.items_of(user)[-8:].astype(np.int64))
+    expected, _ = gru(state["inputs"][window][None])
+    queries = Queries.of_users(history_of(pairs), torch.tensor([user]))
+    found = states(model(), queries)[0]
+    torch.testing.assert_close(found, expected[0, -1].detach())
 
 
 def test_every_registered_model_runs_the_contract() -> None:

@@ -16,6 +16,7 @@ from autosample.models import (
     MF,
     MODELS,
     NGCF,
+    GRU4Rec,
     LightGCN,
     ModelConfig,
     SASRec,
@@ -68,6 +69,7 @@ MODEL: list[ModelConfig] = [
     NGCF(width=6, layers=2),
     TwoTower(width=6, hidden=6),
     SASRec(width=6),
+    GRU4Rec(width=6),
 ]
 
 
