@@ -4,6 +4,7 @@ Each is a combination of a proposal, a choice and perhaps a synthesis. Defaults 
 published ones, where there are any.
 """
 
+from autosample.samplers.presets.genni import GenNi
 from autosample.samplers.presets.made import ANSSampler, DENSSampler, MixGCFSampler
 from autosample.samplers.presets.pooled import (
     AHNS,
@@ -29,6 +30,14 @@ from autosample.samplers.presets.proposed import (
     PageRankSampler,
     PopularitySampler,
     UniformSampler,
+)
+from autosample.samplers.presets.study import (
+    SequenceAMNS,
+    SequenceANS,
+    SequenceBNS,
+    SequenceMNS,
+    SequencePNS,
+    SequenceRNS,
 )
 
 PRESETS = (
@@ -56,6 +65,13 @@ PRESETS = (
     MixGCFSampler,
     DENSSampler,
     ANSSampler,
+    GenNi,
+    SequenceRNS,
+    SequencePNS,
+    SequenceBNS,
+    SequenceMNS,
+    SequenceANS,
+    SequenceAMNS,
 )
 
 __all__ = [
@@ -75,12 +91,19 @@ __all__ = [
     "AdaSIR",
     "CohortSampler",
     "DENSSampler",
+    "GenNi",
     "InBatchSampler",
     "MixGCFSampler",
     "MixedSampler",
     "PageRankSampler",
     "PopularitySampler",
     "ReverseCNS",
+    "SequenceAMNS",
+    "SequenceANS",
+    "SequenceBNS",
+    "SequenceMNS",
+    "SequencePNS",
+    "SequenceRNS",
     "SoftmaxSampler",
     "SoftmaxVSampler",
     "UniformSampler",

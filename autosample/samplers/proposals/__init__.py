@@ -11,6 +11,7 @@ from autosample.samplers.proposals.base import Prepared, Proposal, ProposalConfi
 from autosample.samplers.proposals.cohort import CohortProposal
 from autosample.samplers.proposals.in_batch import InBatchProposal, MixedProposal
 from autosample.samplers.proposals.pagerank import PageRankProposal
+from autosample.samplers.proposals.per_sequence import PerSequenceProposal
 from autosample.samplers.proposals.popularity import PopularityProposal
 from autosample.samplers.proposals.rank import RankProposal
 from autosample.samplers.proposals.resampled import ResampledProposal
@@ -26,7 +27,8 @@ ProposalSpec = Annotated[
     | PageRankProposal
     | RankProposal
     | ResampledProposal
-    | VarianceProposal,
+    | VarianceProposal
+    | PerSequenceProposal,
     Field(discriminator="kind"),
 ]
 
@@ -40,6 +42,7 @@ PROPOSALS: tuple[type[ProposalConfig], ...] = (
     RankProposal,
     ResampledProposal,
     VarianceProposal,
+    PerSequenceProposal,
 )
 
 __all__ = [
@@ -48,6 +51,7 @@ __all__ = [
     "InBatchProposal",
     "MixedProposal",
     "PageRankProposal",
+    "PerSequenceProposal",
     "PopularityProposal",
     "Prepared",
     "Proposal",

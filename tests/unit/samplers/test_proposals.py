@@ -18,6 +18,7 @@ from autosample.samplers.proposals import (
     InBatchProposal,
     MixedProposal,
     PageRankProposal,
+    PerSequenceProposal,
     PopularityProposal,
     Prepared,
     ProposalConfig,
@@ -443,6 +444,48 @@ def test_memory_columns_are_the_kept_items_in_any_order() -> None:
     torch.testing.assert_close(pool.spread, spread, atol=1e-4, rtol=1e-4)
 
 
+STEPS = torch.tensor([0, 0, 0, 2, 2, 1])
+
+
+@pytest.mark.parametrize("batch", [0.0, 0.25, 1.0])
+def test_all_steps_of_a_sequence_share_their_items(batch: float) -> None:
+    """Each sequence has a set of its own, with the share of the batch asked for."""
+    proposal = PerSequenceProposal(batch=batch).build(Observed(toys.TRAIN))
+    pairs = toys.batch(STEPS, torch.full((6,), 5))
+    context, rng = toys.context(toys.scorer(), pairs), torch.Generator().manual_seed(3)
+    pool = proposal.draw(context, 200, rng)
+    for first, last in ((0, 3), (3, 5)):
+        rows = pool.items[first:last]
+        assert torch.equal(rows, rows[:1].expand_as(rows))
+    if batch < 1:
+        assert not torch.equal(pool.items[0], pool.items[3])
+    # Item 5 alone is in the batch; user 1 may draw it uniformly as well.
+    of_batch = (pool.items[5] == 5).float().mean()
+    assert of_batch >= batch
+    # User 2 has observed item 5.
+    assert pool.allowed is None or not pool.allowed[3][pool.items[3] == 5].any()
+
+
+@pytest.mark.parametrize(("batch", "alpha"), [(0, 0), (0, 1), (0.5, 0), (1, 0)])
+def test_a_sequences_items_follow_their_law(batch: float, alpha: float) -> None:
+    """User 1 of the skewed data has items 0 and 1; the batch holds every pair once."""
+    observed = Observed(SKEWED)
+    proposal = PerSequenceProposal(batch=batch, alpha=alpha).build(observed)
+    users = torch.from_numpy(SKEWED.users_E)
+    pairs = toys.batch(users, torch.from_numpy(SKEWED.items_E.astype(np.int64)), SKEWED)
+    context = toys.context(toys.scorer(train=SKEWED), pairs, SKEWED)
+    pool = proposal.draw(context, DRAWS, torch.Generator().manual_seed(4))
+    row = int((users == 1).nonzero()[0])
+    counts = torch.tensor([5.0, 3, 1, 1, 0, 0])
+    drawn = counts if alpha else torch.ones(6)
+    drawn = drawn * torch.tensor([0.0, 0, 1, 1, 1, 1])
+    # Draws of the batch that the user has observed are marked and not replaced.
+    of_batch, own = counts / 10, drawn / drawn.sum()
+    law = batch * of_batch + (1 - batch) * own
+    share = pool.items[row].bincount(minlength=6) / DRAWS
+    assert within(share, law, DRAWS)
+
+
 def test_every_proposal_has_a_law_here() -> None:
     tested = {
         UniformProposal,
@@ -454,5 +497,6 @@ def test_every_proposal_has_a_law_here() -> None:
         RankProposal,
         ResampledProposal,
         VarianceProposal,
+        PerSequenceProposal,
     }
     assert tested == set(PROPOSALS)
