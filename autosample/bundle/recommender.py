@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -23,6 +25,7 @@ from autosample.errors import BundleError, DataError, NotFound, SpecError
 
 # They load torch, which takes seconds and which recommending does not need.
 if TYPE_CHECKING:
+    from autosample.bundle.encoder import Encoder
     from autosample.bundle.negatives import Negatives
     from autosample.samplers import Sampler
     from autosample.trials.recipe import Recipe
@@ -58,6 +61,11 @@ class Recommender:
     """The chosen sampler's configuration."""
     recipe_json: str | None = None
     """What the winner was trained with; None in bundles of earlier versions."""
+    config_json: str | None = None
+    """Settings of the training, those of the model among them."""
+    parameters: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    """Parameters of the model by name, where it reads histories; empty: it knows the
+    users it was trained on alone."""
 
     @cached_property
     def recipe(self) -> Recipe | None:
@@ -88,18 +96,37 @@ class Recommender:
             ) from error
 
     def recommend(
-        self, user: Any, k: int = 10, *, only_new: bool = True
+        self,
+        user: Any = None,
+        k: int = 10,
+        *,
+        history: Sequence[Any] | None = None,
+        only_new: bool = True,
     ) -> list[Recommendation]:
-        """Return the k best items for a user, best first, none of them seen.
+        """Return the k best items, best first, for a user, or for anybody by `history`:
+        the ids of what they did, in time order, for a model that reads it.
 
-        Fewer where fewer are new. Raises NotFound on an unknown user, and SpecError on
-        a k below 1; with `only_new` false seen items may return.
+        None of them has been seen, unless `only_new` is false; fewer than k where fewer
+        are new. Ids of a history that the model does not know are skipped, and their
+        number is warned of. Raises NotFound on an unknown user or a history of unknown
+        items alone, and SpecError on a k below 1, on both of user and history, and on a history for a model that reads none.
         """
         _check(k)
-        row = self._row(user)
-        scores_I = self.item_embeddings @ self.user_embeddings[row]
-        if only_new and self.seen is not None:
-            scores_I[self.seen.items_of(row)] = -np.inf
+        if user is not None and history is not None:
+            raise SpecError("give a user or a history, not both")
+        if history is None:
+            row = self._row(user)
+            scores_I = self.item_embeddings @ self.user_embeddings[row]
+            if only_new and self.seen is not None:
+                scores_I[self.seen.items_of(row)] = -np.inf
+        else:
+            rows = self._known_rows(history)
+            scores_I = self.item_embeddings @ self._encode(rows)
+            if only_new:
+                scores_I[rows] = -np.inf
+        return self._best(scores_I, k)
+
+    def _best(self, scores_I: NDArray[np.float32], k: int) -> list[Recommendation]:
         k = min(k, int(np.isfinite(scores_I).sum()))
         top = np.argpartition(-scores_I, k - 1)[:k] if k else np.zeros(0, np.int64)
         best = top[np.argsort(-scores_I[top], kind="stable")]
@@ -141,6 +168,44 @@ class Recommender:
         from autosample.bundle.negatives import Negatives  # noqa: PLC0415
 
         return Negatives(self.sampler, self.seen, seed=seed)
+
+    def _known_rows(self, history: Sequence[Any]) -> NDArray[np.int64]:
+        """Return the rows of the items that the model knows, in their order."""
+        found = []
+        for item in history:
+            try:
+                found.append(_row(self.items, item, "item"))
+            except NotFound:
+                continue
+        if not found:
+            raise NotFound(
+                f"none of the {len(history)} items of the history is among the"
+                f" {len(self.items)} trained on"
+            )
+        if len(found) < len(history):
+            warnings.warn(
+                f"{len(history) - len(found)} of {len(history)} items of the history"
+                " are not among those trained on, and were skipped",
+                stacklevel=3,
+            )
+        return np.array(found, np.int64)
+
+    def _encode(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return the row of a query after a history of items: (D,)."""
+        if self._encoder is None:
+            raise SpecError(
+                "this model knows the users it was trained on and reads no histories;"
+                " search with a model that does, such as sasrec"
+            )
+        return self._encoder.encode(rows)
+
+    @cached_property
+    def _encoder(self) -> Encoder | None:
+        from autosample.bundle.encoder import Encoder  # noqa: PLC0415
+
+        if not self.parameters or self.config_json is None:
+            return None
+        return Encoder(self.config_json, self.parameters, len(self.items))
 
     def _row(self, user: Any) -> int:
         return _row(self.users, user, "user")
@@ -207,4 +272,14 @@ def _parse(folder: Path, *, has_seen: bool) -> Recommender:
     if has_seen:
         shape = (len(users), len(items))
         seen = read_pairs(folder / "seen.parquet", shape, ordered=False)
-    return Recommender(users, items, *embeddings, seen, sampler_json, recipe_json)
+    prefix = "model."
+    return Recommender(
+        users,
+        items,
+        *embeddings,
+        seen,
+        sampler_json,
+        recipe_json,
+        (folder / "config.json").read_text("utf-8"),
+        {n.removeprefix(prefix): t for n, t in weights.items() if n.startswith(prefix)},
+    )

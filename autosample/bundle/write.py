@@ -25,6 +25,9 @@ from autosample.trials.recipe import Recipe
 from autosample.views.card import model_card
 from autosample.views.page import report_page
 
+PARAMETERS = "model."
+"""What the names of a model's own parameters begin with, among its weights."""
+
 
 def write(outcome: Outcome, folder: Path, *, seen: bool = True) -> None:
     """Write a bundle into an empty or new folder; BundleError on weights with NaN."""
@@ -122,12 +125,16 @@ def _git() -> str | None:
 
 
 def _weights(outcome: Outcome) -> bytes:
-    """Return `users` (U, D) and `items` (I, D), and what the sampler has learned, such
-    as gates, under `sampler.`"""
+    """Return `users` (U, D) and `items` (I, D); what the sampler has learned, such as
+    gates, under `sampler.`; and under `model.` the parameters of a model that reads
+    histories, which recommends to users that it has never seen."""
     learned = {f"sampler.{name}": t for name, t in outcome.sampler_state.items()}
+    exported = export(outcome.model, outcome.known)
+    if outcome.trial.model.reads_history:
+        parameters = outcome.model.state_dict()
+        exported |= {f"{PARAMETERS}{n}": t.clone() for n, t in parameters.items()}
     exported = {
-        name: tensor.contiguous()
-        for name, tensor in (export(outcome.model, outcome.known) | learned).items()
+        name: tensor.contiguous() for name, tensor in (exported | learned).items()
     }
     for name, tensor in exported.items():
         if not bool(torch.isfinite(tensor).all()):

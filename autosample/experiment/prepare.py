@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from autosample.data.dataset import Dataset, DatasetStats
 from autosample.data.splits import Split, SplitSpec, default_split
-from autosample.errors import SpecError
+from autosample.errors import DataError, SpecError
 from autosample.evaluation.cases import cases_of
 from autosample.evaluation.metrics import Metric
 from autosample.evaluation.ranking import Ranking
@@ -22,6 +22,7 @@ def prepare(spec: SearchSpec, dataset: Dataset) -> Split:
     Raises DataError where the data cannot be split that way, SpecError where a metric
     needs more items than there are.
     """
+    _check_order(spec, dataset.train.ordered)
     split = split_rule(spec, dataset).apply(dataset, spec.training.seed)
     for metric in metrics_of(spec):
         if metric.k > split.train.num_items:
@@ -49,12 +50,22 @@ def check_fit(spec: SearchSpec, stats: DatasetStats, memory: int) -> None:
     `memory` is how many bytes one training may take. Raises DataError where the data
     cannot be split as the spec says, and SpecError where a training would not fit.
     """
+    _check_order(spec, stats.ordered)
     _rule(spec, bool(stats.test_pairs), stats.ordered).check(stats)
     needed = _bytes_of_training(spec, stats)
     if needed > memory:
         raise SpecError(
             f"a training would take about {needed >> 20} MiB, and {memory >> 20} MiB is"
             " the limit; choose a smaller width, batch_size or pool"
+        )
+
+
+def _check_order(spec: SearchSpec, ordered: bool) -> None:
+    if spec.model.reads_history and not ordered:
+        raise DataError(
+            f"model {spec.model.kind} reads what a user did in time order, which the"
+            " data does not have: map a `timestamp` column, or say `ordered` if the"
+            " rows, or the items of a line, stand in time order"
         )
 
 

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from autosample.losses import BPR, PSL, SL, InfoNCE, Loss
+from autosample.losses import (
+    BPR,
+    GBCE,
+    PSL,
+    SL,
+    BPRMax,
+    InfoNCE,
+    Loss,
+    SampledSoftmax,
+)
 from autosample.models import ModelConfig
 from autosample.samplers import (
     AHNS,
@@ -94,7 +103,8 @@ def default_recipes(loss: Loss, model: ModelConfig) -> tuple[Candidate, ...]:
     - InfoNCE with popular negatives from the batch alone, and a logistic correction
     - PSL, which forgives outliers among negatives
 
-    They were chosen on design sources alone, see `benchmarks/recipes.py`.
+    They were chosen on design sources alone, see `benchmarks/recipes.py`. A model that
+    reads histories has recipes of its own.
     """
     hard: list[Sampler] = [
         DNS(pool=8),
@@ -103,6 +113,8 @@ def default_recipes(loss: Loss, model: ModelConfig) -> tuple[Candidate, ...]:
         SoftmaxSampler(pool=POOL),
         AOBPR(),
     ]
+    if model.reads_history:
+        return _sequence_recipes(loss)
     own = None if isinstance(loss, BPR) else BPR()
     under_bpr: list[Candidate] = [
         sampler if own is None else Recipe(sampler=sampler, loss=own)
@@ -113,6 +125,35 @@ def default_recipes(loss: Loss, model: ModelConfig) -> tuple[Candidate, ...]:
     listed: list[Candidate] = [uniform, *under_bpr, *_soft_recipes()]
     return tuple(
         each for each in listed if model_refusal(model, loss_of(each, loss)) is None
+    )
+
+
+def _sequence_recipes(loss: Loss) -> tuple[Candidate, ...]:
+    """Return recipes for models that read histories.
+
+    - uniform under the spec's loss: the baseline
+    - dns and softmax of a pool under BPR: hard negatives, few of them
+    - softmax of inner products with 256 and 1,000 uniform negatives that a batch shares
+    - softmax with 256 negatives of which half are from the batch, corrected for their
+      popularity: without the correction in-batch negatives fail on sequences
+    - gBCE and BPR-max with 256 negatives
+    - InfoNCE of cosines at two temperatures, with 1,000 negatives
+    """
+    few, many = (UniformSampler(negatives=n, shared=True) for n in (256, SOFT))
+    plain, own = UniformSampler(negatives=loss.default_negatives), BPR()
+    hard: list[Sampler] = [DNS(pool=POOL), SoftmaxSampler(pool=POOL)]
+    under_bpr: list[Candidate] = [
+        each if loss == own else Recipe(sampler=each, loss=own) for each in hard
+    ]
+    mixed = MixedSampler(negatives=256)
+    return (
+        plain.model_copy(update={"shared": loss.default_negatives >= MANY}),
+        *under_bpr,
+        *(Recipe(sampler=each, loss=SampledSoftmax()) for each in (few, many)),
+        Recipe(sampler=mixed, loss=SampledSoftmax(log_q=True)),
+        Recipe(sampler=few, loss=GBCE()),
+        Recipe(sampler=few, loss=BPRMax()),
+        *(Recipe(sampler=many, loss=InfoNCE(temperature=t)) for t in (0.1, 0.05)),
     )
 
 
