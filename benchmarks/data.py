@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from autosample.data.dataset import Dataset, load_dataset
+from autosample.data.options import ReadOptions
 from autosample.data.splits import GivenTest, RandomSplit, SplitSpec
 from autosample.data.synthetic import Synthetic
 
@@ -22,6 +23,8 @@ FILES: dict[str, tuple[str, str | None]] = {
     "amazon-beauty": ("amazon-beauty-seq/sequences.txt", None),
     "amazon-health": ("amazon-health/train.txt", "amazon-health/test.txt"),
     "amazon-sports": ("amazon-sports-seq/sequences.txt", None),
+    "amazon-beauty-large": ("amazon-beauty-large/sequences.txt", None),
+    "amazon-beauty-time": ("amazon-beauty-time/interactions.csv", None),
     "food": ("food/train.txt", "food/test.txt"),
     "retailrocket-buyers": ("retailrocket-buyers/events.csv", None),
 }
@@ -63,6 +66,13 @@ def pairs_rule(name: str) -> SplitSpec:
     file, else at random, whatever the order of its pairs."""
     given = name in FILES and FILES[name][1] is not None
     return GivenTest() if given else RandomSplit()
+
+
+@cache
+def sequences(name: str) -> Dataset:
+    """Return a data set of sequences, in time order, read once."""
+    file, _ = paths(name)
+    return load_dataset(file, options=ReadOptions(ordered=file.suffix == ".txt"))
 
 
 @cache

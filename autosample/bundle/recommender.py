@@ -109,7 +109,8 @@ class Recommender:
         None of them has been seen, unless `only_new` is false; fewer than k where fewer
         are new. Ids of a history that the model does not know are skipped, and their
         number is warned of. Raises NotFound on an unknown user or a history of unknown
-        items alone, and SpecError on a k below 1, on both of user and history, and on a history for a model that reads none.
+        items alone, and SpecError on a k below 1, on both of user and history, and on a
+        history for a model that reads none.
         """
         _check(k)
         if user is not None and history is not None:

@@ -8,6 +8,8 @@ the ranks they have among all items, over the cases that have any there.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from pydantic import NonNegativeFloat, NonNegativeInt
 
@@ -102,6 +104,20 @@ def reach(hits: Hits, cases: Cases, train: Interactions, k: int) -> Reach:
         popularity=_mean(popularity_I[recommended]),
         held_out_popularity=_mean(popularity_I[cases.relevant.items]),
     )
+
+
+def evenness(values: Sequence[float]) -> float:
+    """Return 1 - the Gini coefficient of a metric's values in the bands: 1 where all
+    are equal, 1/3 where one of three has everything, nan where all are zero.
+
+    Prakash, Bermperidis and Chennu, 2024, arXiv:2410.17276, call it balance.
+    """
+    each = np.asarray(values, np.float64)
+    total = each.sum()
+    if not total:
+        return float("nan")
+    gaps = np.abs(each[:, None] - each[None]).sum()
+    return float(1 - gaps / (2 * len(each) * total))
 
 
 def _count_relevant(cases: Cases, bands_I: Ints) -> Ints:
