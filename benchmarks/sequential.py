@@ -43,7 +43,7 @@ from benchmarks.truth import append, rows
 OUT = Path("benchmarks/results/sequential.jsonl")
 METRICS = ("recall@5", "recall@10", "ndcg@5", "ndcg@10")
 SASREC = {"kind": "sasrec", "layers": 1, "dropout": 0.4}
-TRAINING = {"learning_rate": 0.004, "epochs": 100, "patience": 10}
+TRAINING: dict[str, Any] = {"learning_rate": 0.004, "epochs": 100, "patience": 10}
 
 
 def _shared(negatives: int) -> dict[str, Any]:
@@ -107,7 +107,7 @@ DATASETS = {
     "study": ("amazon-beauty-time", "retailrocket-buyers"),
     "genni": ("amazon-beauty", "amazon-sports"),
 }
-BY_TIME = {
+BY_TIME: dict[str, Any] = {
     "model": {"kind": "sasrec", "width": 50, "layers": 2, "dropout": 0.2},
     "training": {"learning_rate": 0.001, "epochs": 60, "patience": 5},
     "split": {
@@ -118,13 +118,21 @@ BY_TIME = {
         "mask": "none",
     },
 }
-LAST_OUT = {"model": SASREC, "training": TRAINING, "split": {"kind": "leave_last_out"}}
+LAST_OUT: dict[str, Any] = {
+    "model": SASREC,
+    "training": TRAINING,
+    "split": {"kind": "leave_last_out"},
+}
 
 
 def spec_of(part: str, kind: Kind, dataset: str, seed: int) -> SearchSpec:
     """Return the search of one candidate that stands for a training."""
     protocol = BY_TIME if part == "study" else LAST_OUT
-    fields = {"dataset": dataset, "loss": kind.loss, "candidates": [kind.sampler]}
+    fields: dict[str, Any] = {
+        "dataset": dataset,
+        "loss": kind.loss,
+        "candidates": [kind.sampler],
+    }
     fields |= {"metric": "ndcg@10"} | protocol | dict(kind.fields)
     fields["training"] = fields["training"] | {"seed": seed}
     return SearchSpec.model_validate(fields)
