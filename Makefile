@@ -16,7 +16,7 @@ install: .venv/installed
 	touch $@
 
 demo: install
-	$(BIN)/python -m autosample.cli.demo --data '$(DATA)' --test '$(TEST)' $(if $(KEEP),--keep)
+	$(BIN)/python -m autosample.cli.demo --data '$(DATA)' --test '$(TEST)' $(if $(KEEP),--keep) $(if $(SEQUENTIAL),--sequential)
 
 # Three processes of up to 1 GiB each, on two processors: half of the time the longest
 # tests wait for processes that they started.

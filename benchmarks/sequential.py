@@ -88,6 +88,24 @@ LOSSES: dict[str, Kind] = {
     "infonce-512": Kind({"kind": "infonce", "temperature": 0.1}, _shared(512)),
     "popularity-256": Kind(SOFTMAX, {"kind": "popularity", "negatives": 256}),
 }
+SETTINGS: dict[str, Kind] = {
+    f"rate-{rate:g}-dropout-{dropout:g}-layers-{layers}": Kind(
+        SOFTMAX,
+        _shared(256),
+        {
+            "model": {"kind": "sasrec", "layers": layers, "dropout": dropout},
+            "training": TRAINING | {"learning_rate": rate},
+        },
+    )
+    for rate, dropout, layers in (
+        (0.001, 0.2, 2),
+        (0.004, 0.2, 2),
+        (0.004, 0.4, 2),
+        (0.004, 0.2, 1),
+        (0.002, 0.4, 1),
+    )
+}
+"""By which the model's defaults were chosen, by the validation metric."""
 HARD = LOGISTIC | {"negative_weight": 5 / 110}
 STUDY: dict[str, Kind] = {
     "rns": Kind(LOGISTIC, {"kind": "sequence_rns"}),
@@ -101,9 +119,15 @@ GENNI: dict[str, Kind] = {
     f"genni-{power:g}": Kind(LOGISTIC, {"kind": "genni", "power": power})
     for power in (0.5, 1.0, 2.0, 4.0)
 }
-PARTS: dict[str, dict[str, Kind]] = {"losses": LOSSES, "study": STUDY, "genni": GENNI}
+PARTS: dict[str, dict[str, Kind]] = {
+    "losses": LOSSES,
+    "settings": SETTINGS,
+    "study": STUDY,
+    "genni": GENNI,
+}
 DATASETS = {
     "losses": ("amazon-beauty", "amazon-sports", "amazon-beauty-large"),
+    "settings": ("ml-latest-small", "amazon-beauty"),
     "study": ("amazon-beauty-time", "retailrocket-buyers"),
     "genni": ("amazon-beauty", "amazon-sports"),
 }

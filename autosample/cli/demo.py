@@ -19,12 +19,13 @@ from rich.console import Console
 from autosample.bundle.recommender import load
 from autosample.client import Client
 from autosample.data.dataset import DatasetStats
-from autosample.data.synthetic import Synthetic
+from autosample.data.synthetic import Synthetic, Walks
 from autosample.errors import AutoSampleError, ServiceError
 from autosample.views.terminal import show_report, show_stats
 
 PATIENCE_S = 60.0  # for the service to answer
 HOME = Path(".demo")
+WALKS = Walks(users=600, items=300, steps_per_user=14)
 SYNTHETIC = Synthetic(
     users=2000, items=6000, pairs_per_user=30, clusters=30, loyalty=6.0, skew=1.0
 )
@@ -35,6 +36,9 @@ def demo(
         str, typer.Option(help="File to search; empty: synthetic data.")
     ] = "",
     test: Annotated[str, typer.Option(help="File of test pairs.")] = "",
+    sequential: Annotated[
+        bool, typer.Option(help="Search for a model that reads histories.")
+    ] = False,
     keep: Annotated[
         bool, typer.Option(help="Leave the service running afterwards.")
     ] = False,
@@ -43,7 +47,7 @@ def demo(
     console = Console()
     began = time.monotonic()
     HOME.mkdir(exist_ok=True)
-    file = Path(data) if data else _write_synthetic(console)
+    file = Path(data) if data else _write_synthetic(console, sequential=sequential)
     port = _free_port()
     url = f"http://127.0.0.1:{port}"
     service = _start(port)
@@ -51,8 +55,9 @@ def demo(
         with Client(url) as client:
             _await(client, service)
             console.print(f"The service and its pages: {url}", highlight=False)
-            bundle = _search(console, client, file, Path(test) if test else None)
-        _recommend(console, bundle)
+            given = (file, Path(test) if test else None)
+            bundle = _search(console, client, given, sequential=sequential)
+        _recommend(console, bundle, sequential=sequential)
         console.print(f"Bundle: {bundle}", highlight=False)
         console.print(f"From start to verdict: {time.monotonic() - began:.0f} s")
         console.print(f"Its pages: {url}; its API: {url}/docs", highlight=False)
@@ -69,13 +74,17 @@ def demo(
         service.wait()
 
 
-def _write_synthetic(console: Console) -> Path:
+def _write_synthetic(console: Console, *, sequential: bool) -> Path:
     """Write synthetic interactions as a CSV, as a user would have one."""
-    dataset = SYNTHETIC.build().dataset
-    users = dataset.users.take(pa.array(dataset.train.users_E))
-    items = dataset.items.take(pa.array(dataset.train.items_E))
-    path = HOME / "synthetic.csv"
-    pv.write_csv(pa.table({"user_id": users, "item_id": items}), path)
+    dataset = WALKS.build() if sequential else SYNTHETIC.build().dataset
+    columns: dict[str, Any] = {
+        "user_id": dataset.users.take(pa.array(dataset.train.users_E)),
+        "item_id": dataset.items.take(pa.array(dataset.train.items_E)),
+    }
+    if sequential:
+        columns["timestamp"] = pa.array(dataset.train.times_E)
+    path = HOME / ("walks.csv" if sequential else "synthetic.csv")
+    pv.write_csv(pa.table(columns), path)
     console.print(
         f"Synthetic data: {path}; `make demo DATA=FILE` searches a file of yours"
     )
@@ -107,10 +116,18 @@ def _await(client: Client, service: subprocess.Popen[bytes]) -> None:
     raise ServiceError(f"the service did not start; see {HOME / 'service.log'}")
 
 
-def _search(console: Console, client: Client, file: Path, test: Path | None) -> Path:
-    dataset = client.upload(file, test=test)
+def _search(
+    console: Console,
+    client: Client,
+    given: tuple[Path, Path | None],
+    *,
+    sequential: bool,
+) -> Path:
+    dataset = client.upload(given[0], test=given[1])
     show_stats(console, DatasetStats.model_validate(dataset["stats"]))
     spec: dict[str, Any] = {"verify": True, "seeds": [0, 1]}
+    if sequential:
+        spec |= {"model": {"kind": "sasrec"}, "verify": False}
     job = client.submit(dataset["id"], **spec)
     console.print(f"Watch it: {client.url}/jobs/{job.id}", highlight=False)
     try:
@@ -124,12 +141,17 @@ def _search(console: Console, client: Client, file: Path, test: Path | None) -> 
     return job.download(folder / f"{job.id}.zip").resolve()
 
 
-def _recommend(console: Console, bundle: Path) -> None:
+def _recommend(console: Console, bundle: Path, *, sequential: bool) -> None:
     model = load(bundle)
     for row in range(min(3, len(model.users))):
         user = model.users[row].as_py()
         best = ", ".join(str(item) for item, _ in model.recommend(user, 5))
         console.print(f"For user {user}: items {best}", highlight=False)
+    if sequential:
+        history = [model.items[row].as_py() for row in range(3)]
+        best = ", ".join(str(item) for item, _ in model.recommend(history=history, k=5))
+        done = ", ".join(map(str, history))
+        console.print(f"After items {done}: items {best}", highlight=False)
 
 
 def _free_port() -> int:

@@ -73,7 +73,13 @@ class FileOptions:
     drop_missing: Annotated[
         bool, typer.Option(help="Drop rows in which an id is missing.")
     ] = False
-    ordered: Annotated[bool, typer.Option(help="Rows are in time order.")] = False
+    ordered: Annotated[
+        bool, typer.Option(help="Rows, or the items of a line, are in time order.")
+    ] = False
+    repeats: Annotated[
+        str,
+        typer.Option(help="Rows that repeat a pair: drop all but the first, or keep."),
+    ] = "drop"
     min_rating: Annotated[
         float | None, typer.Option(help="Drop rows with a lower rating.")
     ] = None

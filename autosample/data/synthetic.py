@@ -68,6 +68,39 @@ class Synthetic(Config):
         return np.asarray(rank_UI < degrees_U[:, None])
 
 
+class Walks(Config):
+    """Users who go from item to item: mostly to a likely successor of the last one."""
+
+    users: int = Field(600, ge=2)
+    items: int = Field(400, ge=8)
+    steps_per_user: PositiveInt = 12
+    """Steps of each user; an item that the user has been at is not counted again."""
+    successors: PositiveInt = 3
+    """Likely next items of each item."""
+    jumps: float = Field(0.3, ge=0, le=1)
+    """Share of steps to an item by popularity instead."""
+    skew: float = Field(0.8, ge=0)
+    """Exponent of the popularity law, rank^-skew; 0: all items alike."""
+    seed: int = 0
+
+    def build(self) -> Dataset:
+        """Make the steps, with one second between two of a user."""
+        rng = numpy_generator(self.seed, "walks")
+        popularity_I = np.arange(1, self.items + 1) ** -self.skew
+        popularity_I /= popularity_I.sum()
+        next_IS = rng.integers(self.items, size=(self.items, self.successors))
+        at_U = rng.choice(self.items, self.users, p=popularity_I)
+        steps = [at_U]
+        for _ in range(self.steps_per_user - 1):
+            follow_U = next_IS[at_U, rng.integers(self.successors, size=self.users)]
+            jump_U = rng.choice(self.items, self.users, p=popularity_I)
+            at_U = np.where(rng.random(self.users) < self.jumps, jump_U, follow_U)
+            steps.append(at_U)
+        users = np.repeat(np.arange(self.users), self.steps_per_user)
+        times = np.tile(np.arange(self.steps_per_user), self.users)
+        return from_arrays(users, np.stack(steps, 1).reshape(-1), times=times)
+
+
 @dataclass(frozen=True)
 class Planted:
     """A synthetic data set and the truth behind it."""

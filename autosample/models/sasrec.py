@@ -38,6 +38,7 @@ class SASRec(ModelConfig):
     paper: ClassVar[str] = "Kang and McAuley, ICDM 2018, arXiv:1808.09781"
     learning_rate: ClassVar[float] = 0.001
     l2: ClassVar[float] = 0.0
+    refit_branches: ClassVar[int] = 1
     reads_history: ClassVar[bool] = True
     kind: Literal["sasrec"] = "sasrec"
     width: Width = 64

@@ -1,6 +1,6 @@
 import numpy as np
 
-from autosample.data.synthetic import Synthetic
+from autosample.data.synthetic import Synthetic, Walks
 
 
 def test_sizes_are_as_asked() -> None:
@@ -45,3 +45,17 @@ def test_the_seed_decides_everything() -> None:
         Synthetic(seed=seed).build().dataset.fingerprint for seed in (1, 1, 2)
     )
     assert first == again != other
+
+
+def test_walkers_mostly_go_to_a_successor_of_their_last_item() -> None:
+    """Each item has three successors, so that most steps repeat few transitions."""
+    dataset = Walks(users=400, items=100, jumps=0.2).build()
+    train = dataset.train
+    assert train.ordered
+    assert train.times_E is not None
+    inner_E = np.diff(train.users_E) == 0
+    steps = list(
+        zip(train.items_E[:-1][inner_E], train.items_E[1:][inner_E], strict=True)
+    )
+    counts = np.sort(np.unique(steps, axis=0, return_counts=True)[1])[::-1]
+    assert counts[:300].sum() > 0.6 * len(steps)
