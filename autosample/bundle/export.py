@@ -5,7 +5,7 @@ from __future__ import annotations
 from string import Template
 
 from autosample.errors import SpecError
-from autosample.losses import BPR
+from autosample.losses import BPR, GBCE
 from autosample.optimizers import Adam
 from autosample.samplers import DNS, PopularitySampler, Sampler, UniformSampler
 from autosample.trials.recipe import Candidate, Recipe, loss_of, sampler_of
@@ -74,13 +74,18 @@ def pytorch(candidate: Candidate) -> str:
     A bare sampler is trained by BPR. The optimiser is Adam, whose learning rate is that
     of the recipe if that is meant for Adam. Raises SpecError on a sampler that makes
     embeddings instead of choosing items, and on a loss that needs to know how likely
-    each negative was.
+    each negative was or how many items there are.
     """
     sampler, loss = sampler_of(candidate), loss_of(candidate, BPR())
     if loss.needs_log_q:
         raise SpecError(
             f"{loss.label} corrects for how likely each negative was, which a plain"
             " loop does not know; train it with autosample.search"
+        )
+    if loss.of_catalogue or isinstance(loss, GBCE):
+        raise SpecError(
+            f"{loss.label} depends on how many items there are, which a plain loop's"
+            " loss does not know; train it with autosample.search"
         )
     if any(part.synthesis is not None for part in sampler.all_parts):
         raise SpecError(
