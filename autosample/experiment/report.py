@@ -8,6 +8,7 @@ from pydantic import Field, NonNegativeFloat, NonNegativeInt
 
 from autosample.core.config import Config
 from autosample.core.events import TraceEvent
+from autosample.data.cold import Cold
 from autosample.data.dataset import DatasetStats
 from autosample.data.likeness import Likeness
 from autosample.evaluation.bands import Reach
@@ -42,6 +43,9 @@ class SplitSizes(Config):
     """Pairs that the returned model is measured by, after all decisions."""
     likeness: Likeness | None = None
     """How like the test pairs the validation pairs are; None in reports of earlier
+    versions."""
+    cold: Cold | None = None
+    """Test pairs of users and items without known pairs; None in reports of earlier
     versions."""
 
 

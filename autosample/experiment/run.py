@@ -9,6 +9,7 @@ from importlib.metadata import version
 from autosample.core.events import StageBegan
 from autosample.core.progress import Listener, Progress, Stage, silent, within
 from autosample.core.tensors import State, usual_torch
+from autosample.data.cold import cold
 from autosample.data.dataset import Dataset, DatasetStats
 from autosample.data.interactions import Interactions
 from autosample.data.likeness import likeness
@@ -111,6 +112,7 @@ def _sizes(spec: SearchSpec, dataset: Dataset, split: Split) -> SplitSizes:
         valid=split.valid.num_pairs,
         test=split.test.num_pairs,
         likeness=likeness(split),
+        cold=cold(split),
     )
 
 

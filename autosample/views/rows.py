@@ -143,6 +143,8 @@ def remarks(report: Report) -> list[str]:
         )
     if report.split.likeness is not None:
         sentences.append(report.split.likeness.sentence)
+    if report.split.cold is not None and report.split.cold.sentence is not None:
+        sentences.append(report.split.cold.sentence)
     if report.shortened is not None:
         sentences.append(
             f"To keep to its budget, the search ran {report.shortened.strategy.label}"

@@ -94,6 +94,27 @@ def test_a_model_of_users_alone_reads_no_history(tmp_path: Path) -> None:
         loaded.recommend(history=[1, 2])
 
 
+@pytest.mark.parametrize("strategy", ["race", "exhaustive", "mixture"])
+@pytest.mark.parametrize("model", ["sasrec", "gru4rec"])
+def test_every_strategy_searches_for_models_that_read_histories(
+    strategy: str, model: str
+) -> None:
+    """Candidates that score alike, so that one model can be trained by all of them."""
+    found = autosample.search(
+        circle(),
+        model={"kind": model, "width": 16},
+        loss={"kind": "sampled_softmax"},
+        candidates=[
+            {"kind": "uniform", "negatives": 16, "shared": True},
+            {"kind": "dns", "pool": 8},
+        ],
+        strategy={"kind": strategy},
+        metric="ndcg@5",
+        training={"epochs": 6, "batch_size": 64, "learning_rate": 0.01},
+    )
+    assert found.report.test["ndcg@5"] > 0.5
+
+
 REFUSED: list[tuple[Dataset, dict[str, Any], str]] = [
     (circle(ordered=False), {}, "does not have: map a `timestamp` column"),
     (circle(), {"model": {"kind": "sasrec", "length": 0}}, "length"),
