@@ -58,14 +58,16 @@ class Kind(NamedTuple):
     fields: Mapping[str, Any] = {}
 
 
+PATIENT = TRAINING | {"patience": 30}
+"""Cross entropy of single items stands still for a dozen epochs before it learns."""
 SOFTMAX = {"kind": "sampled_softmax"}
 LOGISTIC = {"kind": "logistic"}
 LOSSES: dict[str, Kind] = {
-    "bce-1": Kind(LOGISTIC, {"kind": "uniform"}),
+    "bce-1": Kind(LOGISTIC, {"kind": "uniform"}, {"training": PATIENT}),
     "softmax-256": Kind(SOFTMAX, _shared(256)),
     "softmax-512": Kind(SOFTMAX, _shared(512)),
     "softmax-256-each": Kind(SOFTMAX, {"kind": "uniform", "negatives": 256}),
-    "gbce-256": Kind({"kind": "gbce"}, _shared(256)),
+    "gbce-256": Kind({"kind": "gbce"}, _shared(256), {"training": PATIENT}),
     "full": Kind(
         {"kind": "full_softmax"},
         {"kind": "uniform"},
@@ -116,7 +118,9 @@ STUDY: dict[str, Kind] = {
     "amns": Kind(HARD, {"kind": "sequence_amns"}),
 }
 GENNI: dict[str, Kind] = {
-    f"genni-{power:g}": Kind(LOGISTIC, {"kind": "genni", "power": power})
+    f"genni-{power:g}": Kind(
+        LOGISTIC, {"kind": "genni", "power": power}, {"training": PATIENT}
+    )
     for power in (0.5, 1.0, 2.0, 4.0)
 }
 PARTS: dict[str, dict[str, Kind]] = {
