@@ -96,7 +96,7 @@ SETTINGS: dict[str, Kind] = {
         _shared(256),
         {
             "model": {"kind": "sasrec", "layers": layers, "dropout": dropout},
-            "training": TRAINING | {"learning_rate": rate},
+            "training": TRAINING | {"learning_rate": rate, "patience": 20},
         },
     )
     for rate, dropout, layers in (

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from pydantic import TypeAdapter
 
-from autosample.data.splits import Split
+from autosample.data.splits import LeaveLastOut, Split
 from autosample.evaluation.metrics import Metric
 from autosample.evaluation.ranking import Ranking
 from autosample.experiment.prepare import open_test_split, prepare
@@ -27,7 +27,7 @@ from autosample.models import Model
 from autosample.samplers import Sampler, SamplerSpec
 from autosample.spec import SearchSpec
 from autosample.trials.run import InProcessRunner
-from benchmarks.data import dataset, pairs_rule
+from benchmarks.data import dataset, pairs_rule, sequences
 
 TRUTH = Path("benchmarks/results/truth.jsonl")
 CANDIDATES = 12
@@ -37,6 +37,10 @@ on Gowalla, see speed.json."""
 SEEDS = (0, 1, 2)
 READ: TypeAdapter[Sampler] = TypeAdapter(SamplerSpec)
 _LONG = ("curve", "sampler", "digest", "searched")
+
+
+SEQUENTIAL = ("sasrec", "gru4rec")
+"""Models that read histories, whose cells hold each user's last item out."""
 
 
 class Cell(NamedTuple):
@@ -75,13 +79,16 @@ def spec_of(cell: Cell, **fields: Any) -> SearchSpec:
         "candidates": "samplers",
         "split": pairs_rule(cell.dataset),
     }
+    if cell.model in SEQUENTIAL:
+        known["split"] = LeaveLastOut()
     return SearchSpec.model_validate(known | fields)
 
 
 @cache
 def split_of(cell: Cell) -> Split:
     """Return a cell's split, the same for all seeds, so that only trainings differ."""
-    return prepare(spec_of(cell), dataset(cell.dataset))
+    read = sequences if cell.model in SEQUENTIAL else dataset
+    return prepare(spec_of(cell), read(cell.dataset))
 
 
 @cache

@@ -35,6 +35,7 @@ class GRU4Rec(ModelConfig):
     paper: ClassVar[str] = "Hidasi et al., ICLR 2016, arXiv:1511.06939"
     learning_rate: ClassVar[float] = 0.002
     l2: ClassVar[float] = 0.0
+    pace: ClassVar[int] = 9
     refit_branches: ClassVar[int] = 1
     reads_history: ClassVar[bool] = True
     kind: Literal["gru4rec"] = "gru4rec"

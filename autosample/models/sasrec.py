@@ -36,8 +36,9 @@ class SASRec(ModelConfig):
     the user's last item."""
 
     paper: ClassVar[str] = "Kang and McAuley, ICDM 2018, arXiv:1808.09781"
-    learning_rate: ClassVar[float] = 0.001
+    learning_rate: ClassVar[float] = 0.004
     l2: ClassVar[float] = 0.0
+    pace: ClassVar[int] = 9
     refit_branches: ClassVar[int] = 1
     reads_history: ClassVar[bool] = True
     kind: Literal["sasrec"] = "sasrec"
@@ -49,7 +50,7 @@ class SASRec(ModelConfig):
     """Parts of a state that attend on their own; they divide the width."""
     length: int = Field(50, ge=1, le=4096)
     """The latest items of a history that are read."""
-    dropout: float = Field(0.2, ge=0, lt=1)
+    dropout: float = Field(0.4, ge=0, lt=1)
     """Share of the embeddings' and the blocks' outputs that is set to zero in
     training, rounded to 1/256. The weights of attention are never dropped."""
     norm: Norm = "pre"

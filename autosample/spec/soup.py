@@ -43,6 +43,8 @@ SHAPES: Mapping[Effort, Shape] = {
     Effort.THOROUGH: Shape(((2, 8), (3, 8), (4, 4), (6, 4), (8, 4)), 3, 8),
 }
 """For a dozen candidates: 58, 58 and 136 epochs of branches before the finals."""
+USUAL_PACE = 3
+"""The pace of models for which the rounds above are as long as they say."""
 LIKELY_EXTRA = 2
 """Further rounds that a soup is likely to have."""
 
@@ -65,7 +67,8 @@ class SoupStrategy(Strategy):
     stay. Candidates that score by cosines and by inner products have models of their
     own, and of both as many stay in proportion. None: rounds of 2, 3 and 4 epochs
     after which 6, 4 and 2 candidates stay; with thorough effort rounds of 2, 3, 4, 6
-    and 8 epochs after which 8, 8, 4, 4 and 4 do."""
+    and 8 epochs after which 8, 8, 4, 4 and 4 do. Models that read histories, which
+    learn late, have rounds of three times as many."""
     finals: Annotated[int, Field(ge=1, le=64)] | None = None
     """Candidates of the better kind of score that are trained from fresh parameters to
     early stopping; of the other kind, the best one is. None: by effort 1, 2 or 3."""
@@ -82,7 +85,11 @@ class SoupStrategy(Strategy):
     def resolve(self, model: ModelConfig) -> SoupStrategy:
         """Fill in what the effort decides."""
         shape = SHAPES[self.effort]
-        rounds = tuple(Rung(epochs=epochs, keep=keep) for epochs, keep in shape.rounds)
+        # Candidates can be told apart only once they learn, which some models do late.
+        slower = max(model.pace // USUAL_PACE, 1)
+        rounds = tuple(
+            Rung(epochs=epochs * slower, keep=keep) for epochs, keep in shape.rounds
+        )
         return self.model_copy(
             update={
                 "rounds": rounds if self.rounds is None else self.rounds,

@@ -26,7 +26,10 @@ from autosample.experiment.strategies.soup.standing import (
     probabilities,
 )
 from autosample.library import make_spec
+from autosample.models import MF, SASRec
 from autosample.samplers import DNS, UniformSampler
+from autosample.spec.rung import Rung
+from autosample.spec.soup import SoupStrategy
 from autosample.trials import TrialResult
 from autosample.trials.checkpoints import FolderCheckpoints
 from autosample.trials.recipe import Candidate
@@ -120,6 +123,14 @@ def test_a_report_tells_when_the_others_left_and_how_probable_they_were_then() -
             each.name not in later.metrics for later in rounds[each.left.after :]
         )
         assert each.left.probability < 1
+
+
+def test_rounds_are_longer_for_models_that_learn_late() -> None:
+    usual, slow = (SoupStrategy().resolve(model) for model in (MF(), SASRec()))
+    assert [rung.epochs for rung in usual.all_rounds] == [2, 3, 4]
+    assert [rung.epochs for rung in slow.all_rounds] == [6, 9, 12]
+    own = SoupStrategy(rounds=(Rung(epochs=5, keep=1),))
+    assert own.resolve(SASRec()).all_rounds == own.rounds
 
 
 def test_weights_of_a_round_sum_to_one_and_fall_with_the_metric() -> None:
