@@ -193,13 +193,12 @@ ROWS |= {
         valid=0.1,
         refit=True,
     ),
-    # The paper's batches of 1,024 would cost eight times as many propagations; the
-    # rate is scaled by the root of that.
+    # The paper's batches of 1,024 would cost eight times as many propagations.
     "gowalla-irb/lightgcn-sl@20": _irb(
         "gowalla-irb",
         (0.2128, 0.1729),
         _at_20(0.1, 0.75, 5),
-        0.03,
+        0.01,
         model="lightgcn",
         batch_size=8192,
         patience=15,
