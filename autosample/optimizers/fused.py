@@ -16,7 +16,7 @@ from autosample.kernels.updates import (
     step_sums,
     update,
 )
-from autosample.optimizers.base import TableOptimizer
+from autosample.optimizers.base import TableOptimizer, as_table
 
 
 class FusedOptimizer(TableOptimizer):
@@ -26,8 +26,8 @@ class FusedOptimizer(TableOptimizer):
         """Return a table, its optimiser state and scratch as arrays that share
         memory."""
         return Rows(
-            parameter.detach().numpy(),
-            self.squares(parameter).detach().numpy(),
+            as_table(parameter.detach()).numpy(),
+            as_table(self.squares(parameter).detach()).numpy(),
             self.uses(parameter),
         )
 

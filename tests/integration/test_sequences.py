@@ -115,6 +115,42 @@ def test_every_strategy_searches_for_models_that_read_histories(
     assert found.report.test["ndcg@5"] > 0.5
 
 
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        {"kind": "adagrad"},
+        {"kind": "sgd"},
+        {"kind": "sgd", "momentum": 0.9},
+        {"kind": "adam"},
+        {"kind": "adam", "weight_decay": 0.001},
+        {"kind": "adamw"},
+    ],
+    ids=lambda each: "-".join(map(str, each.values())),
+)
+def test_every_optimiser_trains_vectors_and_matrices_beside_tables(
+    optimizer: dict[str, Any],
+) -> None:
+    slow = optimizer["kind"] in ("sgd", "adagrad")
+    found = autosample.search(
+        circle(),
+        model={"kind": "sasrec", "width": 16, "layers": 1},
+        loss={"kind": "sampled_softmax"},
+        candidates=[{"kind": "uniform", "negatives": 16, "shared": True}],
+        strategy={"kind": "exhaustive"},
+        seeds=[0],
+        metric="ndcg@5",
+        training={
+            "epochs": 12,
+            "batch_size": 64,
+            "optimizer": optimizer,
+            "learning_rate": 0.1 if slow else 0.01,
+            "clip": 1.0,
+        },
+        refit=0,
+    )
+    assert found.report.test["ndcg@5"] > 0.3
+
+
 REFUSED: list[tuple[Dataset, dict[str, Any], str]] = [
     (circle(ordered=False), {}, "does not have: map a `timestamp` column"),
     (circle(), {"model": {"kind": "sasrec", "length": 0}}, "length"),
