@@ -137,7 +137,7 @@ DATASETS = {
 }
 BY_TIME: dict[str, Any] = {
     "model": {"kind": "sasrec", "width": 50, "layers": 2, "dropout": 0.2},
-    "training": {"learning_rate": 0.001, "epochs": 60, "patience": 5},
+    "training": {"learning_rate": 0.001, "epochs": 60, "patience": 20},
     "split": {
         "kind": "global_time",
         "valid": 0.05,

@@ -13,9 +13,21 @@ from pydantic import TypeAdapter
 from autosample.core.types import History, Queries
 from autosample.data.interactions import Interactions
 from autosample.errors import BundleError
-from autosample.models import ModelSpec, build
+from autosample.models import ModelConfig, ModelSpec, build
 
 Floats = NDArray[np.float32]
+
+
+def model_of(config_json: str) -> ModelConfig:
+    """Return the settings of the model in a bundle's `config.json`.
+
+    Raises BundleError where they are none, or the model's plug-in is not installed."""
+    try:
+        settings = json.loads(config_json)["model"]
+        config: ModelConfig = TypeAdapter(ModelSpec).validate_python(settings)
+    except (ValueError, KeyError, TypeError) as error:
+        raise BundleError(f"config.json holds no model: {error}") from error
+    return config
 
 
 class Encoder:
@@ -26,9 +38,8 @@ class Encoder:
     ) -> None:
         """`config_json` has the model's settings. Raises BundleError where parameters
         and settings do not fit one another, or the model's plug-in is not installed."""
+        config = model_of(config_json)
         try:
-            settings = json.loads(config_json)["model"]
-            config = TypeAdapter(ModelSpec).validate_python(settings)
             # Nothing of the pairs it was trained on is asked for but their items.
             nobody = np.zeros(0, np.int64)
             pairs = Interactions.from_pairs(

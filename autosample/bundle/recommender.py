@@ -27,6 +27,7 @@ from autosample.errors import BundleError, DataError, NotFound, SpecError
 if TYPE_CHECKING:
     from autosample.bundle.encoder import Encoder
     from autosample.bundle.negatives import Negatives
+    from autosample.models import ModelConfig
     from autosample.samplers import Sampler
     from autosample.trials.recipe import Recipe
 
@@ -82,6 +83,14 @@ class Recommender:
             raise BundleError(
                 f"recipe.json is {error}; install the plug-in that it comes from"
             ) from error
+
+    @cached_property
+    def model(self) -> ModelConfig | None:
+        """Settings of the model; None in a bundle without them. Raises BundleError
+        where its plug-in is not installed."""
+        from autosample.bundle.encoder import model_of  # noqa: PLC0415
+
+        return None if self.config_json is None else model_of(self.config_json)
 
     @cached_property
     def sampler(self) -> Sampler:

@@ -89,11 +89,18 @@ def export(
 ) -> None:
     """Print the chosen recipe for a PyTorch loop, or as RecBole's configuration."""
     from autosample.bundle import export as targets
+    from autosample.bundle import export_sequences
     from autosample.bundle.recommender import load
 
-    write = targets.pytorch if to is Target.PYTORCH else targets.recbole
     found = load(bundle)
-    typer.echo(write(found.recipe or found.sampler), nl=False)
+    chosen = found.recipe or found.sampler
+    plain = to is Target.PYTORCH
+    if found.model is not None and found.model.reads_history:
+        of_sequences = export_sequences.pytorch if plain else export_sequences.recbole
+        text = of_sequences(chosen, found.model)
+    else:
+        text = (targets.pytorch if plain else targets.recbole)(chosen)
+    typer.echo(text, nl=False)
 
 
 @cache
