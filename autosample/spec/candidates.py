@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from autosample.losses import (
     BPR,
     PSL,
@@ -113,7 +115,7 @@ def default_recipes(loss: Loss, model: ModelConfig) -> tuple[Candidate, ...]:
         AOBPR(),
     ]
     if model.reads_history:
-        return _sequence_recipes(loss)
+        return _that_suit(model, loss, _sequence_recipes(loss))
     own = None if isinstance(loss, BPR) else BPR()
     under_bpr: list[Candidate] = [
         sampler if own is None else Recipe(sampler=sampler, loss=own)
@@ -122,6 +124,13 @@ def default_recipes(loss: Loss, model: ModelConfig) -> tuple[Candidate, ...]:
     count = loss.default_negatives
     uniform = UniformSampler(negatives=count, shared=count >= MANY)
     listed: list[Candidate] = [uniform, *under_bpr, *_soft_recipes()]
+    return _that_suit(model, loss, listed)
+
+
+def _that_suit(
+    model: ModelConfig, loss: Loss, listed: Sequence[Candidate]
+) -> tuple[Candidate, ...]:
+    """Return the candidates whose losses can train a model."""
     return tuple(
         each for each in listed if model_refusal(model, loss_of(each, loss)) is None
     )
@@ -133,7 +142,7 @@ def _sequence_recipes(loss: Loss) -> tuple[Candidate, ...]:
     - uniform under the spec's loss: the baseline
     - dns and softmax of a pool under BPR: hard negatives, few of them
     - softmax of inner products with 256 and 1,000 uniform negatives that a batch shares
-    - softmax with 256 negatives of which half are from the batch, corrected for their
+    - softmax with 256 and 1,000 negatives, half from the batch, corrected for their
       popularity: without the correction in-batch negatives fail on sequences
     - BPR-max with 256 negatives
     - InfoNCE of cosines at two temperatures, with 1,000 negatives
@@ -148,12 +157,12 @@ def _sequence_recipes(loss: Loss) -> tuple[Candidate, ...]:
     under_bpr: list[Candidate] = [
         each if loss == own else Recipe(sampler=each, loss=own) for each in hard
     ]
-    mixed = MixedSampler(negatives=256)
+    mixed = [MixedSampler(negatives=n) for n in (256, SOFT)]
     return (
         plain.model_copy(update={"shared": loss.default_negatives >= MANY}),
         *under_bpr,
         *(Recipe(sampler=each, loss=SampledSoftmax()) for each in (few, many)),
-        Recipe(sampler=mixed, loss=SampledSoftmax(log_q=True)),
+        *(Recipe(sampler=each, loss=SampledSoftmax(log_q=True)) for each in mixed),
         Recipe(sampler=few, loss=BPRMax()),
         *(Recipe(sampler=many, loss=InfoNCE(temperature=t)) for t in (0.1, 0.05)),
     )

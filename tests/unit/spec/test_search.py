@@ -68,6 +68,14 @@ def test_default_recipes_go_with_any_model(model: type[ModelConfig]) -> None:
     assert len(made.all_candidates) >= 10
 
 
+def test_a_sequence_model_of_inner_products_gets_no_recipes_of_cosines() -> None:
+    model = {"kind": "sasrec", "cosine": False}
+    made = SearchSpec.model_validate({"dataset": "x", "model": model})
+    losses = {loss_of(each, BPR()) for each in made.all_candidates}
+    assert not any(loss.cosine for loss in losses)
+    assert len(made.all_candidates) >= 6
+
+
 @pytest.mark.parametrize("field", [{"biases": True}, {"cosine": False}])
 def test_a_model_that_cannot_score_by_cosines_gets_the_other_recipes(
     field: dict[str, bool],
