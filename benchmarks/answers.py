@@ -57,6 +57,7 @@ PLAIN = (
 )
 CELLS = (
     *(Cell(dataset, "mf") for dataset in PLAIN),
+    Cell("made-walks", "sasrec"),
     Cell("ml-latest-small", "sasrec"),
     Cell("amazon-beauty", "sasrec"),
 )

@@ -10,7 +10,7 @@ from pathlib import Path
 from autosample.data.dataset import Dataset, load_dataset
 from autosample.data.options import ReadOptions
 from autosample.data.splits import GivenTest, RandomSplit, SplitSpec
-from autosample.data.synthetic import Synthetic
+from autosample.data.synthetic import Synthetic, Walks
 
 FOLDER = Path(os.environ.get("AUTOSAMPLE_DATA", "../shared/data"))
 
@@ -53,6 +53,11 @@ MADE: dict[str, Synthetic] = {
 }
 
 
+WALKS: dict[str, Walks] = {
+    "made-walks": Walks(users=1500, items=600, steps_per_user=12, jumps=0.4)
+}
+
+
 def paths(name: str) -> tuple[Path, Path | None]:
     """Return the files of a data set; ends the program where they are not there."""
     train, test = FILES[name]
@@ -70,7 +75,9 @@ def pairs_rule(name: str) -> SplitSpec:
 
 @cache
 def sequences(name: str) -> Dataset:
-    """Return a data set of sequences, in time order, read once."""
+    """Return a data set of sequences, in time order, read or made once."""
+    if name in WALKS:
+        return WALKS[name].build()
     file, _ = paths(name)
     return load_dataset(file, options=ReadOptions(ordered=file.suffix == ".txt"))
 
