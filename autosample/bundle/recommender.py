@@ -181,6 +181,10 @@ class Recommender:
 
     def _known_rows(self, history: Sequence[Any]) -> NDArray[np.int64]:
         """Return the rows of the items that the model knows, in their order."""
+        if isinstance(history, str | bytes):
+            raise SpecError(
+                f"a history is a list of ids in time order, not {history!r}"
+            )
         found = []
         for item in history:
             try:

@@ -125,7 +125,30 @@ class RandomSplit(SplitConfig):
         return _by_rank(pairs, rank_E, *_shares(pairs, self.test, self.valid, rng))
 
 
-class LeaveLastOut(SplitConfig):
+class _FromTheEnd(SplitConfig, ABC):
+    """Some of each user's pairs, counted from the last one, for test and validation."""
+
+    kind: str
+
+    def check(self, stats: DatasetStats) -> None:
+        super().check(stats)
+        if not stats.ordered:
+            raise DataError(
+                f"split {self.kind} needs time order: map a `timestamp` column, or say"
+                " `ordered` if the rows stand in time order"
+            )
+
+    def parts(self, dataset: Dataset, seed: int) -> Split:
+        pairs = dataset.train
+        last_E = pairs.starts_U1[1:][pairs.users_E] - 1 - np.arange(pairs.num_pairs)
+        return _by_rank(pairs, last_E, *self._counts(pairs, seed))
+
+    @abstractmethod
+    def _counts(self, pairs: Interactions, seed: int) -> tuple[Ints, Ints]:
+        """Return each user's pairs for the test and for validation: (U,) each."""
+
+
+class LeaveLastOut(_FromTheEnd):
     """Each user's last pair for the test, the one before for validation.
 
     All pairs of users with fewer than three are trained on.
@@ -133,22 +156,12 @@ class LeaveLastOut(SplitConfig):
 
     kind: Literal["leave_last_out"] = "leave_last_out"
 
-    def check(self, stats: DatasetStats) -> None:
-        super().check(stats)
-        if not stats.ordered:
-            raise DataError(
-                "leave_last_out needs time order: map a `timestamp` column, or say"
-                " `ordered` if the rows stand in time order"
-            )
-
-    def parts(self, dataset: Dataset, seed: int) -> Split:
-        pairs = dataset.train
-        last_E = pairs.starts_U1[1:][pairs.users_E] - 1 - np.arange(pairs.num_pairs)
+    def _counts(self, pairs: Interactions, seed: int) -> tuple[Ints, Ints]:
         one_U = (pairs.degrees_U >= 3).astype(np.int64)
-        return _by_rank(pairs, last_E, one_U, one_U)
+        return one_U, one_U
 
 
-class LatestOfEach(SplitConfig):
+class LatestOfEach(_FromTheEnd):
     """Each user's latest pairs for the test, those before for validation; every user
     keeps one to train on."""
 
@@ -158,18 +171,9 @@ class LatestOfEach(SplitConfig):
     test: Share = 0.2
     """Share of each user's pairs for the test."""
 
-    def check(self, stats: DatasetStats) -> None:
-        super().check(stats)
-        if not stats.ordered:
-            raise DataError(
-                "split latest needs time order: map a `timestamp` column, or say"
-                " `ordered` if the rows stand in time order"
-            )
-
-    def parts(self, dataset: Dataset, seed: int) -> Split:
-        pairs, rng = dataset.train, numpy_generator(seed, "split")
-        last_E = pairs.starts_U1[1:][pairs.users_E] - 1 - np.arange(pairs.num_pairs)
-        return _by_rank(pairs, last_E, *_shares(pairs, self.test, self.valid, rng))
+    def _counts(self, pairs: Interactions, seed: int) -> tuple[Ints, Ints]:
+        rng = numpy_generator(seed, "split")
+        return _shares(pairs, self.test, self.valid, rng)
 
 
 class GlobalTime(SplitConfig):

@@ -15,42 +15,27 @@ from pydantic import Field
 from torch import Generator, Tensor, nn
 from torch.nn.functional import embedding
 
-from autosample.core.bounds import Layers, Width
+from autosample.core.bounds import Layers
 from autosample.data.interactions import Interactions
-from autosample.kernels.memory import empty
-from autosample.losses import Loss
-from autosample.models.base import ModelConfig, Usual
 from autosample.models.dropout import drop
-from autosample.models.sequence import SequenceModel
+from autosample.models.sequence import SequenceConfig, SequenceModel, item_table
 from autosample.models.windows import Windows
 from autosample.optimizers import Adam
 
-ADAM = Adam()
 
-
-class GRU4Rec(ModelConfig):
+class GRU4Rec(SequenceConfig):
     """Inner products of items and of the state that a recurrent network has reached
     after the user's last item."""
 
     paper: ClassVar[str] = "Hidasi et al., ICLR 2016, arXiv:1511.06939"
     learning_rate: ClassVar[float] = 0.002
-    l2: ClassVar[float] = 0.0
-    pace: ClassVar[int] = 9
-    refit_branches: ClassVar[int] = 1
-    reads_history: ClassVar[bool] = True
+    adam: ClassVar[Adam] = Adam()
     kind: Literal["gru4rec"] = "gru4rec"
-    width: Width = 64
-    """Dimensions of items and of states."""
     layers: Layers = 1
     """Recurrent layers."""
-    length: int = Field(50, ge=1, le=4096)
-    """The latest items of a history that are read."""
     dropout: float = Field(0.2, ge=0, lt=1)
     """Share of the embeddings and of the states that is set to zero in training,
     rounded to 1/256."""
-
-    def usual(self, loss: Loss) -> Usual:
-        return Usual(ADAM, self.learning_rate, self.l2)
 
     def build(self, train: Interactions, rng: Generator) -> Recurrent:
         return Recurrent(self, train.num_items, rng)
@@ -61,9 +46,7 @@ class Recurrent(SequenceModel):
 
     def __init__(self, config: GRU4Rec, num_items: int, rng: Generator) -> None:
         width = config.width
-        table = empty(num_items, width)
-        nn.init.xavier_normal_(table, generator=rng)
-        super().__init__(table, None, length=config.length, adam=ADAM)
+        super().__init__(config, item_table(rng, num_items, width))
         self.dropout, self.layers = config.dropout, config.layers
         # Of each layer: weights of the input and of the state, and a shift of both.
         # The global generator, from which nn.GRU would draw them, is left alone.

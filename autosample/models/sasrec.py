@@ -15,48 +15,35 @@ from torch.nn.functional import (
     silu,
 )
 
-from autosample.core.bounds import Layers, Width
+from autosample.core.bounds import Layers
 from autosample.data.interactions import Interactions
-from autosample.kernels.memory import empty
-from autosample.losses import Loss
-from autosample.models.base import ModelConfig, Usual
 from autosample.models.dropout import drop
-from autosample.models.sequence import SequenceModel, xavier
+from autosample.models.sequence import SequenceConfig, SequenceModel, item_table, xavier
 from autosample.models.windows import Blocks, Windows
 from autosample.optimizers import Adam
 
 Norm = Literal["pre", "post", "ligr"]
 
-ADAM = Adam(beta2=0.98)
-"""The optimiser of the paper."""
 
-
-class SASRec(ModelConfig):
+class SASRec(SequenceConfig):
     """Inner products of items and of the state that self-attention has reached after
     the user's last item."""
 
     paper: ClassVar[str] = "Kang and McAuley, ICDM 2018, arXiv:1808.09781"
     learning_rate: ClassVar[float] = 0.004
-    l2: ClassVar[float] = 0.0
-    pace: ClassVar[int] = 9
-    refit_branches: ClassVar[int] = 1
-    reads_history: ClassVar[bool] = True
+    adam: ClassVar[Adam] = Adam(beta2=0.98)
     kind: Literal["sasrec"] = "sasrec"
-    width: Width = 64
-    """Dimensions of items and of states."""
     layers: Layers = 2
     """Blocks of attention and a small network."""
     heads: int = Field(1, ge=1, le=64)
     """Parts of a state that attend on their own; they divide the width."""
-    length: int = Field(50, ge=1, le=4096)
-    """The latest items of a history that are read."""
     dropout: float = Field(0.4, ge=0, lt=1)
     """Share of the embeddings' and the blocks' outputs that is set to zero in
     training, rounded to 1/256. The weights of attention are never dropped."""
     norm: Norm = "pre"
     """Where layers are normalised: `pre` before each part of a block, `post` after it,
-    as the first transformers; `ligr`: before it, and each part passes a learned gate
-    (Dai et al., arXiv:2502.03417, as in eSASRec, arXiv:2508.06450)."""
+    as in the first transformers; `ligr`: before it, and each part passes a learned gate
+    (Borisyuk et al., 2025, arXiv:2502.03417; so used by eSASRec, arXiv:2508.06450)."""
     tied: bool = True
     """Whether the items that are read and those that are ranked share their rows."""
     scale: bool = False
@@ -68,9 +55,6 @@ class SASRec(ModelConfig):
             raise ValueError(f"{self.heads} heads do not divide width {self.width}")
         return self
 
-    def usual(self, loss: Loss) -> Usual:
-        return Usual(ADAM, self.learning_rate, self.l2)
-
     def build(self, train: Interactions, rng: Generator) -> SelfAttention:
         return SelfAttention(self, train.num_items, rng)
 
@@ -79,13 +63,10 @@ class SelfAttention(SequenceModel):
     """Blocks of causal attention over packed windows."""
 
     def __init__(self, config: SASRec, num_items: int, rng: Generator) -> None:
-        tables = [_table(num_items, config.width, rng) for _ in range(2 - config.tied)]
-        super().__init__(
-            tables[0],
-            None if config.tied else tables[1],
-            length=config.length,
-            adam=ADAM,
-        )
+        tables = [
+            item_table(rng, num_items, config.width) for _ in range(2 - config.tied)
+        ]
+        super().__init__(config, *tables)
         self.dropout, self.norm = config.dropout, config.norm
         self.factor = config.width**0.5 if config.scale else 1.0
         self.ages = nn.Parameter(xavier(rng, config.length, config.width))
@@ -101,12 +82,6 @@ class SelfAttention(SequenceModel):
         for part in self.parts:
             states_TD = part(states_TD, blocks, rng)
         return states_TD if self.last is None else self.last(states_TD)
-
-
-def _table(rows: int, width: int, rng: Generator) -> Tensor:
-    table = empty(rows, width)
-    nn.init.xavier_normal_(table, generator=rng)
-    return table
 
 
 class Normal(nn.Module):

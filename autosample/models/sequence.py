@@ -2,21 +2,44 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
+from pydantic import Field
 from torch import Generator, Tensor, nn, optim
 from torch.nn.functional import embedding, pad
 
+from autosample.core.bounds import Width
 from autosample.core.types import Queries, Refresh, Rows
 from autosample.data.interactions import Interactions
 from autosample.data.order import Order, SequenceOrder
 from autosample.kernels.jit import compiles
-from autosample.models.base import Model
+from autosample.kernels.memory import empty
+from autosample.losses import Loss
+from autosample.models.base import Model, ModelConfig, Usual
 from autosample.models.windows import Windows, windows_of
 from autosample.optimizers import Adam
+
+
+class SequenceConfig(ModelConfig, ABC):
+    """Settings that all models of sequences have."""
+
+    l2: ClassVar[float] = 0.0
+    pace: ClassVar[int] = 9
+    refit_branches: ClassVar[int] = 1
+    reads_history: ClassVar[bool] = True
+    adam: ClassVar[Adam]
+    """The usual optimiser."""
+    width: Width = 64
+    """Dimensions of items and of states."""
+    length: int = Field(50, ge=1, le=4096)
+    """The latest items of a history that are read."""
+
+    def usual(self, loss: Loss) -> Usual:
+        return Usual(self.adam, self.learning_rate, self.l2)
 
 
 class SequenceModel(Model):
@@ -27,19 +50,14 @@ class SequenceModel(Model):
     """
 
     def __init__(
-        self,
-        inputs: Tensor,
-        outputs: Tensor | None,
-        *,
-        length: int,
-        adam: Adam,
+        self, config: SequenceConfig, inputs: Tensor, outputs: Tensor | None = None
     ) -> None:
         """`inputs` (I, D) is what the encoder reads, `outputs` (I, D) what its states
         are compared with; None: the same table."""
         super().__init__()
         self.inputs = nn.Parameter(inputs)
         self.outputs = None if outputs is None else nn.Parameter(outputs)
-        self.length, self.adam = length, adam
+        self.length, self.adam = config.length, config.adam
 
     @abstractmethod
     def encode(self, windows: Windows, rng: Generator | None) -> Tensor:
@@ -120,6 +138,13 @@ class SequenceScorer:
         if self.refresh is not None:
             self.refresh(torch.arange(len(table_ID)))
         return table_ID
+
+
+def item_table(rng: Generator, num_items: int, width: int) -> Tensor:
+    """Return the rows of all items as `xavier` draws them, in memory for kernels."""
+    table = empty(num_items, width)
+    nn.init.xavier_normal_(table, generator=rng)
+    return table
 
 
 def xavier(rng: Generator, *shape: int) -> Tensor:

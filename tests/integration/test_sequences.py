@@ -79,6 +79,8 @@ def test_unknown_items_of_a_history_are_skipped_and_counted(
     assert some[0].item == loaded.recommend(history=[3, 4, 5], k=1)[0].item
     with pytest.raises(NotFound, match="none of the 2 items of the history"):
         loaded.recommend(history=[998, 999])
+    with pytest.raises(SpecError, match="a list of ids in time order, not '345'"):
+        loaded.recommend(history="345")
     with pytest.raises(SpecError, match="a user or a history, not both"):
         loaded.recommend(3, history=[3])
 

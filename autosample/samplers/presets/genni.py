@@ -15,7 +15,8 @@ from autosample.core.bounds import DrawCount, Positive
 from autosample.core.ranges import Between
 from autosample.core.types import Moment
 from autosample.samplers.base import Leaf, Parts, Preset
-from autosample.samplers.choices import First, Softmax
+from autosample.samplers.choices import Softmax
+from autosample.samplers.presets.proposed import UniformSampler
 from autosample.samplers.proposals import UniformProposal
 
 
@@ -23,7 +24,7 @@ class GenNi(Preset):
     """Items drawn from a pool that the batch shares with probability softmax(power *
     score), after some epochs of uniform negatives."""
 
-    paper: ClassVar[str] = "Chen et al., CIKM 2022 (GenNi)"
+    paper: ClassVar[str] = "Chen et al., 2022, arXiv:2208.03645"
     helps: ClassVar[str] = (
         "Sequences with one negative a step: it needs fewer epochs than uniform draws."
     )
@@ -43,8 +44,7 @@ class GenNi(Preset):
 
     @property
     def _warming(self) -> Parts:
-        uniform = UniformProposal()
-        return Parts(uniform, self.negatives, First(keep=self.negatives))
+        return UniformSampler(negatives=self.negatives).parts
 
     def leaves(self, moment: Moment) -> tuple[Leaf, ...]:
         if moment.share(max(self.warm, 1)) < 1 and self.warm:

@@ -124,11 +124,17 @@ class Supernet:
         return alone
 
     def step(
-        self, scorer: Scorer, pairs: Pairs, weights_K: Tensor, rng: Generator
+        self,
+        scorer: Scorer,
+        pairs: Pairs,
+        weights_K: Tensor,
+        rng: Generator,
+        refresh: Refresh | None = None,
     ) -> StepLoss:
-        """Return the loss of each pair under the mixture of candidates."""
+        """Return the loss of each pair under the mixture of candidates. `refresh` is
+        called before samplers read items' rows; None: all are up to date."""
         queries = scorer.queries(pairs.queries)
-        context = self.context(scorer, pairs, queries)
+        context = self.context(scorer, pairs, queries, refresh)
         links = links_of(scorer, pairs.queries, queries)
         return self.mixed(context, links, weights_K, rng)
 

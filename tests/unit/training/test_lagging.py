@@ -7,8 +7,8 @@ from autosample.data.order import Batch
 from autosample.data.splits import Split
 from autosample.evaluation.metrics import Metric
 from autosample.losses import FullSoftmax, Loss, SampledSoftmax
-from autosample.models import SASRec, build, export
-from autosample.optimizers import Adam
+from autosample.models import MF, SASRec, build, export
+from autosample.optimizers import Adagrad, Adam
 from autosample.samplers import DNS, Observed, Sampler, UniformSampler
 from autosample.testing.sequences import walks
 from autosample.training import FixedWeights, Trainer, Training
@@ -69,6 +69,36 @@ def test_rows_that_lag_end_where_steps_of_the_whole_table_do(
     )
     for name, tensor in ours.items():
         torch.testing.assert_close(tensor, theirs[name], rtol=1e-2, atol=1e-3)
+
+
+@pytest.mark.parametrize("kind", ["adam", "adagrad"])
+def test_a_softmax_over_all_items_trains_factors_as_torch_does(kind: str) -> None:
+    """MF's rows lag under Adam as well, and here every step reads them all."""
+    model = build(MF(width=8), WALKS, torch.Generator().manual_seed(0))
+    optimizer = {"adam": Adam(), "adagrad": Adagrad()}[kind]
+    settings = Training(
+        epochs=2, batch_size=64, learning_rate=0.01, l2=0.0, optimizer=optimizer
+    )
+    supernet = Supernet([UniformSampler()], Observed(WALKS), FullSoftmax())
+    trainer = Trainer(model, supernet, SPLIT, settings, Metric("hit@1"))
+    theirs = [torch.nn.Parameter(t.clone()) for t in model.parameters()]
+    step = {"adam": torch.optim.Adam, "adagrad": torch.optim.Adagrad}[kind](
+        theirs, lr=0.01
+    )
+    order = trainer.order_rng.get_state()
+    for _ in trainer.epochs(FixedWeights(equal_weights(1))):
+        pass
+    again = torch.Generator()
+    again.set_state(order)
+    for _ in range(2):
+        for batch in trainer.order.batches(again):
+            pairs = trainer.pairs(batch)
+            scores = theirs[0][pairs.queries.users_B] @ theirs[1].T
+            step.zero_grad()
+            torch.nn.functional.cross_entropy(scores, pairs.items_B).backward()  # type: ignore[no-untyped-call]
+            step.step()
+    for ours, expected in zip(model.parameters(), theirs, strict=True):
+        torch.testing.assert_close(ours, expected, rtol=1e-3, atol=1e-4)
 
 
 def test_a_training_that_is_stored_goes_on_to_the_same_bytes() -> None:
